@@ -1,0 +1,233 @@
+/* The public face of the ledger: one writer, many readers. Money moves here and nowhere else.
+ *
+ *            ledger_co_submit(op)                       ledger_co_…(read)
+ *   flows ────────────┐                                      │
+ *                     ▼ queue                                ▼ reader threads, own connections
+ *              writer thread: prepare → encode → journal → apply ─┐ one commit, one fsync a batch
+ *                     ▲ wakes the flows whose work is durable ────┘
+ *
+ * Invariants (each has a test):
+ *   1. An operation is applied and journalled in the same commit, or neither.
+ *   2. The tables are the fold of the journal: replaying it into an empty store gives the same rows.
+ *   3. The legs of a transaction sum to zero, pending and posted; purse total == float account.
+ *   4. A card has at most one transaction that is INTENDED or IN_DOUBT.
+ *   5. POSTED, VOIDED and REFUSED are final (R6); clearing date is the open day at the posting commit (R11).
+ *   6. Nothing that was reserved at intent can be refused at outcome (R2). */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "base/base.h"
+#include "flow/flow.h"
+#include "ledger/op.h"
+
+struct ledger;
+struct loop;
+
+struct ledger_opts {
+    const char *path;
+    struct loop *loop;           /* whose flows submit; NULL for tools that only verify */
+    const struct clock *clock;
+    struct metrics *metrics;     /* may be NULL */
+    const uint8_t *chain_key;    /* 32 bytes: keys the journal's chain */
+    unsigned readers;            /* reader threads; 0: one */
+    unsigned max_batch;          /* operations a commit; 0: 512 */
+    /** Test hook, NULL otherwise: called before each commit; non-zero makes the batch fail with that error. */
+    int (*before_commit)(void *arg, unsigned ops);
+    void *hook_arg;
+};
+
+/** Makes a new ledger file with its schema and first operation. OC_EEXIST, OC_EIO, OC_EDB. Blocks. */
+int ledger_create(const struct ledger_opts *o, const struct op_site *site) MUST_USE WORKER_FN;
+/** Opens, migrates where needed, checks the chain's head, starts writer, checkpointer and readers.
+ *  OC_ENOENT, OC_EDB_SCHEMA (newer than this program), OC_ECHAIN, OC_ESTATE (clock before the last row). Blocks. */
+int ledger_open(const struct ledger_opts *o, struct ledger **ret) MUST_USE WORKER_FN;
+/** Finishes what was submitted, stops the threads, closes. Blocks. */
+void ledger_close(struct ledger **l) WORKER_FN;
+
+/** Submits one operation and suspends until it is durable; fields marked [out], reason and detail are filled in.
+ *  Not cancellable: an operation either answers or the store has failed.
+ *  OC_EREFUSED (op->reason, op->detail say why; nothing was written), OC_EDB_FULL, OC_EDB, OC_ENOENT, OC_ESTATE,
+ *  OC_ECONFLICT (same request number, other content). The same request number with the same content: OC_EEXIST and
+ *  the txn id of the first. */
+int ledger_co_submit(struct ledger *l, struct ledger_op *op) MUST_USE CO_FN;
+/** The same from a thread that may block (tools, start-up). */
+int ledger_submit(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
+
+/** False while the store refuses money (disk full, I/O error); `ret_why` gets a static text. Any thread. */
+bool ledger_healthy(struct ledger *l, const char **ret_why);
+
+/* ---- rows ---- */
+struct account_row {
+    uint8_t kind;
+    char owner[LEDGER_ID];
+    fen_t debits_pending, debits_posted, credits_pending, credits_posted;
+    fen_t floor; /* lowest allowed credits − debits (pending debits counted) */
+};
+struct participant_row {
+    char id[LEDGER_ID];
+    char name[96];
+    fen_t load_quota;
+    uint8_t closed;
+};
+struct terminal_row {
+    struct op_terminal t;
+    uint32_t next_seq;
+    int64_t next_request;
+    int64_t created_ms;
+};
+struct key_row {
+    struct op_key k;
+    int64_t created_ms;
+};
+struct card_row {
+    int64_t id;
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    char number[24], profile[32], citizen[LEDGER_ID];
+    uint8_t kind, state, registered;
+    int64_t loss_effective_ms;
+    date_t valid_from, valid_to;
+    fen_t ceiling, floor;
+    fen_t purse, purse_debits_pending, purse_credits_pending; /* credits − debits posted; reserved */
+    fen_t pending_load, pending_load_reserved;
+    int64_t open_txn; /* INTENDED or IN_DOUBT, 0 none */
+    struct card_seen last; /* last state seen */
+    int64_t seen_ms;
+    char seen_terminal[LEDGER_ID];
+    uint32_t awaiting;   /* offline records not yet received (counter gap, R1) */
+    uint8_t alarm;       /* 1: balance differs without a gap; 2: online counter moved without us */
+    int64_t last_txn;    /* last transaction with this card, POSTED or open */
+    char last_terminal[LEDGER_ID];
+    char last_service[LEDGER_SERVICE];
+    int64_t last_txn_ms;
+    date_t day;          /* of the day sums */
+    fen_t day_debits, day_credits;
+    uint32_t day_count;
+    char category[24];   /* slot "transit" */
+    date_t category_from, category_to;
+    uint8_t deny_action; /* 0 not on the deny list */
+    int64_t created_ms;
+};
+struct txn_row {
+    int64_t id;
+    uint8_t state;
+    int64_t created_ms, decided_ms; /* intent, last outcome */
+    trace_t trace;
+    char who[LEDGER_ID];
+    struct op_intent in; /* for REFUSED rows: service, card, terminal, amount, dates, request only */
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    uint8_t reason, evidence, suspense, tac_verdict;
+    uint16_t sw;
+    uint8_t mac2[4], tac[4];
+    struct card_seen after;
+    date_t clearing_date;
+    fen_t refunded; /* what later transactions took back, reserved included */
+    char note[128];
+    char reply[LEDGER_REPLY];
+    uint32_t tries; /* outcomes written while in doubt */
+};
+struct day_row {
+    date_t date;
+    uint8_t state; /* 1 open, 2 closed, 3 settled */
+    int64_t opened_ms, closed_ms;
+    fen_t float_opening, loads, purchases, adjustments, float_closing; /* R19; opening entries are adjustments */
+    int64_t journal_seq; /* last operation of the day, once closed */
+    uint8_t chain_head[32];
+    uint8_t manifest_sha256[32];
+};
+struct deny_row {
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    uint8_t action;
+    char why[64];
+    int64_t epoch, at_ms;
+};
+struct event_row {
+    int64_t seq, at_ms, card, txn;
+    char terminal[LEDGER_ID];
+    struct op_event_item item;
+};
+struct record_row {
+    uint32_t version; /* 0: does not exist */
+    char doc[LEDGER_DOC];
+};
+struct citizen_row {
+    struct op_citizen c;
+    int64_t created_ms;
+};
+
+/* ---- reads: each suspends while a reader thread looks; OC_ENOENT where there is no such row ---- */
+int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
+                   struct card_row *ret) MUST_USE CO_FN;
+int ledger_co_card_id(struct ledger *l, int64_t card, struct card_row *ret) MUST_USE CO_FN;
+/** By "issuer16hex-serial20hex", by serial in hex, or by the printed number; OC_ECONFLICT where several cards fit. */
+int ledger_co_card_find(struct ledger *l, const char *text, struct card_row *ret) MUST_USE CO_FN;
+int ledger_co_terminal(struct ledger *l, const char *id, struct terminal_row *ret) MUST_USE CO_FN;
+int ledger_co_participant(struct ledger *l, const char *id, struct participant_row *ret) MUST_USE CO_FN;
+int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner, struct account_row *ret) MUST_USE CO_FN;
+int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret) MUST_USE CO_FN;
+/** By idempotency key. */
+int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no, struct txn_row *ret) MUST_USE CO_FN;
+int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
+                     struct record_row *ret) MUST_USE CO_FN;
+int ledger_co_citizen(struct ledger *l, const char *id, struct citizen_row *ret) MUST_USE CO_FN;
+int ledger_co_day(struct ledger *l, date_t date, struct day_row *ret) MUST_USE CO_FN; /* 0: the open day */
+int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
+                     struct deny_row *ret) MUST_USE CO_FN;
+
+/* ---- lists: a page at a time, by key; `ret_n` rows at most `cap` are written to the caller's heap or arena array.
+ *      No read transaction outlives the page. ---- */
+int ledger_co_participants(struct ledger *l, const char *after, struct participant_row *rows, unsigned cap,
+                           unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_terminals(struct ledger *l, const char *after, struct terminal_row *rows, unsigned cap,
+                        unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_keys(struct ledger *l, struct key_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_cards(struct ledger *l, int64_t after_id, uint8_t state_or_0, struct card_row *rows, unsigned cap,
+                    unsigned *ret_n) MUST_USE CO_FN;
+struct txn_filter {
+    int64_t before; /* newest first: ids below this; 0: from the newest. With `clearing`: ids above, oldest first */
+    int64_t card;   /* 0: any */
+    const char *terminal; /* NULL: any */
+    uint8_t state;  /* 0: any */
+    date_t clearing; /* 0: any; else POSTED rows of that day in id order */
+    bool open_only; /* INTENDED and IN_DOUBT, oldest first */
+};
+int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap,
+                   unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_accounts(struct ledger *l, struct account_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_days(struct ledger *l, date_t before, struct day_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_deny_list(struct ledger *l, int64_t after_epoch, struct deny_row *rows, unsigned cap,
+                        unsigned *ret_n) MUST_USE CO_FN;
+int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows, unsigned cap,
+                     unsigned *ret_n) MUST_USE CO_FN;
+
+/* ---- figures ---- */
+struct ledger_stats {
+    int64_t journal_seq, ops, batches, open_txns, cards;
+    int64_t wal_bytes, checkpoint_age_ms, queue;
+    date_t open_day;
+};
+/** Any thread; does not block. */
+void ledger_stats(struct ledger *l, struct ledger_stats *ret);
+
+/* ---- proof, copies ---- */
+struct ledger_report {
+    int64_t ops, cards, txns, open_txns;
+    unsigned faults;     /* 0: all is well */
+    char first_fault[256];
+    uint8_t head[32];    /* chain head */
+};
+/** Verifies a ledger file at rest: chain, replay of the whole journal into an empty store and comparison of every table,
+ *  books (legs, accounts, float), durable states. Give it a copy while the daemon runs. `progress` may be NULL.
+ *  0 even where faults are found (ret->faults); an error where it could not look. Blocks. */
+int ledger_verify_file(const char *path, const uint8_t chain_key[32], void (*progress)(void *arg, int64_t done, int64_t all),
+                       void *arg, struct ledger_report *ret) MUST_USE WORKER_FN;
+/** Writes a consistent copy to `to` (must not exist) while transactions go on. OC_EEXIST, OC_EIO, OC_EDB_FULL. Suspends;
+ *  the work runs on a thread. */
+int ledger_co_backup(struct ledger *l, const char *to) MUST_USE CO_FN;
+/** Backs up to a temporary file beside the ledger, verifies that, removes it. */
+int ledger_co_verify(struct ledger *l, struct ledger_report *ret) MUST_USE CO_FN;
+/** Installs a backup as the ledger of a site at rest: verifies it, jumps every terminal sequence forward by `jump` (R10)
+ *  through a journalled operation, then renames it into place; the old file is kept beside it. Blocks. */
+int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
+                   struct ledger_report *ret) MUST_USE WORKER_FN;
+
+#endif

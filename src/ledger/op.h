@@ -1,0 +1,311 @@
+/* The writer's operations: plain data, each a change that commits whole or not at all. The journal holds every applied
+ * operation in a canonical, versioned encoding (one table of fields per operation, op.c); the tables are its fold.
+ * Fields marked [out] are allotted by the writer before the operation is encoded, so that replaying allots nothing. */
+#ifndef LEDGER_OP_H
+#define LEDGER_OP_H
+
+#include "base/base.h"
+
+#define LEDGER_ID      32  /* participant, terminal, citizen, bearer ids, with NUL */
+#define LEDGER_SERVICE 48
+#define LEDGER_LEGS    8
+#define LEDGER_RECORDS 4
+#define LEDGER_EVENTS  4
+#define LEDGER_DOC     2048 /* a module record's document, JSON text with NUL */
+#define LEDGER_PLAN    4096 /* the plan as JSON text, kept with the intent as evidence */
+#define LEDGER_REPLY   2048
+#define LEDGER_CAPP    128
+
+enum ledger_op_type {
+    LOP_SITE = 1,        /* first operation of every ledger */
+    LOP_PARTICIPANT = 2, /* add or change */
+    LOP_TERMINAL = 3,    /* add or change; moves the SAM with history (R10) */
+    LOP_KEY = 4,
+    LOP_CARD_ADD = 5,    /* issue or register, with the opening entry (R1) */
+    LOP_CARD_STATE = 6,
+    LOP_SLOT = 7,        /* one application slot of a card: category and validity */
+    LOP_DENY = 8,        /* put on or take off the deny list: a new epoch */
+    LOP_CITIZEN = 9,
+    LOP_INTENT = 10,     /* reserve everything; account-only plans post here */
+    LOP_OUTCOME = 11,    /* INTENDED|IN_DOUBT -> POSTED|VOIDED|IN_DOUBT */
+    LOP_REFUSAL = 12,    /* a refused request, recorded */
+    LOP_SEEN = 13,       /* what a card showed when nothing else is written */
+    LOP_EVENT = 14,      /* alarms and facts for operators */
+    LOP_DAY_CLOSE = 15,  /* closes the open clearing day, opens the next (R11) */
+    LOP_SETTLED = 16     /* a day's batch was published: its manifest's hash */
+};
+
+enum card_state {
+    CARD_ISSUED = 1,
+    CARD_ACTIVE = 2,
+    CARD_SUSPENDED = 3,
+    CARD_LOST = 4,
+    CARD_BLOCKED = 5,
+    CARD_CANCELLED = 6
+};
+enum card_kind { CARD_ANONYMOUS = 1, CARD_NAMED = 2 };
+
+enum acct_kind {
+    ACCT_PURSE = 1,           /* the card's purse: issuer's liability (R1); in the card's row */
+    ACCT_PENDING_LOAD = 2,    /* 补登: owed to the chip (R6); in the card's row */
+    ACCT_CITIZEN = 3,         /* owner: citizen id */
+    ACCT_MERCHANT = 4,        /* owner: participant; what we owe for goods and rides */
+    ACCT_LOAD_RECEIVABLE = 5, /* owner: participant; what they owe for cash taken (R7) */
+    ACCT_BEARER = 6,          /* owner: concession bearer such as "treasury" (R14) */
+    ACCT_IN_TRANSIT = 7,      /* 在途: open doubts (R11) */
+    ACCT_SUSPENSE = 8,        /* doubts where the card answered 9000 with a wrong proof (R5) */
+    ACCT_OPENING = 9,         /* counterpart of opening entries */
+    ACCT_FEE = 10,
+    ACCT_RESERVE = 11,
+    ACCT_FUND = 12,
+    ACCT_PERSONAL = 13
+};
+/** "purse", "pending_load", …; NULL for a number not in the table. */
+const char *acct_kind_name(enum acct_kind k);
+const char *card_state_name(enum card_state s);
+const char *card_kind_name(enum card_kind k);
+
+/** One leg: credit positive, debit negative; a transaction's legs sum to zero. */
+struct leg {
+    uint8_t kind; /* enum acct_kind */
+    char owner[LEDGER_ID]; /* "" for the card's own purse and pending load */
+    fen_t amount;
+};
+
+/** What the chip showed; fields count only where `has` says so. */
+enum { SEEN_BALANCE = 1, SEEN_ONLINE = 2, SEEN_OFFLINE = 4 };
+struct card_seen {
+    uint8_t has;
+    fen_t balance;
+    uint16_t online, offline; /* counters as INITIALIZE reports them: the next transaction's */
+};
+
+/** A module record: (scope, owner, key) -> document with a version. */
+struct op_record {
+    char scope[16];  /* module name */
+    char owner[40];  /* "card:<id>", "citizen:<id>", "terminal:<id>" or what the module chose */
+    char key[40];
+    uint32_t version_read; /* 0: did not exist. Checked and locked at intent, R2; another version: OC_R_STALE */
+    char doc[LEDGER_DOC];
+};
+struct op_event_item {
+    char kind[32];   /* "category_mismatch", "balance_mismatch", … */
+    char text[160];  /* JSON object text or a sentence */
+};
+
+/** Limits, checked and counted in the intent's commit; 0 means no limit. */
+struct op_limits {
+    fen_t single_max;
+    fen_t card_day_max;
+    uint32_t card_day_count;
+    fen_t terminal_day_max;
+};
+
+struct op_site {
+    char name[64];
+    uint8_t shard;
+    int16_t city_offset_min;
+    date_t first_day;
+};
+struct op_participant {
+    char id[LEDGER_ID];
+    char name[96];
+    fen_t load_quota; /* 代充额度: how deep the load receivable may go */
+    uint8_t closed;
+};
+struct op_terminal {
+    char id[LEDGER_ID];
+    char kind[12]; /* desk bus metro hall pos */
+    char participant[LEDGER_ID];
+    uint8_t sam[OC_SAM_LEN];
+    char reader[128];
+    char services[256]; /* comma separated; "payment.*", "*" */
+    char gate[LEDGER_SERVICE]; /* service run once per arrival, or "" */
+    char params[512]; /* JSON object of strings */
+    uint8_t closed;
+};
+struct op_key {
+    uint8_t purpose, alg, version; /* enums of crypto/custody.h */
+    uint8_t issuer[OC_ISSUER_LEN]; /* all zero: any issuer */
+    uint8_t kcv[3];
+    uint8_t sealed[128];
+    uint8_t sealed_len;
+    uint8_t revoked;
+};
+struct op_card_add {
+    int64_t card; /* [out] */
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    char number[24]; /* as printed on the card */
+    char profile[32];
+    uint8_t kind;  /* enum card_kind */
+    uint8_t state; /* CARD_ISSUED or CARD_ACTIVE */
+    uint8_t registered; /* 1: personalised elsewhere; 0: issued here */
+    date_t valid_from, valid_to; /* 0: not known */
+    char citizen[LEDGER_ID]; /* "" for none */
+    fen_t ceiling, floor;
+    fen_t opening;
+    struct card_seen seen;
+    char category[24];
+    date_t category_to;
+};
+struct op_card_state {
+    int64_t card;
+    uint8_t to;
+    char why[64];
+    int64_t effective_ms; /* [in] when loss is borne by the issuer (R15); 0 where it does not apply */
+};
+struct op_slot {
+    int64_t card;
+    char app[16]; /* "transit" */
+    char category[24];
+    date_t from, to;
+    uint8_t closed;
+};
+struct op_deny {
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    uint8_t action; /* 1 refuse, 2 lock */
+    uint8_t remove;
+    char why[64];
+    int64_t epoch; /* [out] */
+};
+struct op_citizen {
+    char id[LEDGER_ID];
+    uint8_t sealed[512]; /* personal data, sealed */
+    uint16_t sealed_len;
+    uint8_t search[16];  /* keyed hash of the personal number; all zero: none */
+};
+
+struct op_intent {
+    int64_t txn;      /* [out] */
+    trace_t trace;
+    char service[LEDGER_SERVICE];
+    uint8_t plan_kind; /* enum oc_plan_kind: DEBIT, CREDIT or ACCOUNT */
+    uint8_t card_type; /* type in MACs: 02 load, 06 purchase, 09 CAPP; 0 account */
+    int64_t card;      /* 0: none */
+    char terminal[LEDGER_ID], participant[LEDGER_ID];
+    uint8_t sam[OC_SAM_LEN];
+    uint32_t terminal_seq; /* [out] allotted for DEBIT (R10) */
+    int64_t request_no;    /* the terminal's own ascending number; 0: the writer allots [out] */
+    uint8_t request_hash[16];
+    date_t business_date; /* stamped at admission (R11) */
+    date_t clearing_date; /* [out] for ACCOUNT plans */
+    uint8_t card_date[4], card_time[3]; /* host's, packed BCD */
+    fen_t amount, gross;  /* what the chip moves; what the service costs in all (R14) */
+    uint16_t counter;     /* online for CREDIT, offline for DEBIT, as INITIALIZE reported */
+    uint8_t key_version, alg, random[4];
+    struct card_seen seen;
+    uint8_t capp_len, capp[LEDGER_CAPP];
+    uint8_t leg_count;
+    struct leg legs[LEDGER_LEGS];
+    uint8_t record_count;
+    struct op_record records[LEDGER_RECORDS];
+    uint8_t event_count;
+    struct op_event_item events[LEDGER_EVENTS];
+    int64_t link;      /* the transaction this one follows: refund of, retry of; 0 none */
+    uint8_t refund;    /* 1: amount is taken from what is left of `link` (R6) */
+    struct op_limits limits;
+    char plan[LEDGER_PLAN];
+    char reply[LEDGER_REPLY]; /* ACCOUNT plans: final reply */
+};
+
+enum evidence {
+    EV_NONE = 0,
+    EV_ANSWER = 1,        /* the command's own answer, TAC verified */
+    EV_PROVE = 2,         /* GET TRANSACTION PROVE's TAC equals ours */
+    EV_LOG = 3,           /* the card's log record with that counter is ours */
+    EV_CAPP_RECORD = 4,   /* zero-amount CAPP: the record reads back (R3) */
+    EV_COUNTER = 5,       /* the counter is still the intent's */
+    EV_COUNTER_OTHER = 6, /* the counter was used by another transaction: the log shows whose */
+    EV_CARD_REFUSED = 7,  /* the card refused the command: nothing moved */
+    EV_NOT_SENT = 8,      /* the command never left */
+    EV_CLEARING = 9,      /* a clearing record with that counter arrived */
+    EV_MANUAL = 10        /* two people decided */
+};
+const char *evidence_name(enum evidence e);
+enum tac_verdict { TAC_NONE = 0, TAC_OK = 1, TAC_WRONG = 2 };
+
+struct op_outcome {
+    int64_t txn;
+    uint8_t to;      /* enum oc_txn_state */
+    uint8_t reason;  /* enum oc_reason: why voided or in doubt */
+    uint8_t evidence;
+    uint8_t suspense; /* 1: the doubt stands in suspense, not in transit (R5) */
+    uint16_t sw;
+    uint8_t tac_verdict;
+    uint8_t mac2[4], tac[4];
+    struct card_seen seen;
+    date_t clearing_date; /* [out] where it posts (R11) */
+    char note[128];
+    char reply[LEDGER_REPLY];
+    uint8_t event_count;
+    struct op_event_item events[LEDGER_EVENTS];
+};
+struct op_refusal {
+    int64_t txn; /* [out] */
+    trace_t trace;
+    char service[LEDGER_SERVICE];
+    uint8_t reason;
+    char detail[96];
+    int64_t card; /* 0: not ours or not known */
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN]; /* zero: nothing read */
+    char terminal[LEDGER_ID], participant[LEDGER_ID];
+    int64_t request_no;
+    uint8_t request_hash[16];
+    date_t business_date;
+    fen_t amount;
+    struct card_seen seen;
+};
+struct op_seen {
+    int64_t card;
+    char terminal[LEDGER_ID];
+    struct card_seen seen;
+};
+struct op_event {
+    int64_t card;
+    int64_t txn;
+    char terminal[LEDGER_ID];
+    struct op_event_item item;
+};
+struct op_day_close {
+    date_t date; /* must be the open day */
+    date_t next; /* [out] date + 1 */
+};
+struct op_settled {
+    date_t date;
+    uint8_t manifest_sha256[32];
+};
+
+struct ledger_op {
+    uint8_t type;      /* enum ledger_op_type */
+    int64_t at_ms;     /* [out] max(clock, last) */
+    char who[LEDGER_ID]; /* operator, "terminal:<id>", "onecardd" (R20) */
+    uint8_t reason;    /* [out] enum oc_reason where the result is OC_EREFUSED; not encoded */
+    char detail[96];   /* [out] what exactly, for people; not encoded */
+    union {
+        struct op_site site;
+        struct op_participant participant;
+        struct op_terminal terminal;
+        struct op_key key;
+        struct op_card_add card_add;
+        struct op_card_state card_state;
+        struct op_slot slot;
+        struct op_deny deny;
+        struct op_citizen citizen;
+        struct op_intent intent;
+        struct op_outcome outcome;
+        struct op_refusal refusal;
+        struct op_seen seen;
+        struct op_event event;
+        struct op_day_close day_close;
+        struct op_settled settled;
+    };
+};
+
+/** Appends the canonical encoding of `op` (version byte first). Errors in b->err. */
+void op_encode(const struct ledger_op *op, struct buf *b);
+/** Reads an encoding back; every byte must be used. OC_EPARSE, OC_ENOTSUP (version newer than this program). */
+int op_decode(const void *bytes, size_t len, struct ledger_op *ret_op) MUST_USE;
+/** "intent", "outcome", …; NULL for a number not in the table. */
+const char *op_name(enum ledger_op_type t);
+
+#endif
