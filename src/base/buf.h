@@ -25,7 +25,7 @@ void buf_init(struct buf *b, size_t max);
 void buf_over(struct buf *b, void *mem, size_t cap);
 /** A buffer to read `len` bytes of the caller's from; putting is an error. */
 void buf_from(struct buf *b, const void *mem, size_t len);
-/** Wipes; frees what is owned. */
+/** Wipes and frees what is owned; memory of the caller stays as it is. */
 void buf_fini(struct buf *b);
 /** Empties for the next use, keeps memory, clears the error. */
 void buf_reset(struct buf *b);
