@@ -1,0 +1,15 @@
+/* The public face of crypto: cards' cryptography, sealing, keys. The only place that knows OpenSSL (TLS apart). */
+#ifndef CRYPTO_CRYPTO_H
+#define CRYPTO_CRYPTO_H
+
+#include "crypto/context.h"
+#include "crypto/custody.h"
+#include "crypto/kdf.h"
+#include "crypto/keystore.h"
+#include "crypto/mac.h"
+#include "crypto/pboc.h"
+#include "crypto/rng.h"
+#include "crypto/seal.h"
+#include "crypto/sign.h"
+
+#endif
