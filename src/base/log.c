@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <onecard/err.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -18,7 +19,10 @@
 #define LINE_MOST 2048
 
 static _Atomic(enum log_level) threshold = LOG_INFO;
-static _Atomic(FILE *) destination;
+
+/* Taken around the write alone: a line and its flush are one for every kind of stream. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+static FILE *destination; /* under `writing`; NULL: stderr */
 
 static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
@@ -29,7 +33,9 @@ void log_set_level(enum log_level level)
 
 void log_set_stream(FILE *stream)
 {
-    atomic_store(&destination, stream);
+    pthread_mutex_lock(&writing);
+    destination = stream;
+    pthread_mutex_unlock(&writing);
 }
 
 int log_level_parse(const char *s, enum log_level *ret_level)
@@ -106,10 +112,10 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     va_end(ap);
     size_t len = escape(line, head(line, level, area), raw);
     line[len++] = '\n';
-    FILE *out = atomic_load(&destination);
-    if (!out)
-        out = stderr;
+    pthread_mutex_lock(&writing);
+    FILE *out = destination ? destination : stderr;
     fwrite(line, 1, len, out);
     fflush(out);
+    pthread_mutex_unlock(&writing);
     errno = saved;
 }
