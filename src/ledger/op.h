@@ -193,6 +193,7 @@ struct op_intent {
     fen_t amount, gross;  /* what the chip moves; what the service costs in all (R14) */
     uint16_t counter;     /* online for CREDIT, offline for DEBIT, as INITIALIZE reported */
     uint8_t key_version, alg, random[4];
+    uint32_t raw_balance; /* the balance as INITIALIZE's four bytes had it: the load's MAC1 and TAC are over them */
     struct card_seen seen;
     uint8_t capp_len, capp[LEDGER_CAPP];
     uint8_t leg_count;
