@@ -1,5 +1,6 @@
-/* The cryptographic context: algorithms fetched once, contexts kept, the source of randomness. One per thread: a fetch per
- * operation would cost more than an 8-byte block does. Only src/crypto sees OpenSSL. */
+/* The cryptographic context: algorithms fetched once, contexts kept, the source of randomness. One
+ * per thread: a fetch per operation would cost more than an 8-byte block does. Only src/crypto sees
+ * OpenSSL. */
 #ifndef CRYPTO_CONTEXT_H
 #define CRYPTO_CONTEXT_H
 
@@ -9,8 +10,9 @@
 
 struct crypto;
 
-/** Makes a context; `rng` NULL means rng_system and must outlive it otherwise. OC_ENOMEM, OC_ECRYPTO (an algorithm is
- *  missing in this OpenSSL; logged). Free with crypto_free. Not for sharing between threads. */
+/** Makes a context; `rng` NULL means rng_system and must outlive it otherwise. OC_ENOMEM,
+ * OC_ECRYPTO (an algorithm is missing in this OpenSSL; logged). Free with crypto_free. Not for
+ * sharing between threads. */
 int crypto_new(const struct rng *rng, struct crypto **ret) MUST_USE;
 /** Frees, wiping what keys its contexts hold. NULL inside is fine. */
 void crypto_free(struct crypto **x);

@@ -1,4 +1,5 @@
-/* The public face of crypto: cards' cryptography, sealing, keys. The only place that knows OpenSSL (TLS apart). */
+/* The public face of crypto: cards' cryptography, sealing, keys. The only place that knows OpenSSL
+ * (TLS apart). */
 #ifndef CRYPTO_CRYPTO_H
 #define CRYPTO_CRYPTO_H
 

@@ -15,7 +15,8 @@ extern const struct rng rng_system;
 /** Fills `len` bytes at ret. OC_ECRYPTO: the source failed, the bytes are zeros. */
 int rng_fill(const struct rng *r, void *ret, size_t len) MUST_USE;
 
-/** A repeatable source for simulators and tests. NOT random: never give it to a site. One thread. */
+/** A repeatable source for simulators and tests. NOT random: never give it to a site. One thread.
+ */
 struct rng_seeded {
     struct rng rng; /* pass this */
     uint64_t *state;

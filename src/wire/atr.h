@@ -1,4 +1,5 @@
-/* Answer to reset (ISO 7816-3 §8) and what PC/SC part 3 §3.1.3.2.3 makes of a contactless card's ATS. */
+/* Answer to reset (ISO 7816-3 §8) and what PC/SC part 3 §3.1.3.2.3 makes of a contactless card's
+ * ATS. */
 #ifndef WIRE_ATR_H
 #define WIRE_ATR_H
 
@@ -11,14 +12,16 @@
 
 enum atr_kind {
     ATR_CONTACT,     /* a chip in contact with the reader */
-    ATR_CONTACTLESS, /* 3B 8n 80 01 …: historical bytes of an ISO 14443-4 card's ATS (or type B application data) */
-    ATR_STORAGE      /* 3B 8F 80 01 80 4F 0C A0 00 00 03 06 …: a memory card, named by standard and card name */
+    ATR_CONTACTLESS, /* 3B 8n 80 01 …: historical bytes of an ISO 14443-4 card's ATS (or type B
+                        application data) */
+    ATR_STORAGE /* 3B 8F 80 01 80 4F 0C A0 00 00 03 06 …: a memory card, named by standard and card
+                   name */
 };
 struct atr {
     enum atr_kind kind;
-    bool inverse;        /* TS 3F */
-    uint8_t ta1;         /* 11 when absent */
-    uint16_t protocols;  /* bit n: T=n is offered; bit 0 alone when no TD says otherwise */
+    bool inverse;       /* TS 3F */
+    uint8_t ta1;        /* 11 when absent */
+    uint16_t protocols; /* bit n: T=n is offered; bit 0 alone when no TD says otherwise */
     bool has_tck;
     uint8_t historical[15];
     size_t historical_len;

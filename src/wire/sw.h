@@ -1,4 +1,5 @@
-/* Status words: what the card said, by meaning. A status word is data until somebody asks (facts §2). */
+/* Status words: what the card said, by meaning. A status word is data until somebody asks (facts
+ * §2). */
 #ifndef WIRE_SW_H
 #define WIRE_SW_H
 
@@ -28,7 +29,8 @@ enum sw_class {
 enum sw_class sw_class(uint16_t sw);
 /** English words for a status word. Never NULL, static. */
 const char *sw_text(uint16_t sw);
-/** GET TRANSACTION PROVE said that it has none for this counter (9406; 6A88 and 6A83 on some systems). */
+/** GET TRANSACTION PROVE said that it has none for this counter (9406; 6A88 and 6A83 on some
+ * systems). */
 bool sw_no_proof(uint16_t sw);
 /** Tries left in 63Cx, -1 for another status word. */
 int sw_tries_left(uint16_t sw);

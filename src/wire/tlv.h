@@ -1,6 +1,6 @@
-/* BER-TLV as cards use it, and the two templates the switch reads: file control information and directory records.
- * Everything is bounded: tags of 3 bytes, lengths of 3 bytes (65,535), depth 8, no recursion. Nothing is copied by the
- * reader; the parsed templates are copies. */
+/* BER-TLV as cards use it, and the two templates the switch reads: file control information and
+ * directory records. Everything is bounded: tags of 3 bytes, lengths of 3 bytes (65,535), depth 8,
+ * no recursion. Nothing is copied by the reader; the parsed templates are copies. */
 #ifndef WIRE_TLV_H
 #define WIRE_TLV_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define TLV_DEPTH_MAX 8
-#define TLV_AID_MAX 16
+#define TLV_AID_MAX   16
 
 struct tlv {
     uint32_t tag; /* as it stands: 0x6F, 0x9F0C, 0xBF0C */
@@ -25,17 +25,20 @@ struct tlv_reader {
 
 /** A reader over the caller's bytes, which must stay while it and what it gave are used. */
 void tlv_reader_init(struct tlv_reader *r, const void *data, size_t len);
-/** The next object at this level: 1 and *ret, 0 at the end, OC_EPARSE (malformed). 00 and FF between objects are skipped
- *  (ISO 7816-4 §5.2.2). To go down, start a reader over a constructed value. */
+/** The next object at this level: 1 and *ret, 0 at the end, OC_EPARSE (malformed). 00 and FF
+ * between objects are skipped (ISO 7816-4 §5.2.2). To go down, start a reader over a constructed
+ * value. */
 int tlv_next(struct tlv_reader *r, struct tlv *ret) MUST_USE;
 /** The first object with `tag` at this level. OC_ENOENT, OC_EPARSE. */
 int tlv_find(const void *data, size_t len, uint32_t tag, struct tlv *ret) MUST_USE;
 /** Goes down `path` of `count` tags. OC_ENOENT, OC_EPARSE, OC_ELIMIT (over 8). */
-int tlv_find_path(const void *data, size_t len, const uint32_t *path, size_t count, struct tlv *ret) MUST_USE;
+int tlv_find_path(const void *data, size_t len, const uint32_t *path, size_t count,
+                  struct tlv *ret) MUST_USE;
 /** Looks the whole tree over. OC_EPARSE, OC_ELIMIT (deeper than 8). */
 int tlv_check(const void *data, size_t len) MUST_USE;
 
-/** SELECT's answer: 6F{84 name, A5{88 SFI, 9F08 version, 9F0C issuer's data}} (facts §1.1). Absent parts have length 0. */
+/** SELECT's answer: 6F{84 name, A5{88 SFI, 9F08 version, 9F0C issuer's data}} (facts §1.1). Absent
+ * parts have length 0. */
 struct fci {
     uint8_t name[TLV_AID_MAX];
     size_t name_len;

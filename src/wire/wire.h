@@ -1,4 +1,5 @@
-/* The public face of wire: codecs between bytes and structures. No IO, no clock, no memory of its own. */
+/* The public face of wire: codecs between bytes and structures. No IO, no clock, no memory of its
+ * own. */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
