@@ -32,7 +32,8 @@ enum ledger_op_type {
     LOP_SEEN = 13,       /* what a card showed when nothing else is written */
     LOP_EVENT = 14,      /* alarms and facts for operators */
     LOP_DAY_CLOSE = 15,  /* closes the open clearing day, opens the next (R11) */
-    LOP_SETTLED = 16     /* a day's batch was published: its manifest's hash */
+    LOP_SETTLED = 16,    /* a day's batch was published: its manifest's hash */
+    LOP_RESTORED = 17    /* a backup was installed: all SAM sequences jump forward (R10) */
 };
 
 enum card_state {
@@ -275,6 +276,10 @@ struct op_settled {
     date_t date;
     uint8_t manifest_sha256[32];
 };
+struct op_restored {
+    uint32_t jump;
+    char from[64]; /* the backup's file name, for people */
+};
 
 struct ledger_op {
     uint8_t type;      /* enum ledger_op_type */
@@ -299,6 +304,7 @@ struct ledger_op {
         struct op_event event;
         struct op_day_close day_close;
         struct op_settled settled;
+        struct op_restored restored;
     };
 };
 
