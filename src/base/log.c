@@ -7,8 +7,8 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <onecard/err.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
