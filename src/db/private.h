@@ -1,0 +1,29 @@
+/* What the files of db share: the connection and how its errors are named. */
+#ifndef DB_PRIVATE_H
+#define DB_PRIVATE_H
+
+#include "db/db.h"
+#include <sqlite3.h>
+
+#define DB_SLOTS 256 /* statements kept a connection; a power of two */
+
+struct db_slot {
+    const char *key; /* the caller's text: constant, so its address finds the slot */
+    sqlite3_stmt *stmt;
+    bool busy;
+};
+struct db {
+    sqlite3 *h;
+    struct db_tx *tx;
+    int64_t wal_pages; /* in the log after this connection's last commit */
+    int64_t page_size;
+    unsigned used;
+    struct db_slot slots[DB_SLOTS];
+};
+
+/** Logs and translates a result code of SQLite. */
+int db_error(const struct db *db, int sqlite_rc, const char *what);
+/** Finalises every statement that is not in use. */
+void db_forget(struct db *db);
+
+#endif

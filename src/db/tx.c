@@ -1,0 +1,94 @@
+/* Transactions whose error sticks, the schema's steps, copies. */
+#include "db/private.h"
+#include <string.h>
+#include <sys/stat.h>
+
+int db_tx_begin(struct db_tx *tx, struct db *db)
+{
+    CHECK(!db->tx);
+    *tx = (struct db_tx){.db = db};
+    int rc = db_exec(db, "BEGIN IMMEDIATE");
+    if (rc)
+        return rc;
+    tx->open = true;
+    db->tx = tx;
+    return 0;
+}
+
+void db_tx_rollback(struct db_tx *tx)
+{
+    if (!tx->open)
+        return;
+    tx->open = false;
+    tx->db->tx = NULL;
+    /* After some errors SQLite has rolled back already. */
+    if (!sqlite3_get_autocommit(tx->db->h) && db_exec(tx->db, "ROLLBACK") != 0)
+        log_error("db", "rollback failed: the connection must be opened again");
+}
+
+int db_tx_commit(struct db_tx *tx)
+{
+    CHECK(tx->open);
+    int rc = tx->err ? tx->err : db_exec(tx->db, "COMMIT");
+    if (rc) {
+        db_tx_rollback(tx);
+        return rc;
+    }
+    tx->open = false;
+    tx->db->tx = NULL;
+    return 0;
+}
+
+int db_version(struct db *db, int64_t *ret)
+{
+    return db_number(db, "PRAGMA user_version", ret);
+}
+
+static int run_step(struct db *db, const struct db_step *step)
+{
+    struct db_tx tx;
+    int rc = db_tx_begin(&tx, db);
+    if (rc)
+        return rc;
+    char sql[48];
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", step->version);
+    rc = db_exec(db, step->sql);
+    if (!rc)
+        rc = db_exec(db, sql);
+    if (rc) {
+        db_tx_rollback(&tx);
+        return rc;
+    }
+    return db_tx_commit(&tx);
+}
+
+int db_migrate(struct db *db, const struct db_step *steps, size_t count)
+{
+    int64_t have;
+    int rc = db_version(db, &have);
+    if (rc)
+        return rc;
+    if (count && have > steps[count - 1].version) {
+        log_error("db", "the file's schema is %lld, this program knows %d", (long long)have, steps[count - 1].version);
+        return OC_EDB_SCHEMA;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].version <= have)
+            continue;
+        rc = run_step(db, &steps[i]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int db_copy_to(struct db *db, const char *to)
+{
+    struct stat st;
+    if (stat(to, &st) == 0)
+        return OC_EEXIST;
+    struct db_q q;
+    db_q(&q, db, "VACUUM INTO ?1");
+    db_put_text(&q, to);
+    return db_end(&q);
+}
