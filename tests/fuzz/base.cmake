@@ -1,0 +1,1 @@
+onecard_fuzzer(text fuzz_text.c LIBS onecard_base)
