@@ -1,8 +1,10 @@
-/* Flows: straight-line C that waits. The public face of this folder; docs/FLOW.md tells how to write and read flow code.
+/* Flows: straight-line C that waits. The public face of this folder; docs/FLOW.md tells how to
+ * write and read flow code.
  *
- * Rules: a wake-up queues and never switches; only the loop enters flows. Functions that may suspend have `_co_` in their
- * names and CO_FN in their prototypes. Cancellation and deadlines are return codes at the next suspension, never an unwind.
- * Nothing on a flow's stack (64 KiB) is given to another thread. A flow stays on its loop. */
+ * Rules: a wake-up queues and never switches; only the loop enters flows. Functions that may
+ * suspend have `_co_` in their names and CO_FN in their prototypes. Cancellation and deadlines are
+ * return codes at the next suspension, never an unwind. Nothing on a flow's stack (64 KiB) is given
+ * to another thread. A flow stays on its loop. */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
 
@@ -21,19 +23,23 @@ struct flow;
 /** The body of a flow; mark the function CO_FN. Its result goes to who joins. */
 typedef int (*flow_fn)(void *arg);
 
-/** Queues a new flow; never switches, so the body runs after the caller returns to the loop or suspends. `name` is copied (31
- *  characters). ret may be NULL; otherwise the caller owns a reference (flow_put). Loop thread only, inside or
- *  outside of flows. OC_ELIMIT: too many flows, OC_ENOMEM: no stack, OC_ECANCELED: the loop has cancelled its flows. */
-int flow_start(struct loop *loop, const char *name, flow_fn fn, void *arg, struct flow **ret) MUST_USE;
+/** Queues a new flow; never switches, so the body runs after the caller returns to the loop or
+ * suspends. `name` is copied (31 characters). ret may be NULL; otherwise the caller owns a
+ * reference (flow_put). Loop thread only, inside or outside of flows. OC_ELIMIT: too many flows,
+ * OC_ENOMEM: no stack, OC_ECANCELED: the loop has cancelled its flows. */
+int flow_start(struct loop *loop, const char *name, flow_fn fn, void *arg,
+               struct flow **ret) MUST_USE;
 /** Gives a reference back; the flow goes on. NULL is fine. */
 void flow_put(struct flow *f);
 /** Another reference. */
 struct flow *flow_get(struct flow *f);
-/** Asks a flow to stop: its present or next suspension outside a shield, and every one after that, ends with OC_ECANCELED.
- *  A flow that has not begun still runs up to there. Harmless on one that ended. */
+/** Asks a flow to stop: its present or next suspension outside a shield, and every one after that,
+ * ends with OC_ECANCELED. A flow that has not begun still runs up to there. Harmless on one that
+ * ended. */
 void flow_cancel(struct flow *f);
 bool flow_done(const struct flow *f);
-/** Waits for the end of another flow. ret_result may be NULL. OC_ETIMEDOUT, OC_ECANCELED (of the caller). */
+/** Waits for the end of another flow. ret_result may be NULL. OC_ETIMEDOUT, OC_ECANCELED (of the
+ * caller). */
 int flow_co_join(struct flow *f, int *ret_result, int64_t deadline_ns) CO_FN MUST_USE;
 
 /* Inside a flow (all abort outside of one, but flow_self). */
@@ -42,28 +48,33 @@ struct flow *flow_self(void);
 struct loop *flow_loop(void);
 /** Ends with the flow, wiped. At most 16 MiB. */
 struct arena *flow_arena(void);
-/** Has fn(arg) called when the flow ends, the last first, before the arena is wiped. fn must not suspend. */
+/** Has fn(arg) called when the flow ends, the last first, before the arena is wiped. fn must not
+ * suspend. */
 void flow_defer(void (*fn)(void *arg), void *arg);
 /** Lets the other ready flows run. OC_ECANCELED. */
 int flow_co_yield(void) CO_FN MUST_USE;
 /** 0 after `ms`; OC_ECANCELED. */
 int flow_co_sleep_ms(int64_t ms) CO_FN MUST_USE;
-/** Until the matching unshield (they nest) cancellation is not delivered: it waits. Covers "command sent … outcome written".
- *  Deadlines still count. */
+/** Until the matching unshield (they nest) cancellation is not delivered: it waits. Covers "command
+ * sent … outcome written". Deadlines still count. */
 void flow_shield(void);
 void flow_unshield(void);
 /** Has this flow been cancelled? Also true inside a shield. */
 bool flow_cancelled(void);
-/** A background flow (a gate that waits for a card) is cancelled as soon as loop_stop() is called, without drain time. */
+/** A background flow (a gate that waits for a card) is cancelled as soon as loop_stop() is called,
+ * without drain time. */
 void flow_set_background(bool on);
 /** What it is doing, for lists (copied, 63 characters); NULL: nothing. */
 void flow_set_note(const char *note);
 /** The deadline that lies `ms` ahead, on this flow's loop. */
 int64_t flow_deadline_ms(int64_t ms);
 
-/** Calls fn for each flow that has not ended, oldest first. state is "ready", "running", "waiting", with ", shielded" or
+/** Calls fn for each flow that has not ended, oldest first. state is "ready", "running", "waiting",
+ * with ", shielded" or
  *  ", cancelled" after it where so. fn must not start or end flows. Loop thread only. */
 void flow_list(struct loop *loop,
-               void (*fn)(const char *name, const char *note, int64_t age_ms, const char *state, void *arg), void *arg);
+               void (*fn)(const char *name, const char *note, int64_t age_ms, const char *state,
+                          void *arg),
+               void *arg);
 
 #endif

@@ -1,5 +1,6 @@
-/* An HTTP/1.1 server: each request runs in a flow of its own. On a Unix socket (peers known by uid) and, if asked,
- * on TCP at a numeric address (loopback; peers unknown). Bounded: body, headers, concurrent requests. */
+/* An HTTP/1.1 server: each request runs in a flow of its own. On a Unix socket (peers known by uid)
+ * and, if asked, on TCP at a numeric address (loopback; peers unknown). Bounded: body, headers,
+ * concurrent requests. */
 #ifndef FLOW_HTTP_H
 #define FLOW_HTTP_H
 
@@ -13,26 +14,29 @@ struct http_server;
 struct http_req;
 
 struct http_opts {
-    const char *unix_path;  /* NULL: none */
-    mode_t mode;            /* of the socket file; 0: 0660 */
-    const char *tcp_addr;   /* numeric, NULL: none */
-    int tcp_port;           /* 0: any, see http_server_port */
-    size_t max_body;        /* bytes, 0: 1 MiB; more is answered 413 */
-    unsigned max_requests;  /* at work at one time, 0: 256; beyond: 503 with Retry-After */
-    int timeout_s;          /* a connection silent for so long between or inside requests is closed; 0: 60 */
-    bool (*allow)(void *arg, uid_t uid, gid_t gid); /* Unix peers; NULL: all. false is answered 403 */
-    bool allow_tcp;         /* TCP peers pass; else they are answered 403 whatever they ask */
-    /* Runs in the request's flow (body marked CO_FN). Returning without a reply is answered 500. The result is not used
-     * beyond a line in the log when negative. */
+    const char *unix_path; /* NULL: none */
+    mode_t mode;           /* of the socket file; 0: 0660 */
+    const char *tcp_addr;  /* numeric, NULL: none */
+    int tcp_port;          /* 0: any, see http_server_port */
+    size_t max_body;       /* bytes, 0: 1 MiB; more is answered 413 */
+    unsigned max_requests; /* at work at one time, 0: 256; beyond: 503 with Retry-After */
+    int timeout_s; /* a connection silent for so long between or inside requests is closed; 0: 60 */
+    bool (*allow)(void *arg, uid_t uid,
+                  gid_t gid); /* Unix peers; NULL: all. false is answered 403 */
+    bool allow_tcp;           /* TCP peers pass; else they are answered 403 whatever they ask */
+    /* Runs in the request's flow (body marked CO_FN). Returning without a reply is answered 500.
+     * The result is not used beyond a line in the log when negative. */
     int (*co_handler)(struct http_req *req, void *arg);
     void *arg;
 };
 
-/** Opens and begins to serve once the loop runs. Texts are copied; arg must outlive the server. Stops accepting by itself on
- *  loop_stop(). OC_EEXIST (somebody serves at unix_path), OC_ELIMIT (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO (logged). */
-int http_server_open(struct loop *loop, const struct http_opts *o, struct http_server **ret) MUST_USE;
-/** Stops accepting now; frees once the requests at work have ended (the loop must run for that, or be freed after). The
- *  socket file goes. NULL is fine. */
+/** Opens and begins to serve once the loop runs. Texts are copied; arg must outlive the server.
+ * Stops accepting by itself on loop_stop(). OC_EEXIST (somebody serves at unix_path), OC_ELIMIT
+ * (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO (logged). */
+int http_server_open(struct loop *loop, const struct http_opts *o,
+                     struct http_server **ret) MUST_USE;
+/** Stops accepting now; frees once the requests at work have ended, for which the loop must go on.
+ * Before loop_free. The socket file goes. NULL is fine. */
 void http_server_close(struct http_server **s);
 /** The TCP port in use, 0: none. */
 int http_server_port(const struct http_server *s);
@@ -40,7 +44,8 @@ int http_server_port(const struct http_server *s);
 /* What was asked. Texts live as long as the request, also when its client has gone. */
 /** "GET", "POST", … */
 const char *http_method(const struct http_req *req);
-/** Percent-decoded, one leading slash, no empty, "." or ".." segments, no trailing slash; "/" for the root. */
+/** Percent-decoded, one leading slash, no empty, "." or ".." segments, no trailing slash; "/" for
+ * the root. */
 const char *http_path(const struct http_req *req);
 /** Decoded value of a query parameter, NULL when absent. */
 const char *http_query(const struct http_req *req, const char *name);
@@ -55,13 +60,15 @@ pid_t http_peer_pid(const struct http_req *req);
 
 /** Adds a header to the reply to come. Control characters are refused with OC_EINVAL. */
 int http_reply_header(struct http_req *req, const char *name, const char *value) MUST_USE;
-/** Replies; body and texts are copied. Exactly once a request (checked). Does nothing when the client has gone. Never suspends. */
-void http_reply(struct http_req *req, int status, const char *content_type, const void *body, size_t len);
+/** Replies; body and texts are copied. Exactly once a request (checked). Does nothing when the
+ * client has gone. Never suspends. */
+void http_reply(struct http_req *req, int status, const char *content_type, const void *body,
+                size_t len);
 bool http_replied(const struct http_req *req);
 /** Has the client closed its end? Best effort. */
 bool http_gone(const struct http_req *req);
-/** From now on the request's flow is cancelled when the client closes its end before the reply. Use a shield where that
- *  must not interrupt. */
+/** From now on the request's flow is cancelled when the client closes its end before the reply. Use
+ * a shield where that must not interrupt. */
 void http_cancel_when_gone(struct http_req *req);
 
 #endif

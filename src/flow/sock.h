@@ -1,5 +1,6 @@
-/* Byte streams for flows: a table of three functions (sockets here, TLS above them, a simulator's pipe beside them),
- * and Unix and TCP sockets. One flow may read while another writes; never two on the same side. */
+/* Byte streams for flows: a table of three functions (sockets here, TLS above them, a simulator's
+ * pipe beside them), and Unix and TCP sockets. One flow may read while another writes; never two on
+ * the same side. */
 #ifndef FLOW_SOCK_H
 #define FLOW_SOCK_H
 
@@ -19,35 +20,47 @@ struct stream {
     const struct stream_ops *ops;
 };
 
-/** Reads some bytes: at least one, at most `cap` (> 0). OC_ECLOSED: the other end has closed; OC_ETIMEDOUT, OC_ECANCELED,
- *  OC_EIO. Deadlines are monotonic nanoseconds, FLOW_FOREVER for none. */
-int stream_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len, int64_t deadline_ns) CO_FN MUST_USE;
+/** Reads some bytes: at least one, at most `cap` (> 0). OC_ECLOSED: the other end has closed;
+ * OC_ETIMEDOUT, OC_ECANCELED, OC_EIO. Deadlines are monotonic nanoseconds, FLOW_FOREVER for none.
+ */
+int stream_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
+                   int64_t deadline_ns) CO_FN MUST_USE;
 /** Reads exactly `len` bytes; errors as above, the bytes read so far are lost. */
-int stream_co_read_full(struct stream *s, void *buf, size_t len, int64_t deadline_ns) CO_FN MUST_USE;
-/** Writes all `len` bytes. After an error an unknown part was written: close. OC_ECLOSED, OC_ETIMEDOUT, OC_ECANCELED, OC_EIO. */
-int stream_co_write(struct stream *s, const void *buf, size_t len, int64_t deadline_ns) CO_FN MUST_USE;
+int stream_co_read_full(struct stream *s, void *buf, size_t len,
+                        int64_t deadline_ns) CO_FN MUST_USE;
+/** Writes all `len` bytes. After an error an unknown part was written: close. OC_ECLOSED,
+ * OC_ETIMEDOUT, OC_ECANCELED, OC_EIO. */
+int stream_co_write(struct stream *s, const void *buf, size_t len,
+                    int64_t deadline_ns) CO_FN MUST_USE;
 /** Closes and frees; no flow may be inside. NULL is fine. */
 void stream_close(struct stream **s);
 
 struct sock_listener;
-/** Listens on a Unix socket at `path` with permission bits `mode`. A socket file left by a dead process is removed.
- *  OC_EEXIST: somebody listens there; OC_ELIMIT: path too long; OC_EIO (all logged). The file is removed on close. */
-int sock_listen_unix(struct loop *loop, const char *path, mode_t mode, struct sock_listener **ret) MUST_USE;
-/** Listens on a numeric address ("127.0.0.1", "::1"); port 0: any, see sock_listener_port. OC_EINVAL, OC_EIO (logged). */
-int sock_listen_tcp(struct loop *loop, const char *addr, int port, struct sock_listener **ret) MUST_USE;
+/** Listens on a Unix socket at `path` with permission bits `mode`. A socket file left by a dead
+ * process is removed. OC_EEXIST: somebody listens there; OC_ELIMIT: path too long; OC_EIO (all
+ * logged). The file is removed on close. */
+int sock_listen_unix(struct loop *loop, const char *path, mode_t mode,
+                     struct sock_listener **ret) MUST_USE;
+/** Listens on a numeric address ("127.0.0.1", "::1"); port 0: any, see sock_listener_port.
+ * OC_EINVAL, OC_EIO (logged). */
+int sock_listen_tcp(struct loop *loop, const char *addr, int port,
+                    struct sock_listener **ret) MUST_USE;
 int sock_listener_port(const struct sock_listener *l);
-/** Waits for a connection; the caller owns the stream. OC_ETIMEDOUT, OC_ECANCELED, OC_ECLOSED (listener stopped),
- *  OC_EBUSY (no descriptors left: wait before trying again), OC_EIO. */
-int sock_co_accept(struct sock_listener *l, int64_t deadline_ns, struct stream **ret) CO_FN MUST_USE;
+/** Waits for a connection; the caller owns the stream. OC_ETIMEDOUT, OC_ECANCELED, OC_ECLOSED
+ * (listener stopped), OC_EBUSY (no descriptors left: wait before trying again), OC_EIO. */
+int sock_co_accept(struct sock_listener *l, int64_t deadline_ns,
+                   struct stream **ret) CO_FN MUST_USE;
 /** Takes nothing more: waiting accepts end with OC_ECLOSED. */
 void sock_listener_stop(struct sock_listener *l);
 /** Frees; no flow may be in sock_co_accept. NULL is fine. */
 void sock_listener_close(struct sock_listener **l);
 
-/** Connects. OC_ENOENT / OC_ECLOSED (nobody there), OC_ETIMEDOUT, OC_ECANCELED, OC_EINVAL, OC_EIO. The caller owns the stream. */
+/** Connects. OC_ENOENT / OC_ECLOSED (nobody there), OC_ETIMEDOUT, OC_ECANCELED, OC_EINVAL, OC_EIO.
+ * The caller owns the stream. */
 int sock_co_connect_unix(const char *path, int64_t deadline_ns, struct stream **ret) CO_FN MUST_USE;
 /** The address is numeric: names are resolved by a worker before. */
-int sock_co_connect_tcp(const char *addr, int port, int64_t deadline_ns, struct stream **ret) CO_FN MUST_USE;
+int sock_co_connect_tcp(const char *addr, int port, int64_t deadline_ns,
+                        struct stream **ret) CO_FN MUST_USE;
 /** Wraps a connected, non-blocking socket; owns `fd` on success. OC_ENOMEM. */
 int sock_stream(struct loop *loop, int fd, struct stream **ret) MUST_USE;
 /** The descriptor of a socket stream (for options and credentials; never to be read or closed). */

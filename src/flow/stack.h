@@ -1,4 +1,5 @@
-/* Stacks of flows: mapped with a guard page below, kept in a pool for the next flow. One owner thread, no locks. */
+/* Stacks of flows: mapped with a guard page below, kept in a pool for the next flow. One owner
+ * thread, no locks. */
 #ifndef FLOW_STACK_H
 #define FLOW_STACK_H
 
@@ -21,8 +22,8 @@ unsigned stack_max_count(void);
 /** Maps a stack of at least `size` bytes and a guard page. OC_ENOMEM. */
 int stack_map(struct stack *ret, size_t size, bool measured) MUST_USE;
 void stack_unmap(struct stack *s);
-/** Bytes used at most since the last call, of a measured stack; wipes it for the next measure. Aborts when the canary
- *  is damaged. Not while code runs on it. */
+/** Bytes used at most so far, of a measured stack; 0 of another. Aborts when the canary is damaged.
+ * Not while code runs on it. */
 size_t stack_peak(struct stack *s);
 
 #endif
