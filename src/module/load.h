@@ -1,5 +1,5 @@
-/* Loading modules: shared objects checked against the ABI before anything in them runs, their configuration sections
- * checked against their own tables. A set never changes after loading. */
+/* Loading modules: shared objects checked against the ABI before anything in them runs, their
+ * configuration sections checked against their own tables. A set never changes after loading. */
 #ifndef MODULE_LOAD_H
 #define MODULE_LOAD_H
 
@@ -13,30 +13,35 @@ struct module;
 struct service; /* one service of one loaded module, with its counters */
 
 struct modules_opts {
-    const char *dir;           /* where <name>.so lie */
-    const char *const *names;  /* which to load, in order */
+    const char *dir;          /* where <name>.so lie */
+    const char *const *names; /* which to load, in order */
     size_t count;
     const struct conf_tree *tree; /* the daemon's configuration; NULL: defaults only */
     const struct conf_node *conf; /* its section "modules": name -> section; NULL: defaults only */
     struct metrics *metrics;      /* NULL: nothing is counted */
     const struct clock *clock;    /* NULL: clock_system */
-    unsigned slow_limit; /* a service is disabled after so many decisions in a row over 5 ms; 0: never */
+    unsigned
+        slow_limit; /* a service is disabled after so many decisions in a row over 5 ms; 0: never */
 };
 
-/** Loads all. Mistakes, each with its file, go to `errors`, all at once: file missing, symbol missing, wrong major, newer
- *  minor, short structure, bad or duplicate name, configuration, load() failing, a section for a module not loaded.
- *  OC_ENOENT (a file), OC_EABI, OC_EEXIST (duplicate), OC_EINVAL (configuration), OC_EMODULE (load() failed): the first's.
- *  Blocks (dlopen reads files). `tree` and `conf` must outlive the set. */
-int module_set_load(const struct modules_opts *o, struct conf_errors *errors, struct modules **ret) MUST_USE WORKER_FN;
+/** Loads all. Mistakes, each with its file, go to `errors`, all at once: file missing, symbol
+ * missing, wrong major, newer minor, short structure, bad or duplicate name, configuration, load()
+ * failing, a section for a module not loaded. OC_ENOENT (a file), OC_EABI, OC_EEXIST (duplicate),
+ * OC_EINVAL (configuration), OC_EMODULE (load() failed): the first's. Blocks (dlopen reads files).
+ * `tree` and `conf` must outlive the set. */
+int module_set_load(const struct modules_opts *o, struct conf_errors *errors,
+                    struct modules **ret) MUST_USE WORKER_FN;
 /** The same for modules that are linked in (tests, tools). `items` NULL-terminated. */
 int module_set_static(const struct modules_opts *o, const struct onecard_module *const *items,
                       struct conf_errors *errors, struct modules **ret) MUST_USE;
 /** Unloads all, in reverse. No decision may be running. */
 void module_set_free(struct modules **set);
 
-/** By its name, or by a unique last part: "purchase" for "payment.purchase". NULL: none; then, where `ret_hint` is not
- *  NULL, *ret_hint is a sentence for people ("did you mean …?", or which ones it could be) that lives in `a`. */
-struct service *module_service(const struct modules *set, const char *name, struct arena *a, const char **ret_hint);
+/** By its name, or by a unique last part: "purchase" for "payment.purchase". NULL: none; then,
+ * where `ret_hint` is not NULL, *ret_hint is a sentence for people ("did you mean …?", or which
+ * ones it could be) that lives in `a`. */
+struct service *module_service(const struct modules *set, const char *name, struct arena *a,
+                               const char **ret_hint);
 /** All services, in the order of loading, then of the modules' tables. */
 size_t module_service_count(const struct modules *set);
 struct service *module_service_at(const struct modules *set, size_t i);
@@ -49,9 +54,11 @@ const struct onecard_module *service_module(const struct service *s);
 uint64_t service_slow(const struct service *s);
 /** Disabled because it was slow too often. */
 bool service_disabled(const struct service *s);
-/** Whether `list` (comma separated: names, "payment.*", "*") has the service: what a terminal may run. */
+/** Whether `list` (comma separated: names, "payment.*", "*") has the service: what a terminal may
+ * run. */
 bool service_in_list(const struct service *s, const char *list);
-/** Appends the sample configuration section of each module, as it stands under "modules:", indented by two blanks. */
+/** Appends the sample configuration section of each module, as it stands under "modules:", indented
+ * by two blanks. */
 void module_set_sample(const struct modules *set, struct buf *out);
 
 #endif

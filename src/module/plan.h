@@ -1,7 +1,9 @@
-/* A plan: what a module wants done, as plain data that can be printed, stored and executed later without its module.
+/* A plan: what a module wants done, as plain data that can be printed, stored and executed later
+ * without its module.
  *
- * A plan that module_co_decide() gave with result 0 holds: kind set; amount in its bounds; the legs, the purse's first,
- * sum to zero, none is zero; records and events within bounds; `reply` is a JSON object. */
+ * A plan that module_co_decide() gave with result 0 holds: kind set; amount in its bounds; the
+ * legs, the purse's first, sum to zero, none is zero; records and events within bounds; `reply` is
+ * a JSON object. */
 #ifndef MODULE_PLAN_H
 #define MODULE_PLAN_H
 
@@ -59,11 +61,12 @@ struct plan {
 struct plan *plan_new(struct arena *a) MUST_USE;
 /** Empties a plan for a module of that name. */
 void plan_init(struct plan *p, const char *scope);
-/** Checks what a module left, adds the purse's leg (first) and the gross. OC_EMODULE: nonsense, and `detail` says which. */
+/** Checks what a module left, adds the purse's leg (first) and the gross. OC_EMODULE: nonsense, and
+ * `detail` says which. */
 int plan_finish(struct plan *p) MUST_USE;
 /** The text of a journey value, or NULL. */
 const char *plan_capp_get(const struct plan *p, const char *field);
-/** Appends the plan as one JSON object (without records' documents where `brief`). */
+/** Appends the plan as one JSON object; `brief`: without the documents of records and the reply. */
 void plan_json(const struct plan *p, bool brief, struct buf *out);
 /** Appends `s` as a JSON string with its quotes; what is no UTF-8 becomes '?'. */
 void plan_json_text(struct buf *out, const char *s);
@@ -74,7 +77,8 @@ void plan_add_leg(struct plan *p, int account, const char *owner, fen_t amount);
 void plan_set_gross(struct plan *p, fen_t gross);
 void plan_add_capp_int(struct plan *p, const char *field, int64_t value);
 void plan_add_capp_text(struct plan *p, const char *field, const char *value);
-void plan_add_record(struct plan *p, const char *owner, const char *key, uint32_t version_read, const char *doc);
+void plan_add_record(struct plan *p, const char *owner, const char *key, uint32_t version_read,
+                     const char *doc);
 void plan_add_event(struct plan *p, const char *kind, const char *text);
 void plan_set_refund(struct plan *p);
 void plan_add_reply_text(struct plan *p, const char *key, const char *value);

@@ -1,0 +1,244 @@
+/* Plans as text: the reply's members while a module writes them, and the whole plan for people and
+ * for the ledger's evidence. Written by hand, because what is printed here is flat and must come
+ * out in the same order every time. */
+#include "module/plan.h"
+
+#include "flow/flow.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Length of the well-formed UTF-8 sequence at s, 0 where there is none (overlong, surrogate, cut
+ * off). */
+static size_t utf8_len(const unsigned char *s)
+{
+    size_t n = s[0] < 0x80                   ? 1
+               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                             : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) {
+        return 0;
+    }
+    return n;
+}
+
+void plan_json_text(struct buf *out, const char *s)
+{
+    buf_put_u8(out, '"');
+    for (const unsigned char *c = (const unsigned char *)s; *c;) {
+        size_t n = utf8_len(c);
+        if (n == 0) {
+            buf_put_u8(out, '?');
+            n = 1;
+        } else if (*c == '"' || *c == '\\') {
+            buf_put_u8(out, '\\');
+            buf_put_u8(out, *c);
+        } else if (*c < 0x20) {
+            buf_printf(out, "\\u%04x", *c);
+        } else {
+            buf_put(out, c, n);
+        }
+        c += n;
+    }
+    buf_put_u8(out, '"');
+}
+
+static void reply_wrong(struct plan *p, const char *what)
+{
+    if (!p->err) {
+        p->err = OC_EMODULE;
+        snprintf(p->detail, sizeof(p->detail), "%s", what);
+    }
+}
+
+/* Opens "{…,"key":" at the end of the reply so far; the caller puts the value, reply_close() the
+ * brace. */
+static bool reply_open(struct plan *p, struct buf *b, const char *key)
+{
+    size_t len = strlen(p->reply);
+    if (!key || !*key) {
+        reply_wrong(p, "a member of the reply has no name");
+        return false;
+    }
+    buf_over(b, p->reply, sizeof(p->reply));
+    b->len = len - 1;
+    if (len > 2) {
+        buf_put_u8(b, ',');
+    }
+    plan_json_text(b, key);
+    buf_put_u8(b, ':');
+    return true;
+}
+
+static void reply_close(struct plan *p, struct buf *b, size_t old_len)
+{
+    buf_put_u8(b, '}');
+    buf_put_u8(b, '\0');
+    if (b->err) {
+        p->reply[old_len - 1] = '}';
+        p->reply[old_len] = '\0';
+        reply_wrong(p, "the reply is too long");
+    }
+}
+
+void plan_add_reply_text(struct plan *p, const char *key, const char *value)
+{
+    struct buf b;
+    size_t len = strlen(p->reply);
+    if (reply_open(p, &b, key)) {
+        plan_json_text(&b, value ? value : "");
+        reply_close(p, &b, len);
+    }
+}
+
+void plan_add_reply_int(struct plan *p, const char *key, int64_t value)
+{
+    struct buf b;
+    size_t len = strlen(p->reply);
+    if (reply_open(p, &b, key)) {
+        buf_printf(&b, "%lld", (long long)value);
+        reply_close(p, &b, len);
+    }
+}
+
+static bool json_well_formed(const char *json)
+{
+    size_t len = json ? strlen(json) : 0;
+    if (len == 0 || !text_depth_ok(json, len, TEXT_DEPTH_MAX)) {
+        return false;
+    }
+    json_t *v = json_loadb(json, len, JSON_DECODE_ANY, NULL);
+    json_decref(v);
+    return v != NULL;
+}
+
+void plan_add_reply_raw(struct plan *p, const char *key, const char *json)
+{
+    struct buf b;
+    size_t len = strlen(p->reply);
+    if (!json_well_formed(json)) {
+        reply_wrong(p, "a member of the reply is no JSON");
+        return;
+    }
+    if (reply_open(p, &b, key)) {
+        buf_puts(&b, json);
+        reply_close(p, &b, len);
+    }
+}
+
+static const char *account_name(int kind)
+{
+    static const char *const names[] = {
+        [OC_ACCT_PURSE] = "purse",       [OC_ACCT_PENDING_LOAD] = "pending_load",
+        [OC_ACCT_CITIZEN] = "citizen",   [OC_ACCT_MERCHANT] = "merchant",
+        [OC_ACCT_BEARER] = "bearer",     [OC_ACCT_LOAD_RECEIVABLE] = "load_receivable",
+        [OC_ACCT_FEE] = "fee",           [OC_ACCT_FUND] = "fund",
+        [OC_ACCT_PERSONAL] = "personal",
+    };
+    return kind > 0 && (size_t)kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "unknown";
+}
+
+static const char *kind_name(enum oc_plan_kind kind)
+{
+    static const char *const names[] = {"none", "debit", "credit", "account"};
+    return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "unknown";
+}
+
+static void print_legs(const struct plan *p, struct buf *out)
+{
+    buf_puts(out, ",\"legs\":[");
+    for (unsigned i = 0; i < p->leg_count; i++) {
+        buf_printf(out, "%s{\"account\":\"%s\",\"owner\":", i ? "," : "",
+                   account_name(p->legs[i].kind));
+        plan_json_text(out, p->legs[i].owner);
+        buf_printf(out, ",\"amount_fen\":%lld}", (long long)p->legs[i].amount);
+    }
+    buf_puts(out, "]");
+}
+
+static void print_capp(const struct plan *p, struct buf *out)
+{
+    buf_puts(out, ",\"journey\":{");
+    for (unsigned i = 0; i < p->capp_count; i++) {
+        buf_puts(out, i ? "," : "");
+        plan_json_text(out, p->capp[i].name);
+        buf_puts(out, ":");
+        if (p->capp[i].is_int) {
+            buf_puts(out, p->capp[i].text);
+        } else {
+            plan_json_text(out, p->capp[i].text);
+        }
+    }
+    buf_puts(out, "}");
+}
+
+static void print_records(const struct plan *p, bool brief, struct buf *out)
+{
+    buf_puts(out, ",\"records\":[");
+    for (unsigned i = 0; i < p->record_count; i++) {
+        const struct plan_record *r = &p->records[i];
+        buf_printf(out, "%s{\"scope\":", i ? "," : "");
+        plan_json_text(out, p->scope);
+        buf_puts(out, ",\"owner\":");
+        plan_json_text(out, r->owner);
+        buf_puts(out, ",\"key\":");
+        plan_json_text(out, r->key);
+        buf_printf(out, ",\"version_read\":%u", r->version_read);
+        if (!brief) {
+            buf_puts(out, ",\"doc\":");
+            plan_json_text(out, r->doc);
+        }
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]");
+}
+
+static void print_events(const struct plan *p, struct buf *out)
+{
+    buf_puts(out, ",\"events\":[");
+    for (unsigned i = 0; i < p->event_count; i++) {
+        buf_printf(out, "%s{\"kind\":", i ? "," : "");
+        plan_json_text(out, p->events[i].kind);
+        buf_puts(out, ",\"text\":");
+        plan_json_text(out, p->events[i].text);
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]");
+}
+
+void plan_json(const struct plan *p, bool brief, struct buf *out)
+{
+    buf_printf(out, "{\"kind\":\"%s\",\"amount_fen\":%lld,\"gross_fen\":%lld", kind_name(p->kind),
+               (long long)p->amount, (long long)p->gross);
+    if (p->refund) {
+        buf_puts(out, ",\"refund\":true");
+    }
+    if (p->refused != OC_R_NONE) {
+        buf_printf(out, ",\"refused\":\"%s\",\"detail\":", oc_reason_code(p->refused));
+        plan_json_text(out, p->detail);
+    }
+    if (p->leg_count) {
+        print_legs(p, out);
+    }
+    if (p->capp_count) {
+        print_capp(p, out);
+    }
+    if (p->record_count) {
+        print_records(p, brief, out);
+    }
+    if (p->event_count) {
+        print_events(p, out);
+    }
+    if (!brief) {
+        buf_printf(out, ",\"reply\":%s", p->reply);
+    }
+    buf_puts(out, "}");
+}
