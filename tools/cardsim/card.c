@@ -245,9 +245,12 @@ static const struct command *find(uint8_t cla, uint8_t ins)
     return NULL;
 }
 
-/* DEBIT FOR UNLOAD answers four bytes where the other debits answer eight. */
+/* What INITIALIZE answers depends on P1; DEBIT FOR UNLOAD answers four bytes where the others answer eight. */
 static size_t fixed_answer(const struct command *cmd, const struct apdu *a)
 {
+    static const uint8_t initialize[] = {16, 15, 15, 15, 19, 16};
+    if (a->ins == 0x50)
+        return a->p1 < sizeof initialize ? initialize[a->p1] : 0;
     return a->ins == 0x54 && a->p1 == 3 ? 4 : cmd->answer;
 }
 
