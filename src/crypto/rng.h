@@ -18,7 +18,7 @@ int rng_fill(const struct rng *r, void *ret, size_t len) MUST_USE;
 /** A repeatable source for simulators and tests. NOT random: never give it to a site. One thread.
  */
 struct rng_seeded {
-    struct rng rng; /* pass this */
+    struct rng rng; /* pass this; stays the first member */
     uint64_t *state;
     uint64_t seed_state;
 };

@@ -1,0 +1,121 @@
+/* AES-256-GCM blobs. The header (version and key id) is authenticated with the caller's aad, so a
+ * blob cannot be relabelled. */
+#include "crypto/seal.h"
+
+#include "base/base.h"
+#include "crypto/context_priv.h"
+#include <string.h>
+
+enum { VERSION = 1, HEADER_LEN = 5, NONCE_LEN = 12, TAG_LEN = 16 };
+
+static int gcm_begin(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *blob, struct bytes aad,
+                     int enc)
+{
+    int n;
+    if (EVP_CipherInit_ex2(ctx, NULL, key, blob + HEADER_LEN, enc, NULL) != 1 ||
+        EVP_CipherUpdate(ctx, NULL, &n, blob, HEADER_LEN) != 1)
+        return crypto_fail("AES-GCM");
+    if (aad.len && EVP_CipherUpdate(ctx, NULL, &n, aad.data, (int)aad.len) != 1)
+        return crypto_fail("AES-GCM");
+    return 0;
+}
+
+static int gcm_seal(EVP_CIPHER_CTX *ctx, struct bytes plain, uint8_t *out, uint8_t *tag)
+{
+    int n = 0;
+    if (plain.len && EVP_CipherUpdate(ctx, out, &n, plain.data, (int)plain.len) != 1)
+        return crypto_fail("AES-GCM");
+    if (EVP_CipherFinal_ex(ctx, out + n, &n) != 1 ||
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, tag) != 1)
+        return crypto_fail("AES-GCM");
+    return 0;
+}
+
+int seal_wrap(struct crypto *x, const struct seal_key *key, struct bytes aad, struct bytes plain,
+              struct buf *ret)
+{
+    EVP_CIPHER_CTX *ctx = x->cipher_ctx[CIPHER_GCM];
+    if (plain.len > SEAL_MAX || aad.len > SEAL_MAX)
+        return OC_ELIMIT;
+    struct buf b;
+    buf_init(&b, SEAL_MAX + SEAL_OVERHEAD);
+    buf_put_u8(&b, VERSION);
+    buf_put_u32(&b, key->id);
+    uint8_t filler[TAG_LEN] = {0};
+    int err = crypto_random(x, filler, NONCE_LEN);
+    buf_put(&b, filler, NONCE_LEN);
+    buf_put(&b, plain.data, plain.len);
+    buf_put(&b, filler, TAG_LEN);
+    if (!err)
+        err = b.err;
+    if (!err)
+        err = gcm_begin(ctx, key->bytes, b.data, aad, 1);
+    if (!err)
+        err = gcm_seal(ctx, plain, b.data + HEADER_LEN + NONCE_LEN, b.data + b.len - TAG_LEN);
+    if (!err) {
+        buf_put(ret, b.data, b.len);
+        err = ret->err;
+    }
+    buf_fini(&b);
+    return err;
+}
+
+/** Opens the ciphertext into `out` of blob.len - SEAL_OVERHEAD bytes. */
+static int gcm_open(EVP_CIPHER_CTX *ctx, struct bytes blob, uint8_t *out)
+{
+    const uint8_t *p = blob.data;
+    int len = (int)(blob.len - SEAL_OVERHEAD), n = 0;
+    uint8_t tag[TAG_LEN];
+    memcpy(tag, p + blob.len - TAG_LEN, TAG_LEN);
+    if (len && EVP_CipherUpdate(ctx, out, &n, p + HEADER_LEN + NONCE_LEN, len) != 1)
+        return crypto_fail("AES-GCM");
+    if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1)
+        return crypto_fail("AES-GCM");
+    return EVP_CipherFinal_ex(ctx, out + n, &n) == 1 ? 0 : OC_ESEAL;
+}
+
+int seal_unwrap(struct crypto *x, const struct seal_key *key, struct bytes aad, struct bytes blob,
+                struct buf *ret)
+{
+    EVP_CIPHER_CTX *ctx = x->cipher_ctx[CIPHER_GCM];
+    uint32_t id;
+    if (seal_key_id(blob, &id) || id != key->id || blob.len > SEAL_MAX + SEAL_OVERHEAD ||
+        aad.len > SEAL_MAX)
+        return OC_ESEAL;
+    struct buf b;
+    buf_init(&b, SEAL_MAX + SEAL_OVERHEAD);
+    buf_put(&b, blob.data, blob.len);
+    int err = b.err;
+    if (!err)
+        err = gcm_begin(ctx, key->bytes, blob.data, aad, 0);
+    if (!err)
+        err = gcm_open(ctx, blob, b.data);
+    if (!err) {
+        buf_put(ret, b.data, blob.len - SEAL_OVERHEAD);
+        err = ret->err;
+    }
+    buf_fini(&b);
+    return err;
+}
+
+int seal_key_id(struct bytes blob, uint32_t *ret_id)
+{
+    const uint8_t *p = blob.data;
+    if (blob.len < SEAL_OVERHEAD || p[0] != VERSION)
+        return OC_ESEAL;
+    *ret_id = be32(p + 1);
+    return 0;
+}
+
+int seal_search(struct crypto *x, const uint8_t key[32], const char *domain, struct bytes value,
+                uint8_t ret[SEAL_HASH_LEN])
+{
+    uint8_t mac[SHA256_LEN];
+    /* The NUL ends the domain: "ab","c" and "a","bc" differ. */
+    int err =
+        mac_hmac_sha256_parts(x, (struct bytes){key, 32},
+                              (const struct bytes[]){{domain, strlen(domain) + 1}, value}, 2, mac);
+    if (!err)
+        memcpy(ret, mac, SEAL_HASH_LEN);
+    return err;
+}
