@@ -1,0 +1,159 @@
+/* Proofs between card and switch: internal and external authentication, blocking and unblocking the application.
+ * Invariant: nothing that counts tries on the card is ever repeated here. */
+#include "card/ident.h"
+
+#include <string.h>
+
+void card_custody(const struct card_profile *p, const struct card_identity *id, uint8_t key_version, uint8_t alg,
+                  struct custody_card *ret)
+{
+    _Static_assert(PROFILE_LEVELS_MAX <= PBOC_LEVELS_MAX, "a profile's levels fit the custody");
+    memset(ret, 0, sizeof(*ret));
+    ret->levels = profile_factors(p, id, ret->factors);
+    memcpy(ret->issuer, id->issuer, sizeof(ret->issuer));
+    ret->key_version = key_version;
+    ret->alg = (enum pboc_alg)alg;
+}
+
+/** The greatest (version, algorithm) below `below` among the custody's keys for this issuer; 0: none. */
+static unsigned next_below(struct custody *c, enum key_purpose purpose, const uint8_t *issuer, unsigned below)
+{
+    struct custody_slot slot;
+    size_t cursor = 0;
+    unsigned best = 0;
+    while (custody_next(c, &cursor, &slot)) {
+        unsigned rank = ((unsigned)slot.version << 8 | (unsigned)slot.alg) + 1;
+        if (slot.purpose != purpose || (!slot.all_issuers && memcmp(slot.issuer, issuer, OC_ISSUER_LEN)))
+            continue;
+        if (rank < below && rank > best)
+            best = rank;
+    }
+    return best;
+}
+
+int card_custody_newest(struct custody *c, enum key_purpose purpose, const struct card_profile *p,
+                        const struct card_identity *id, unsigned skip, struct custody_card *ret)
+{
+    unsigned rank = 0x10001;
+    for (unsigned i = 0; i <= skip; i++) {
+        rank = next_below(c, purpose, id->issuer, rank);
+        if (!rank)
+            return OC_ENOKEY;
+    }
+    card_custody(p, id, (uint8_t)((rank - 1) >> 8), (uint8_t)(rank - 1), ret);
+    return 0;
+}
+
+int ident_co_internal_auth(struct card_session *s, struct custody *c, const struct rng *rng)
+{
+    struct custody_card card;
+    struct apdu cmd;
+    struct rapdu answer;
+    uint8_t challenge[8];
+    if (!s->profile)
+        return OC_ESTATE;
+    const struct profile_keys *keys = &s->profile->keys;
+    if (keys->internal == PROFILE_AUTH_NEVER)
+        return OC_EPROFILE;
+    int rc = card_custody_newest(c, KEY_INTERNAL, s->profile, &s->identity, 0, &card);
+    if (!rc)
+        rc = rng_fill(rng, challenge, sizeof(challenge));
+    if (!rc)
+        rc = apdu_internal_auth(&cmd, keys->internal_p1, keys->internal_kid, challenge, sizeof(challenge));
+    if (!rc)
+        rc = transmit_co_ok(s, &cmd, &answer);
+    if (rc)
+        return rc;
+    if (answer.len != sizeof(challenge))
+        return OC_EMAC;
+    rc = custody_internal_auth(c, &card, challenge, answer.data);
+    for (unsigned skip = 1; rc == OC_EMAC && skip < 16; skip++) {
+        if (card_custody_newest(c, KEY_INTERNAL, s->profile, &s->identity, skip, &card))
+            break;
+        rc = custody_internal_auth(c, &card, challenge, answer.data);
+    }
+    return rc;
+}
+
+static CO_FN int get_challenge(struct card_session *s, uint8_t len, struct rapdu *ret)
+{
+    struct apdu cmd;
+    apdu_get_challenge(&cmd, len);
+    int rc = transmit_co_ok(s, &cmd, ret);
+    if (rc)
+        return rc;
+    return ret->len == len ? 0 : OC_ECARD_DATA;
+}
+
+int ident_co_external_auth(struct card_session *s, struct custody *c)
+{
+    struct custody_card card;
+    struct apdu cmd;
+    struct rapdu answer;
+    uint8_t cryptogram[8];
+    if (!s->profile)
+        return OC_ESTATE;
+    if (s->profile->keys.external == PROFILE_AUTH_NEVER)
+        return OC_EPROFILE;
+    int rc = card_custody_newest(c, KEY_EXTERNAL, s->profile, &s->identity, 0, &card);
+    if (!rc)
+        rc = get_challenge(s, 8, &answer);
+    if (!rc)
+        rc = custody_external_auth(c, KEY_EXTERNAL, &card, (struct bytes){answer.data, answer.len}, cryptogram);
+    if (!rc)
+        rc = apdu_external_auth(&cmd, s->profile->keys.external_kid, cryptogram, sizeof(cryptogram));
+    if (!rc)
+        rc = transmit_co_ok(s, &cmd, &answer);
+    secret_wipe(cryptogram, sizeof(cryptogram));
+    return rc;
+}
+
+/** Sends a command under secure messaging: MAC over it, started from the card's random. */
+static CO_FN int send_with_mac(struct card_session *s, struct custody *c, enum key_purpose purpose,
+                               const struct custody_card *card, struct apdu *cmd)
+{
+    struct custody_sm sm = {.purpose = purpose};
+    struct rapdu answer;
+    uint8_t mac[PBOC_MAC_LEN];
+    int rc = get_challenge(s, 4, &answer);
+    if (!rc)
+        rc = pboc_sm_iv(answer.data, answer.len, sm.iv);
+    if (!rc)
+        rc = apdu_sm_open(cmd);
+    if (rc)
+        return rc;
+    sm.data = (struct bytes){cmd->bytes, cmd->len};
+    rc = custody_sm_mac(c, card, &sm, mac);
+    if (rc)
+        return rc;
+    apdu_sm_close(cmd, mac, APDU_NO_LE);
+    return transmit_co_ok(s, cmd, &answer);
+}
+
+/** The special key where the custody has one, else the maintenance key. */
+static CO_FN int send_authorised(struct card_session *s, struct custody *c, enum key_purpose purpose, struct apdu *cmd)
+{
+    struct custody_card card;
+    if (!s->profile || !s->identified)
+        return OC_ESTATE;
+    int rc = card_custody_newest(c, purpose, s->profile, &s->identity, 0, &card);
+    if (rc == OC_ENOKEY) {
+        purpose = KEY_MAINTENANCE;
+        rc = card_custody_newest(c, purpose, s->profile, &s->identity, 0, &card);
+    }
+    return rc ? rc : send_with_mac(s, c, purpose, &card, cmd);
+}
+
+int ident_co_block(struct card_session *s, struct custody *c, bool permanent)
+{
+    struct apdu cmd;
+    apdu_app_block(&cmd, permanent);
+    return send_authorised(s, c, KEY_LOCK, &cmd);
+}
+
+int ident_co_unblock(struct card_session *s, struct custody *c)
+{
+    struct apdu cmd;
+    apdu_app_unblock(&cmd);
+    return send_authorised(s, c, KEY_UNLOCK, &cmd);
+}
