@@ -1,7 +1,8 @@
-/* Cards are data: everything in which one kind of card differs from another, read from conf/profiles/<name>.yaml.
- * After loading a profile is plain, immutable data: matching and reading are pure functions, nothing here sends a
- * command. What a number means stands beside it in the YAML with its source. Card bytes are written there in
- * hexadecimal, offsets and lengths in decimal. */
+/* Cards are data: everything in which one kind of card differs from another, read from
+ * conf/profiles/<name>.yaml. After loading a profile is plain, immutable data: matching and reading
+ * are pure functions, nothing here sends a command. What a number means stands beside it in the
+ * YAML with its source. Card bytes are written there in hexadecimal, offsets and lengths in
+ * decimal. */
 #ifndef CARD_PROFILE_H
 #define CARD_PROFILE_H
 
@@ -24,35 +25,36 @@ struct profile_slice {
     uint8_t offset, length;
 };
 
-/* ---- how such a card is found ------------------------------------------------------------------------------- */
+/* ---- how such a card is found
+ * ------------------------------------------------------------------------------- */
 struct profile_match {
-    struct conf_bytes_list aids; /* to SELECT by name, in this order; the first that answers is the application */
-    const char *atr;             /* pattern over the historical bytes of the ATR, "" for any; see profile_pattern */
-    const char *identity;        /* pattern over file 0015 from its first byte, "" for any */
-    uint16_t adf;                /* file id to SELECT where SELECT by name fails; 0: none */
-    uint8_t priority;            /* smaller is tried first */
+    struct conf_bytes_list
+        aids; /* to SELECT by name, in this order; the first that answers is the application */
+    const char
+        *atr; /* pattern over the historical bytes of the ATR, "" for any; see profile_pattern */
+    const char *identity; /* pattern over file 0015 from its first byte, "" for any */
+    uint16_t adf;         /* file id to SELECT where SELECT by name fails; 0: none */
+    uint8_t priority;     /* smaller is tried first */
 };
 
-/* ---- file 0015: who the card is ----------------------------------------------------------------------------- */
-struct profile_category {
-    const char *value; /* hexadecimal, as long as the category's slice */
-    const char *name;  /* student elder disabled veteran adult … */
-};
+/* ---- file 0015: who the card is
+ * ----------------------------------------------------------------------------- */
 struct profile_identity_file {
     uint8_t sfi; /* 15: READ BINARY with P1 = 80|sfi */
     uint16_t fid;
-    uint8_t min_len, max_len;       /* lengths of the answer that are taken: 30…43 (facts §6.1) */
-    struct profile_slice issuer;    /* 8 bytes */
-    struct profile_slice serial;    /* 10 bytes: the application serial number (R9) */
-    struct profile_slice number;    /* the number printed on the card: its hexadecimal digits … */
-    uint8_t number_skip;            /* … without the first so many (T-Union: 1) */
-    uint8_t app_flag;               /* offset of the application type flag */
-    struct conf_bytes app_enabled;  /* its values that mean "enabled" */
-    uint8_t version;                /* offset */
-    uint8_t start, expiry;          /* offsets of 4 bytes of BCD each */
-    struct profile_slice category;  /* length 0: this kind of card has none */
-    struct conf_map categories;     /* hexadecimal value -> name */
-    int8_t category_until;          /* offset of 4 bytes of BCD: the category's last day; -1: none */
+    uint8_t min_len, max_len;      /* lengths of the answer that are taken: 30…43 (facts §6.1) */
+    struct profile_slice issuer;   /* 8 bytes */
+    struct profile_slice serial;   /* 10 bytes: the application serial number (R9) */
+    struct profile_slice number;   /* the number printed on the card: its hexadecimal digits … */
+    uint8_t number_skip;           /* … without the first so many (T-Union: 1) */
+    uint8_t app_flag;              /* offset of the application type flag */
+    struct conf_bytes app_enabled; /* its values that mean "enabled" */
+    uint8_t version;               /* offset */
+    uint8_t start, expiry;         /* offsets of 4 bytes of BCD each */
+    struct profile_slice category; /* length 0: this kind of card has none */
+    struct conf_map
+        categories;        /* hexadecimal value -> name: student elder disabled veteran adult … */
+    int8_t category_until; /* offset of 4 bytes of BCD: the category's last day; -1: none */
 };
 /** File 0016. Reading is optional everywhere: real cards protect it with the PIN. */
 struct profile_holder_file {
@@ -64,7 +66,9 @@ struct profile_holder_file {
     struct profile_slice type, staff, name, id, id_type;
 };
 
-/* ---- keys --------------------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------------------------------------
+ */
 /** One diversification factor of 8 bytes: prefix, then a slice of file 0015, then suffix. */
 struct profile_factor {
     struct conf_bytes prefix;
@@ -73,47 +77,54 @@ struct profile_factor {
 };
 enum profile_auth { PROFILE_AUTH_NEVER, PROFILE_AUTH_IF_KEY, PROFILE_AUTH_REQUIRED };
 struct profile_keys {
-    uint8_t levels;                                    /* 0…PROFILE_LEVELS_MAX */
-    struct profile_factor factors[PROFILE_LEVELS_MAX]; /* outer level (city, issuer) first, card last */
-    enum profile_auth internal; /* INTERNAL AUTHENTICATE: proves the card genuine (R9) */
+    const struct profile_factor *factors; /* outer level (city, issuer) first, card last */
+    size_t levels;                        /* 0…PROFILE_LEVELS_MAX */
+    enum profile_auth internal;           /* INTERNAL AUTHENTICATE: proves the card genuine (R9) */
     uint8_t internal_kid, internal_p1;
     enum profile_auth external; /* EXTERNAL AUTHENTICATE in the application before reading */
     uint8_t external_kid;
 };
 
-/* ---- the purse ---------------------------------------------------------------------------------------------- */
+/* ---- the purse
+ * ---------------------------------------------------------------------------------------------- */
 enum profile_balance {
     PROFILE_BALANCE_PLAIN, /* GET BALANCE P1 = balance_p1 */
-    PROFILE_BALANCE_TUNION /* value of P1 03; where that is zero, minus the value of P1 02 (overdraft used) */
+    PROFILE_BALANCE_TUNION /* value of P1 03; where that is zero, minus the value of P1 02
+                              (overdraft used) */
 };
-enum profile_counter { PROFILE_COUNTER_AFTER, PROFILE_COUNTER_BEFORE }; /* relative to the transaction's increment */
+enum profile_counter {
+    PROFILE_COUNTER_AFTER,
+    PROFILE_COUNTER_BEFORE
+}; /* relative to the transaction's increment */
 enum profile_prove_order { PROFILE_PROVE_ANY, PROFILE_PROVE_MAC_TAC, PROFILE_PROVE_TAC_MAC };
 struct profile_purse {
-    uint8_t p2;                        /* 02 EP, 01 ED */
-    uint8_t kid_load, kid_purchase;    /* key indexes of INITIALIZE */
+    uint8_t p2;                                  /* 02 EP, 01 ED */
+    uint8_t kid_load, kid_purchase;              /* key indexes of INITIALIZE */
     uint8_t type_load, type_purchase, type_capp; /* transaction types in MACs, TACs and logs */
     enum profile_balance balance;
     uint8_t balance_p1;
-    uint8_t balance_used_p1;           /* PROFILE_BALANCE_TUNION: the code of "overdraft used" */
-    uint32_t balance_mask;             /* ANDed onto each balance of the card (top bit is a flag on some) */
-    bool overdraft;                    /* the card may go below zero */
-    bool security_code;                /* 80 CA 00 00 09 must be asked; its 9 bytes end MAC1 … */
+    uint8_t balance_used_p1; /* PROFILE_BALANCE_TUNION: the code of "overdraft used" */
+    uint32_t balance_mask;   /* ANDed onto each balance of the card (top bit is a flag on some) */
+    bool overdraft;          /* the card may go below zero */
+    bool security_code;      /* 80 CA 00 00 09 must be asked; its 9 bytes end MAC1 … */
     bool code_in_purchase, code_in_capp; /* … of these */
-    struct conf_bytes_list refused_sw; /* 2 bytes each: after CREDIT/DEBIT "MAC rejected, nothing moved" (R5) */
+    struct conf_bytes_list
+        refused_sw; /* 2 bytes each: after CREDIT/DEBIT "MAC rejected, nothing moved" (R5) */
     enum profile_counter prove_counter;
     enum profile_prove_order prove_order;
-    bool prove;                        /* GET TRANSACTION PROVE exists */
+    bool prove; /* GET TRANSACTION PROVE exists */
 };
 /** The card's own log. */
 struct profile_log {
     uint8_t sfi, load_sfi; /* load_sfi 0: loads stand in the same file */
     uint8_t record_length, records;
-    bool newest_first;     /* record 1 is the newest (cyclic file) */
+    bool newest_first; /* record 1 is the newest (cyclic file) */
     enum profile_counter counter;
     struct profile_slice seq, overdraft, amount, type, sam, date, time;
 };
 
-/* ---- the journey record of a CAPP purchase ------------------------------------------------------------------ */
+/* ---- the journey record of a CAPP purchase
+ * ------------------------------------------------------------------ */
 enum capp_encoding {
     CAPP_CONST,        /* the default's bytes, always */
     CAPP_BE,           /* unsigned, big-endian; text: decimal */
@@ -138,64 +149,70 @@ struct capp_crc {
     uint8_t from; /* first byte covered; the last is the one before the field */
 };
 struct profile_capp {
-    bool present;               /* this kind of card can do CAPP */
+    bool present; /* this kind of card can do CAPP */
     uint8_t sfi;
     uint8_t update_p1, update_p2;
-    struct conf_bytes_list reads; /* P1 P2 of READ RECORD to see the record again, tried in this order */
-    uint8_t length;             /* of the record */
-    struct conf_bytes head;     /* what each record begins with (tag, length); a record that does not is not ours */
-    bool zero_moves_counter;    /* a zero amount moves the offline counter (R3, R16) */
+    struct conf_bytes_list
+        reads;      /* P1 P2 of READ RECORD to see the record again, tried in this order */
+    uint8_t length; /* of the record */
+    struct conf_bytes
+        head; /* what each record begins with (tag, length); a record that does not is not ours */
+    bool zero_moves_counter; /* a zero amount moves the offline counter (R3, R16) */
     const struct capp_field *fields;
     size_t field_count;
     struct capp_crc crc;
 };
 
-/* ---- offline records and personalisation -------------------------------------------------------------------- */
+/* ---- offline records and personalisation
+ * -------------------------------------------------------------------- */
 struct profile_offline {
     enum profile_counter counter; /* which counter a record from a terminal carries (R16) */
 };
 /** One file to create. FMCOS: 80 E0 fid 07 type size2 read write x y. */
 struct profile_file {
-    const char *name;   /* for people */
+    const char *name; /* for people */
     uint16_t fid;
-    uint8_t type;       /* 28 binary, 2A fixed records, 2C variable records, 2E cyclic, 2F purse; +80 writes carry a
-                           MAC, +C0 and are enciphered */
-    uint16_t size;      /* the two size bytes as sent (2A, 2E: number of records, length of one) */
-    uint8_t read, write;/* access bytes */
-    uint8_t b6, b7;     /* the last two bytes: FF FF; a purse: FF and the SFI of its log */
-    bool in_mf;         /* in the MF, not in the application */
-    const char *content;/* what is written first: "identity", "holder" or "" */
+    uint8_t type;  /* 28 binary, 2A fixed records, 2C variable records, 2E cyclic, 2F purse; +80
+                      writes carry a  MAC, +C0 and are enciphered */
+    uint16_t size; /* the two size bytes as sent (2A, 2E: number of records, length of one) */
+    uint8_t read, write; /* access bytes */
+    uint8_t b6, b7;      /* the last two bytes: FF FF; a purse: FF and the SFI of its log */
+    bool in_mf;          /* in the MF, not in the application */
+    const char *content; /* what is written first: "identity", "holder" or "" */
     struct conf_bytes_list records; /* appended first, each filled with zeros to record_length */
     uint8_t record_length;
 };
 /** One key to write. FMCOS: 80 D4 01 kid Lc type use change b4 b5 key16. */
 struct profile_key {
     const char *name;    /* for people */
-    const char *purpose; /* which master key it comes from: purchase load tac internal maintenance unlock … */
+    const char *purpose; /* which master key it comes from: purchase load tac internal maintenance
+                            unlock … */
     uint8_t type, kid, use, change;
-    bool versioned;      /* b4 b5 are the master key's version and algorithm */
-    uint8_t b4, b5;      /* else these: state or FF, tries */
+    bool versioned; /* b4 b5 are the master key's version and algorithm */
+    uint8_t b4, b5; /* else these: state or FF, tries */
     bool in_mf;
-    bool diversified;    /* the card's key; else the master key itself */
+    bool diversified; /* the card's key; else the master key itself */
 };
 struct profile_personalise {
     bool present;
     struct conf_bytes transport_key; /* of a blank card: 16 bytes, published by the maker */
     uint8_t transport_kid;
-    bool erase;                      /* 80 0E the MF first */
+    bool erase; /* 80 0E the MF first */
     uint16_t mf, adf;
-    struct conf_bytes aid;           /* name of the application's DF */
+    struct conf_bytes aid; /* name of the application's DF */
     uint16_t adf_size;
-    uint8_t adf_create, adf_erase, adf_app_id; /* access bytes; the byte that tells FCI's file (95) */
-    uint16_t mf_key_size, key_size;  /* of the key files 0000 */
-    uint8_t mf_key_app, key_app;     /* their third byte: 01 in the MF, 95 in the application */
-    uint8_t mf_key_add, key_add;     /* access byte for adding keys */
+    uint8_t adf_create, adf_erase,
+        adf_app_id;                 /* access bytes; the byte that tells FCI's file (95) */
+    uint16_t mf_key_size, key_size; /* of the key files 0000 */
+    uint8_t mf_key_app, key_app;    /* their third byte: 01 in the MF, 95 in the application */
+    uint8_t mf_key_add, key_add;    /* access byte for adding keys */
     const struct profile_file *files;
     size_t file_count;
     const struct profile_key *keys;
     size_t key_count;
-    struct conf_bytes identity;      /* template of file 0015; issuer, serial and dates are laid over it */
-    uint8_t valid_years;             /* expiry = start + so many years */
+    struct conf_bytes
+        identity;        /* template of file 0015; issuer, serial and dates are laid over it */
+    uint8_t valid_years; /* expiry = start + so many years */
 };
 
 struct card_profile {
@@ -212,17 +229,20 @@ struct card_profile {
     struct profile_personalise personalise;
 };
 
-/* ---- loading ------------------------------------------------------------------------------------------------ */
+/* ---- loading
+ * ------------------------------------------------------------------------------------------------
+ */
 struct profile_set;
 
-/** Loads each *.yaml of a folder, in the order of names. Mistakes of all files go to `errors`, and then the whole set
- *  is refused. OC_EINVAL, OC_ENOENT (no folder or no profile in it), OC_EIO, OC_ENOMEM. The caller owns *ret_set:
- *  profile_set_free. Blocks. */
-int profile_set_load(const char *dir, struct conf_errors *errors, struct profile_set **ret_set) MUST_USE WORKER_FN;
+/** Loads each *.yaml of a folder, in the order of names. Mistakes of all files go to `errors`, and
+ * then the whole set is refused. OC_EINVAL, OC_ENOENT (no folder or no profile in it), OC_EIO,
+ * OC_ENOMEM. The caller owns *ret_set: profile_set_free. Blocks. */
+int profile_set_load(const char *dir, struct conf_errors *errors,
+                     struct profile_set **ret_set) MUST_USE WORKER_FN;
 /** Makes an empty set. NULL: no memory. */
 struct profile_set *profile_set_new(void) MUST_USE;
-/** Adds one profile from YAML text; `file` names it in messages. OC_EPARSE, OC_ELIMIT, OC_EINVAL, OC_EEXIST (a profile
- *  of that name is there), OC_ENOMEM. */
+/** Adds one profile from YAML text; `file` names it in messages. OC_EPARSE, OC_ELIMIT, OC_EINVAL,
+ * OC_EEXIST (a profile of that name is there), OC_ENOMEM. */
 int profile_set_add(struct profile_set *set, const char *file, const void *text, size_t len,
                     struct conf_errors *errors) MUST_USE;
 /** Frees the set and every profile in it. NULL inside is fine. */
@@ -235,7 +255,8 @@ const struct card_profile *profile_at(const struct profile_set *set, size_t i);
 /** The table profiles are read by (for documents and sample files). */
 const struct conf_schema *profile_schema(void);
 
-/* ---- matching (pure) ---------------------------------------------------------------------------------------- */
+/* ---- matching (pure)
+ * ---------------------------------------------------------------------------------------- */
 /** What is known of a card so far; what is not yet known is empty. */
 struct card_evidence {
     const uint8_t *historical; /* historical bytes of the ATR or ATS */
@@ -245,57 +266,65 @@ struct card_evidence {
     const uint8_t *identity; /* file 0015 as read */
     size_t identity_len;
 };
-/** The i-th profile (i from 0) that nothing known speaks against, in the order of trying; NULL at the end. Empty
- *  evidence contradicts nothing, so before SELECT these are the profiles worth trying. Several kinds of card share an
- *  AID: once the card is found in the ledger, the profile registered there wins if it is among these. */
-const struct card_profile *profile_match(const struct profile_set *set, const struct card_evidence *e, size_t i);
+/** The i-th profile (i from 0) that nothing known speaks against, in the order of trying; NULL at
+ * the end. Empty evidence contradicts nothing, so before SELECT these are the profiles worth
+ * trying. Several kinds of card share an AID: once the card is found in the ledger, the profile
+ * registered there wins if it is among these. */
+const struct card_profile *profile_match(const struct profile_set *set,
+                                         const struct card_evidence *e, size_t i);
 /** Whether one profile fits. */
 bool profile_fits(const struct card_profile *p, const struct card_evidence *e);
-/** The i-th different name to SELECT on a card with this evidence, over all fitting profiles in the order of trying;
- *  false at the end. *ret_aid points into the profile. */
+/** The i-th different name to SELECT on a card with this evidence, over all fitting profiles in the
+ * order of trying; false at the end. *ret_aid points into the profile. */
 bool profile_next_aid(const struct profile_set *set, const struct card_evidence *e, size_t i,
                       struct conf_bytes *ret_aid);
-/** Whether bytes begin with a pattern: hexadecimal digits, `x` for any digit, blanks ignored; "" fits everything. */
+/** Whether bytes begin with a pattern: hexadecimal digits, `x` for any digit, blanks ignored; ""
+ * fits everything. */
 bool profile_pattern(const char *pattern, const uint8_t *bytes, size_t len);
 
-/* ---- reading file 0015 -------------------------------------------------------------------------------------- */
+/* ---- reading file 0015
+ * -------------------------------------------------------------------------------------- */
 struct card_identity {
     uint8_t issuer[OC_ISSUER_LEN];
     uint8_t serial[OC_SERIAL_LEN];
     char number[CARD_NUMBER_TEXT]; /* as printed on the card */
     uint8_t app_flag;
-    bool enabled;                  /* app_flag is one of those that mean so */
+    bool enabled; /* app_flag is one of those that mean so */
     uint8_t version;
-    date_t start, expiry;          /* 0: none or no valid date */
-    char category_code[9];         /* hexadecimal, "" without one */
-    const char *category;          /* its name; "" when the code is none of the profile's. Lives with the profile */
-    date_t category_until;         /* 0: none */
+    date_t start, expiry;  /* 0: none or no valid date */
+    char category_code[9]; /* hexadecimal, "" without one */
+    const char
+        *category; /* its name; "" when the code is none of the profile's. Lives with the profile */
+    date_t category_until;             /* 0: none */
     uint8_t raw[PROFILE_IDENTITY_MAX]; /* the file as read */
     uint8_t raw_len;
 };
 /** Reads file 0015. OC_ECARD_DATA: its length is none the profile takes. */
 int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t len,
                      struct card_identity *ret_identity) MUST_USE;
-/** Diversification factors of a card from its file 0015, outer level first; returns how many (0: master keys are used
- *  as they are). */
+/** Diversification factors of a card from its file 0015, outer level first; returns how many (0:
+ * master keys are used as they are). */
 unsigned profile_factors(const struct card_profile *p, const struct card_identity *id,
                          uint8_t ret_factors[PROFILE_LEVELS_MAX][8]);
-/** File 0015 of a new card: the template with these laid over it. `ret` holds PROFILE_IDENTITY_MAX bytes; expiry 0:
- *  start + valid_years; `category` is a name of the profile's or "". OC_EINVAL: no such category. OC_EPROFILE: the
- *  profile cannot personalise. */
-int profile_identity_make(const struct card_profile *p, const struct card_identity *from, uint8_t *ret, size_t *ret_len)
-    MUST_USE;
+/** File 0015 of a new card: the template with these laid over it. `ret` holds PROFILE_IDENTITY_MAX
+ * bytes; expiry 0: start + valid_years; `category` is a name of the profile's or "". OC_EINVAL: no
+ * such category. OC_EPROFILE: the profile cannot personalise. */
+int profile_identity_make(const struct card_profile *p, const struct card_identity *from,
+                          uint8_t *ret, size_t *ret_len) MUST_USE;
 
-/* ---- the purse's small rules -------------------------------------------------------------------------------- */
-/** The purse's balance from GET BALANCE answers: `value` of balance_p1 and, for PROFILE_BALANCE_TUNION, `used` of
- *  balance_used_p1 (else 0). Negative only where the profile allows overdraft. */
+/* ---- the purse's small rules
+ * -------------------------------------------------------------------------------- */
+/** The purse's balance from GET BALANCE answers: `value` of balance_p1 and, for
+ * PROFILE_BALANCE_TUNION, `used` of balance_used_p1 (else 0). Negative only where the profile
+ * allows overdraft. */
 fen_t profile_balance(const struct card_profile *p, uint32_t value, uint32_t used);
 /** Whether a status word after CREDIT or DEBIT means "MAC rejected, nothing moved" (R5). */
 bool profile_mac_refused(const struct card_profile *p, uint16_t sw);
 
-/* ---- the journey record ------------------------------------------------------------------------------------- */
-/** A record's values: name and text each, small enough for a plan or a stack. Errors stick in `err`:
- *  OC_EINVAL (no such field name), OC_ELIMIT (text too long, too many). */
+/* ---- the journey record
+ * ------------------------------------------------------------------------------------- */
+/** A record's values: name and text each, small enough for a plan or a stack. Errors stick in
+ * `err`: OC_EINVAL (no such field name), OC_ELIMIT (text too long, too many). */
 #define CAPP_VALUE_TEXT 40
 struct capp_value {
     const char *name; /* one of capp_field_names() */
@@ -306,8 +335,9 @@ struct capp_values {
     size_t count;
     int err;
 };
-/** The vocabulary of layouts, NULL-terminated: head type amount balance datetime date time terminal line station
- *  entry_station city acquirer sam gross category seq discount transfer crc pad aux rfu. */
+/** The vocabulary of layouts, NULL-terminated: head type amount balance datetime date time terminal
+ * line station entry_station city acquirer sam gross category seq discount transfer crc pad aux
+ * rfu. */
 const char *const *capp_field_names(void);
 void capp_values_init(struct capp_values *v);
 /** Sets a value; one already there is replaced. Text as its field's encoding says. */
@@ -319,14 +349,16 @@ const char *capp_get(const struct capp_values *v, const char *name);
 /** A value that is a decimal number. OC_ENOENT, OC_EINVAL. */
 int capp_get_number(const struct capp_values *v, const char *name, int64_t *ret_number) MUST_USE;
 
-/** Builds the record: capp.length bytes into `ret` (CAPP_RECORD_MAX). A value whose field this layout lacks is left
- *  out: layouts differ. OC_EINVAL (v->err, or a text its encoding does not take), OC_ELIMIT (a value too large for its
- *  field), OC_EPROFILE (no CAPP). */
-int profile_capp_encode(const struct card_profile *p, const struct capp_values *v, uint8_t *ret) MUST_USE;
-/** Takes a record apart; constants and the CRC are checked, not returned. OC_ECARD_DATA: length, head or CRC is wrong,
- *  or a BCD field is none. OC_EPROFILE. */
-int profile_capp_decode(const struct card_profile *p, const uint8_t *record, size_t len, struct capp_values *ret)
-    MUST_USE;
+/** Builds the record: capp.length bytes into `ret` (CAPP_RECORD_MAX). A value whose field this
+ * layout lacks is left out: layouts differ. OC_EINVAL (v->err, or a text its encoding does not
+ * take), OC_ELIMIT (a value too large for its field), OC_EPROFILE (no CAPP). */
+int profile_capp_encode(const struct card_profile *p, const struct capp_values *v,
+                        uint8_t *ret) MUST_USE;
+/** Takes a record apart; constants and the CRC are checked, not returned. OC_ENOENT: only zeros
+ * after the head: no journey was ever written. OC_ECARD_DATA: length, head, a constant or the CRC
+ * is wrong, or a BCD field is none. OC_EPROFILE: no CAPP. */
+int profile_capp_decode(const struct card_profile *p, const uint8_t *record, size_t len,
+                        struct capp_values *ret) MUST_USE;
 /** The profile's CRC over `len` bytes. */
 uint16_t capp_crc16(const struct capp_crc *c, const uint8_t *bytes, size_t len);
 

@@ -1,4 +1,5 @@
-/* The public face of conf: YAML text to a checked C struct, with every mistake named by file, line and column. */
+/* The public face of conf: YAML text to a checked C struct, with every mistake named by file, line
+ * and column. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 

@@ -1,6 +1,7 @@
-/* YAML text as a tree that remembers where everything stood. A subset, bounded, because it comes from outside:
- * one document of at most 1 MiB, 32 levels, 100,000 nodes; keys are plain scalars; no anchors, aliases, tags or
- * duplicate keys. Nothing recurses deeper than the bound. Nodes live in the caller's arena. */
+/* YAML text as a tree that remembers where everything stood. A subset, bounded, because it comes
+ * from outside: one document of at most 1 MiB, 32 levels, 100,000 nodes; keys are plain scalars; no
+ * anchors, aliases, tags or duplicate keys. Nothing recurses deeper than the bound. Nodes live in
+ * the caller's arena. */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
 
@@ -16,9 +17,9 @@ enum conf_kind { CONF_SCALAR, CONF_MAPPING, CONF_SEQUENCE };
 
 struct conf_node {
     enum conf_kind kind;
-    bool quoted;      /* scalar: written in quotes or as a block */
-    int line, col;    /* of the value, from 1 */
-    const char *key;  /* inside a mapping: its key; else NULL */
+    bool quoted;     /* scalar: written in quotes or as a block */
+    int line, col;   /* of the value, from 1 */
+    const char *key; /* inside a mapping: its key; else NULL */
     int key_line, key_col;
     const char *text; /* scalar: its text, NUL-terminated, no NUL inside; else NULL */
     size_t count;     /* number of children */

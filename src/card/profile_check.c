@@ -1,0 +1,299 @@
+/* What single rows of the table cannot say: that slices lie inside their file, that fields do not
+ * overlap, that a factor has eight bytes. Each mistake is reported at the line that holds it. */
+#include "card/profile_intern.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static bool inside(struct profile_slice s, size_t len)
+{
+    return (size_t)s.offset + s.length <= len;
+}
+
+static void want_slice(const struct conf_check *c, const char *key, struct profile_slice s,
+                       size_t len, size_t within)
+{
+    if (len && s.length != len)
+        conf_complain(c, key, "'%s' must be %zu bytes long, not %u", key, len, s.length);
+    else if (!inside(s, within))
+        conf_complain(c, key, "'%s' ends at byte %u, after the %zu that are there", key,
+                      s.offset + s.length, within);
+}
+
+static void want_offset(const struct conf_check *c, const char *key, int offset, size_t len,
+                        size_t within)
+{
+    if (offset >= 0 && (size_t)offset + len > within)
+        conf_complain(c, key, "'%s' ends at byte %zu, after the %zu that are there", key,
+                      (size_t)offset + len, within);
+}
+
+static bool pattern_ok(const char *p)
+{
+    size_t digits = 0;
+
+    for (; *p; p++) {
+        if (*p == ' ')
+            continue;
+        if (*p != 'x' && *p != 'X' && !isxdigit((unsigned char)*p))
+            return false;
+        digits++;
+    }
+    return digits % 2 == 0 && digits <= 2 * (size_t)PROFILE_PATTERN_MAX;
+}
+
+static void want_pattern(const struct conf_check *c, const char *key, const char *pattern)
+{
+    if (!pattern_ok(pattern))
+        conf_complain(c, key, "'%s' must be pairs of hexadecimal digits or x, at most %d pairs",
+                      key, PROFILE_PATTERN_MAX);
+}
+
+void profile_check_match(const struct conf_check *c, void *value)
+{
+    const struct profile_match *m = value;
+
+    if (m->aids.count == 0 && m->adf == 0)
+        conf_complain(c, NULL, "'match' needs at least one name in 'aids', or 'adf'");
+    want_pattern(c, "atr", m->atr);
+    want_pattern(c, "identity", m->identity);
+}
+
+static void check_categories(const struct conf_check *c, const struct profile_identity_file *f)
+{
+    uint8_t code[4];
+
+    if (f->category.length > sizeof(code)) {
+        conf_complain(c, "category", "'category' has at most %zu bytes", sizeof(code));
+        return;
+    }
+    for (size_t i = 0; i < f->categories.count; i++) {
+        const char *key = f->categories.items[i].key;
+        if (hex_decode(key, code, f->category.length) != 0)
+            conf_complain_at(c, conf_child(conf_child(c->node, "categories"), key),
+                             "category code '%.20s' must be %d hexadecimal digits", key,
+                             2 * f->category.length);
+    }
+}
+
+void profile_check_identity(const struct conf_check *c, void *value)
+{
+    struct profile_identity_file *f = value;
+
+    if (!conf_child(c->node, "category") && f->min_len >= 30)
+        f->category = (struct profile_slice){.offset = 28, .length = 2};
+    if (f->number.length == 0)
+        f->number = f->serial;
+    if (f->min_len > f->max_len)
+        conf_complain(c, "min_len", "'min_len' is larger than 'max_len'");
+    want_slice(c, "issuer", f->issuer, OC_ISSUER_LEN, f->min_len);
+    want_slice(c, "serial", f->serial, OC_SERIAL_LEN, f->min_len);
+    want_slice(c, "number", f->number, 0, f->min_len);
+    want_slice(c, "category", f->category, 0, f->min_len);
+    want_offset(c, "app_flag", f->app_flag, 1, f->min_len);
+    want_offset(c, "version", f->version, 1, f->min_len);
+    want_offset(c, "start", f->start, 4, f->min_len);
+    want_offset(c, "expiry", f->expiry, 4, f->min_len);
+    want_offset(c, "category_until", f->category_until, 4, f->min_len);
+    if (2 * f->number.length - f->number_skip <= 0 ||
+        2 * f->number.length - f->number_skip >= CARD_NUMBER_TEXT)
+        conf_complain(c, "number", "a card number has 1 to %d digits", CARD_NUMBER_TEXT - 1);
+    check_categories(c, f);
+}
+
+void profile_check_holder(const struct conf_check *c, void *value)
+{
+    struct profile_holder_file *f = value;
+
+    f->present = true;
+    want_slice(c, "type", f->type, 0, f->min_len);
+    want_slice(c, "staff", f->staff, 0, f->min_len);
+    want_slice(c, "name", f->name, 0, f->min_len);
+    want_slice(c, "id", f->id, 0, f->min_len);
+    want_slice(c, "id_type", f->id_type, 0, f->min_len);
+}
+
+void profile_check_factor(const struct conf_check *c, void *value)
+{
+    const struct profile_factor *f = value;
+    size_t len = f->prefix.len + f->from.length + f->suffix.len;
+
+    if (len != 8)
+        conf_complain(c, NULL, "a diversification factor has 8 bytes, this one %zu", len);
+}
+
+void profile_check_purse(const struct conf_check *c, void *value)
+{
+    const struct profile_purse *p = value;
+
+    if (p->code_in_purchase && !p->security_code)
+        conf_complain(c, "code_in_purchase", "'code_in_purchase' needs 'security_code: true'");
+    if (p->code_in_capp && !p->security_code)
+        conf_complain(c, "code_in_capp", "'code_in_capp' needs 'security_code: true'");
+    if (p->p2 != 1 && p->p2 != 2)
+        conf_complain(c, "p2", "'p2' must be 01 or 02");
+}
+
+void profile_check_log(const struct conf_check *c, void *value)
+{
+    const struct profile_log *l = value;
+
+    want_slice(c, "seq", l->seq, 2, l->record_length);
+    if (l->overdraft.length)
+        want_slice(c, "overdraft", l->overdraft, 3, l->record_length);
+    want_slice(c, "amount", l->amount, 4, l->record_length);
+    want_slice(c, "type", l->type, 1, l->record_length);
+    want_slice(c, "sam", l->sam, OC_SAM_LEN, l->record_length);
+    want_slice(c, "date", l->date, 4, l->record_length);
+    want_slice(c, "time", l->time, 3, l->record_length);
+}
+
+/* Longest and, where the encoding fixes it, only length of a field. */
+static size_t field_length(enum capp_encoding e, size_t *ret_most)
+{
+    switch (e) {
+    case CAPP_BCD_DATETIME:
+        return *ret_most = 7;
+    case CAPP_BCD_DATE:
+        return *ret_most = 4;
+    case CAPP_BCD_TIME:
+        return *ret_most = 3;
+    case CAPP_CRC16:
+        return *ret_most = 2;
+    case CAPP_BE:
+        *ret_most = 7; /* a signed 64-bit number holds any of them */
+        return 0;
+    case CAPP_BCD:
+    case CAPP_HEX:
+        *ret_most = (CAPP_VALUE_TEXT - 1) / 2;
+        return 0;
+    case CAPP_ASCII:
+        *ret_most = CAPP_VALUE_TEXT - 1;
+        return 0;
+    default:
+        *ret_most = CAPP_RECORD_MAX;
+        return 0;
+    }
+}
+
+void profile_check_field(const struct conf_check *c, void *value)
+{
+    const struct capp_field *f = value;
+    const char *const *names = capp_field_names();
+    const char *const *n = names;
+    size_t most, only = field_length(f->encoding, &most);
+
+    while (*n && strcmp(*n, f->name) != 0)
+        n++;
+    const char *near = *n ? NULL : conf_nearest(f->name, names);
+    if (!*n && near)
+        conf_complain(c, "name", "unknown field '%.20s': did you mean '%s'?", f->name, near);
+    else if (!*n)
+        conf_complain(c, "name", "unknown field '%.20s'", f->name);
+    if (only && f->length != only)
+        conf_complain(c, "length", "this encoding has %zu bytes, not %u", only, f->length);
+    else if (f->length > most)
+        conf_complain(c, "length", "this encoding has at most %zu bytes, not %u", most, f->length);
+    if ((f->encoding == CAPP_CONST || f->dflt.len) && f->dflt.len != f->length)
+        conf_complain(c, "default", "'default' must be the field's %u bytes, not %zu", f->length,
+                      f->dflt.len);
+    if (f->encoding == CAPP_CRC16 && f->dflt.len)
+        conf_complain(c, "default", "a CRC has no default");
+}
+
+/* Filling may stand in a layout several times; a value only once. */
+static bool may_repeat(const char *name)
+{
+    return strcmp(name, "head") == 0 || strcmp(name, "pad") == 0 || strcmp(name, "rfu") == 0 ||
+           strcmp(name, "aux") == 0;
+}
+
+static void check_layout(const struct conf_check *c, const struct profile_capp *p)
+{
+    const char *owner[CAPP_RECORD_MAX] = {0};
+    const struct conf_node *node = conf_child(c->node, "fields")->first;
+
+    for (size_t i = 0; i < p->field_count; i++, node = node->next) {
+        const struct capp_field *f = &p->fields[i];
+        if ((size_t)f->offset + f->length > p->length) {
+            conf_complain_at(c, node, "field '%s' ends at byte %u, after the record's %u", f->name,
+                             f->offset + f->length, p->length);
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(p->fields[j].name, f->name) == 0 && !may_repeat(f->name))
+                conf_complain_at(c, node, "field '%s' stands in the layout twice", f->name);
+        }
+        for (size_t at = f->offset; at < (size_t)f->offset + f->length; at++) {
+            if (owner[at]) {
+                conf_complain_at(c, node, "field '%s' overlaps '%s' at byte %zu", f->name,
+                                 owner[at], at);
+                break;
+            }
+            owner[at] = f->name;
+        }
+        if (f->encoding == CAPP_CRC16 && p->crc.from > f->offset)
+            conf_complain_at(c, node, "the CRC begins after its own field");
+    }
+}
+
+void profile_check_capp(const struct conf_check *c, void *value)
+{
+    struct profile_capp *p = value;
+
+    p->present = true;
+    if (p->head.len > p->length)
+        conf_complain(c, "head", "'head' is longer than the record");
+    check_layout(c, p);
+}
+
+void profile_check_file(const struct conf_check *c, void *value)
+{
+    const struct profile_file *f = value;
+
+    if (*f->content && strcmp(f->content, "identity") != 0 && strcmp(f->content, "holder") != 0)
+        conf_complain(c, "content", "'content' must be identity, holder or nothing, not '%.20s'",
+                      f->content);
+    if (f->records.count && f->record_length == 0)
+        conf_complain(c, "records", "'records' needs 'record_length'");
+    for (size_t i = 0; f->record_length && i < f->records.count; i++) {
+        if (f->records.items[i].len > f->record_length)
+            conf_complain(c, "records", "a record's head is longer than 'record_length'");
+    }
+}
+
+void profile_check_key(const struct conf_check *c, void *value)
+{
+    const struct profile_key *k = value;
+
+    if (k->versioned && (conf_child(c->node, "b4") || conf_child(c->node, "b5")))
+        conf_complain(
+            c, "versioned",
+            "a versioned key takes its version and algorithm from the master key, not b4 and b5");
+}
+
+void profile_check_personalise(const struct conf_check *c, void *value)
+{
+    struct profile_personalise *p = value;
+
+    (void)c;
+    p->present = true;
+}
+
+void profile_check_all(const struct conf_check *c, void *value)
+{
+    const struct card_profile *p = value;
+    size_t len = p->personalise.identity.len;
+
+    if (p->personalise.present && (len < p->identity.min_len || len > p->identity.max_len))
+        conf_complain_at(c, conf_child(conf_child(c->node, "personalise"), "identity"),
+                         "file 0015 has %u to %u bytes in this profile, the template %zu",
+                         p->identity.min_len, p->identity.max_len, len);
+    for (size_t i = 0; i < p->keys.levels; i++) {
+        struct profile_slice s = p->keys.factors[i].from;
+        if (!inside(s, p->identity.min_len))
+            conf_complain_at(c, conf_child(conf_child(c->node, "keys"), "factors"),
+                             "factor %zu ends at byte %u, after the %u that file 0015 has", i + 1,
+                             s.offset + s.length, p->identity.min_len);
+    }
+}
