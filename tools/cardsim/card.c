@@ -1,6 +1,6 @@
 /*
- * The life of a card, and the way of one command through it: faults, length checks, the table of commands,
- * what is still allowed when blocked, T=0 answers.
+ * The life of a card, and the way of one command through it: faults, length checks, the table of
+ * commands, what is still allowed when blocked, T=0 answers.
  */
 #include "card.h"
 
@@ -92,7 +92,8 @@ int cs_blank(struct cardsim *c)
 {
     static const char name[] = "1PAY.SYS.DDF01";
     struct node keys = {.kind = KIND_KEYS, .fid = 0, .access1 = 0xFA, .tail = 0xFF};
-    struct key k = {.type = KEY_EXTERNAL, .use = 0xF0, .change = 0xFA, .a = 0xAA, .b = 0xFF, .len = 16};
+    struct key k = {
+        .type = KEY_EXTERNAL, .use = 0xF0, .change = 0xFA, .a = 0xAA, .b = 0xFF, .len = 16};
     cs_wipe(c);
     struct node *mf = &c->nodes[0];
     mf->used = 1;
@@ -181,10 +182,11 @@ bool cardsim_powered(const struct cardsim *c)
     return c->powered;
 }
 
-/* T=0 and T=1 offered, historical bytes "FMCS2.0" with the profile's number; TCK closes it. */
+/* T=0 and T=1 offered, historical bytes "CITY" 8638 with the profile's number; TCK closes it. */
 size_t cardsim_atr(const struct cardsim *c, uint8_t *atr)
 {
-    uint8_t made[] = {0x3B, 0xE8, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 'C', 'I', 'T', 'Y', 0x86, 0x38, 0, 0, 0};
+    uint8_t made[] = {0x3B, 0xE8, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 'C',
+                      'I',  'T',  'Y',  0x86, 0x38, 0,    0,    0};
     if (c->opt.atr_len) {
         memcpy(atr, c->opt.atr, c->opt.atr_len);
         return c->opt.atr_len;
@@ -245,7 +247,8 @@ static const struct command *find(uint8_t cla, uint8_t ins)
     return NULL;
 }
 
-/* What INITIALIZE answers depends on P1; DEBIT FOR UNLOAD answers four bytes where the others answer eight. */
+/* What INITIALIZE answers depends on P1; DEBIT FOR UNLOAD answers four bytes where the others
+ * answer eight. */
 static size_t fixed_answer(const struct command *cmd, const struct apdu *a)
 {
     static const uint8_t initialize[] = {16, 15, 15, 15, 19, 16};
@@ -336,7 +339,8 @@ static int torn(struct cardsim *c)
     return CARDSIM_TORN;
 }
 
-int cardsim_transmit(struct cardsim *c, const uint8_t *cmd, size_t len, uint8_t *resp, size_t cap, size_t *ret_len)
+int cardsim_transmit(struct cardsim *c, const uint8_t *cmd, size_t len, uint8_t *resp, size_t cap,
+                     size_t *ret_len)
 {
     struct out o = {.len = 0};
     uint8_t ins = len > 1 ? cmd[1] : 0;
@@ -423,8 +427,8 @@ void cardsim_status(const struct cardsim *c, struct cardsim_status *ret_status)
     *ret_status = s;
 }
 
-int cardsim_purse_set(struct cardsim *c, int64_t balance_fen, uint32_t overdraft_fen, uint16_t online,
-                      uint16_t offline)
+int cardsim_purse_set(struct cardsim *c, int64_t balance_fen, uint32_t overdraft_fen,
+                      uint16_t online, uint16_t offline)
 {
     uint8_t at = first_purse(c);
     if (at == NONE || overdraft_fen > 0xFFFFFF || balance_fen > INT64_C(0x7FFFFFFF) ||

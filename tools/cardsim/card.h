@@ -2,9 +2,10 @@
  * The inside of a card: its memory, its volatile state and the functions the commands share.
  *
  * Invariants:
- * - nodes[0] is always MF; a node's parent is a used DF with a lower depth; only 2F nodes have a purse.
- * - a command checks everything before it changes anything: a status other than 9000 means that nothing
- *   durable changed but retry counters and what they lock.
+ * - nodes[0] is always MF; a node's parent is a used DF with a lower depth; only 2F nodes have a
+ * purse.
+ * - a command checks everything before it changes anything: a status other than 9000 means that
+ * nothing durable changed but retry counters and what they lock.
  * - everything under "volatile" dies with the power; nothing else does.
  */
 #ifndef CARDSIM_CARD_H
@@ -21,22 +22,61 @@ enum {
     NONE = 0xFF,          /* no node */
 };
 
-enum { KIND_BINARY = 0x28, KIND_FIXED = 0x2A, KIND_VARIABLE = 0x2C, KIND_CYCLIC = 0x2E, KIND_PURSE = 0x2F,
-       KIND_DF = 0x38, KIND_KEYS = 0x3F };
+enum {
+    KIND_BINARY = 0x28,
+    KIND_FIXED = 0x2A,
+    KIND_VARIABLE = 0x2C,
+    KIND_CYCLIC = 0x2E,
+    KIND_PURSE = 0x2F,
+    KIND_DF = 0x38,
+    KIND_KEYS = 0x3F
+};
 
-enum { KEY_LOCK = 0x33, KEY_TAC = 0x34, KEY_UNLOCK = 0x35, KEY_FILE = 0x36, KEY_PIN_UNBLOCK = 0x37,
-       KEY_PIN_RELOAD = 0x38, KEY_EXTERNAL = 0x39, KEY_PIN = 0x3A, KEY_OVERDRAFT = 0x3C, KEY_UNLOAD = 0x3D,
-       KEY_PURCHASE = 0x3E, KEY_LOAD = 0x3F };
+enum {
+    KEY_LOCK = 0x33,
+    KEY_TAC = 0x34,
+    KEY_UNLOCK = 0x35,
+    KEY_FILE = 0x36,
+    KEY_PIN_UNBLOCK = 0x37,
+    KEY_PIN_RELOAD = 0x38,
+    KEY_EXTERNAL = 0x39,
+    KEY_PIN = 0x3A,
+    KEY_OVERDRAFT = 0x3C,
+    KEY_UNLOAD = 0x3D,
+    KEY_PURCHASE = 0x3E,
+    KEY_LOAD = 0x3F
+};
 
 enum { PROT_MAC = 0x80, PROT_ENC = 0x40 };
 
 enum {
-    SW_OK = 0x9000, SW_MEMORY = 0x6581, SW_LENGTH = 0x6700, SW_FILE_TYPE = 0x6981, SW_SECURITY = 0x6982,
-    SW_BLOCKED = 0x6983, SW_RANDOM = 0x6984, SW_CONDITIONS = 0x6985, SW_NO_EF = 0x6986,
-    SW_MAC_MISSING = 0x6987, SW_SM_MAC = 0x6988, SW_DATA = 0x6A80, SW_FUNCTION = 0x6A81, SW_NO_FILE = 0x6A82,
-    SW_NO_RECORD = 0x6A83, SW_SPACE = 0x6A84, SW_P1P2 = 0x6A86, SW_NO_KEY = 0x6A88, SW_OFFSET = 0x6B00,
-    SW_LE = 0x6C00, SW_INS = 0x6D00, SW_CLA = 0x6E00, SW_LOCKED = 0x9303, SW_BALANCE = 0x9401,
-    SW_COUNTER = 0x9402, SW_KEY_INDEX = 0x9403, SW_NO_PROVE = 0x9406,
+    SW_OK = 0x9000,
+    SW_MEMORY = 0x6581,
+    SW_LENGTH = 0x6700,
+    SW_FILE_TYPE = 0x6981,
+    SW_SECURITY = 0x6982,
+    SW_BLOCKED = 0x6983,
+    SW_RANDOM = 0x6984,
+    SW_CONDITIONS = 0x6985,
+    SW_NO_EF = 0x6986,
+    SW_MAC_MISSING = 0x6987,
+    SW_SM_MAC = 0x6988,
+    SW_DATA = 0x6A80,
+    SW_FUNCTION = 0x6A81,
+    SW_NO_FILE = 0x6A82,
+    SW_NO_RECORD = 0x6A83,
+    SW_SPACE = 0x6A84,
+    SW_P1P2 = 0x6A86,
+    SW_NO_KEY = 0x6A88,
+    SW_OFFSET = 0x6B00,
+    SW_LE = 0x6C00,
+    SW_INS = 0x6D00,
+    SW_CLA = 0x6E00,
+    SW_LOCKED = 0x9303,
+    SW_BALANCE = 0x9401,
+    SW_COUNTER = 0x9402,
+    SW_KEY_INDEX = 0x9403,
+    SW_NO_PROVE = 0x9406,
 };
 
 struct proof {
@@ -78,7 +118,15 @@ struct cache { /* UPDATE CAPP DATA CACHE, waiting for its DEBIT */
     uint8_t data[255];
 };
 
-enum trans_kind { TRANS_NONE, TRANS_LOAD, TRANS_PURCHASE, TRANS_CAPP, TRANS_CASH, TRANS_UNLOAD, TRANS_LIMIT };
+enum trans_kind {
+    TRANS_NONE,
+    TRANS_LOAD,
+    TRANS_PURCHASE,
+    TRANS_CAPP,
+    TRANS_CASH,
+    TRANS_UNLOAD,
+    TRANS_LIMIT
+};
 
 struct trans {
     enum trans_kind kind;
@@ -90,15 +138,26 @@ struct trans {
     size_t n_caches;
 };
 
-enum fault_kind { FAULT_TORN_BEFORE, FAULT_TORN_AFTER, FAULT_MUTE, FAULT_SW, FAULT_SHORT, FAULT_GARBAGE,
-                  FAULT_SLOW, FAULT_MAC1, FAULT_MAC2, FAULT_TAC, FAULT_NO_PROVE };
+enum fault_kind {
+    FAULT_TORN_BEFORE,
+    FAULT_TORN_AFTER,
+    FAULT_MUTE,
+    FAULT_SW,
+    FAULT_SHORT,
+    FAULT_GARBAGE,
+    FAULT_SLOW,
+    FAULT_MAC1,
+    FAULT_MAC2,
+    FAULT_TAC,
+    FAULT_NO_PROVE
+};
 
 struct fault {
     enum fault_kind kind;
     bool sticky;
-    int ins;        /* -1: any */
-    unsigned nth;   /* of the matching commands; 0: of all commands since power came, in `arg` */
-    unsigned arg;   /* command number, milliseconds, status word */
+    int ins;      /* -1: any */
+    unsigned nth; /* of the matching commands; 0: of all commands since power came, in `arg` */
+    unsigned arg; /* command number, milliseconds, status word */
     unsigned seen;
 };
 
@@ -145,10 +204,12 @@ struct out {
 };
 
 /* des.c: key_len 8 or 16; EDE of two keys or single DES */
-void cs_ecb(const uint8_t *key, size_t key_len, bool encrypt, const uint8_t *in, uint8_t *out, size_t len);
-void cs_mac_des(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len, uint8_t out[4]);
-void cs_mac_retail(const uint8_t *key, size_t key_len, const uint8_t iv[8], const uint8_t *data, size_t len,
-                   uint8_t out[4]);
+void cs_ecb(const uint8_t *key, size_t key_len, bool encrypt, const uint8_t *in, uint8_t *out,
+            size_t len);
+void cs_mac_des(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len,
+                uint8_t out[4]);
+void cs_mac_retail(const uint8_t *key, size_t key_len, const uint8_t iv[8], const uint8_t *data,
+                   size_t len, uint8_t out[4]);
 void cs_fold(const uint8_t *key, size_t key_len, uint8_t out[8]);
 void cs_diversify(const uint8_t master[16], const uint8_t factor[8], uint8_t out[16]);
 bool cs_equal(const uint8_t *a, const uint8_t *b, size_t len);
@@ -187,7 +248,8 @@ uint16_t cs_cmd_update_record(struct cardsim *c, const struct apdu *a, struct ou
 uint16_t cs_cmd_append_record(struct cardsim *c, const struct apdu *a, struct out *o);
 
 /* file.c: what reading and writing have in common, and binary files */
-uint16_t cs_write_begin(struct cardsim *c, const struct apdu *a, const struct node *n, struct out *plain);
+uint16_t cs_write_begin(struct cardsim *c, const struct apdu *a, const struct node *n,
+                        struct out *plain);
 uint16_t cs_read_begin(struct cardsim *c, const struct apdu *a, const struct node *n);
 uint16_t cs_read_end(struct cardsim *c, const struct apdu *a, const struct node *n, struct out *o);
 uint16_t cs_cmd_read_binary(struct cardsim *c, const struct apdu *a, struct out *o);
@@ -207,7 +269,8 @@ uint16_t cs_cmd_write_key(struct cardsim *c, const struct apdu *a, struct out *o
 
 /* guard.c: secure messaging, PINs, blocking */
 uint16_t cs_sm_check(struct cardsim *c, const struct apdu *a, struct key *k);
-uint16_t cs_sm_open(struct cardsim *c, const struct apdu *a, struct key *k, bool encrypted, struct out *plain);
+uint16_t cs_sm_open(struct cardsim *c, const struct apdu *a, struct key *k, bool encrypted,
+                    struct out *plain);
 void cs_state_set(struct cardsim *c, uint8_t state);
 uint16_t cs_cmd_verify(struct cardsim *c, const struct apdu *a, struct out *o);
 uint16_t cs_cmd_pin(struct cardsim *c, const struct apdu *a, struct out *o);

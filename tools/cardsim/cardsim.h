@@ -1,11 +1,12 @@
 /*
- * cardsim: a whole citizen card in software, an independent second reading of the purse card that the
- * switch talks to (PBOC 2.0 EP/ED, MOHURD city card, T-Union). Nothing of the switch is linked here, so
- * an error of the switch's own cryptography cannot hide behind the same error on the card's side.
+ * cardsim: a whole citizen card in software, an independent second reading of the purse card that
+ * the switch talks to (PBOC 2.0 EP/ED, MOHURD city card, T-Union). Nothing of the switch is linked
+ * here, so an error of the switch's own cryptography cannot hide behind the same error on the
+ * card's side.
  *
- * A card is created blank and personalised with the chip maker's commands (see README.md), or made ready
- * at once by cardsim_personalise(). One struct is one card; there is no state outside it. Nothing here
- * blocks or starts threads; one card must not be used by two threads at a time.
+ * A card is created blank and personalised with the chip maker's commands (see README.md), or made
+ * ready at once by cardsim_personalise(). One struct is one card; there is no state outside it.
+ * Nothing here blocks or starts threads; one card must not be used by two threads at a time.
  *
  * Errors are 0 or a negative enum cardsim_err. Output parameters are written on success only.
  */
@@ -18,34 +19,40 @@
 
 enum cardsim_err {
     CARDSIM_OK = 0,
-    CARDSIM_ENOMEM = -1,   /* no memory */
-    CARDSIM_EINVAL = -2,   /* an argument or a line cannot be understood */
-    CARDSIM_EIO = -3,      /* a file cannot be read or written */
-    CARDSIM_EFORMAT = -4,  /* not a state file, another version, or damaged */
-    CARDSIM_EOFF = -5,     /* the card has no power */
-    CARDSIM_EFULL = -6,    /* the answer does not fit, or too many files, keys or faults */
-    CARDSIM_TORN = -7,     /* the card left the field; power_on brings it back */
-    CARDSIM_MUTE = -8,     /* the card does not answer; power_on or reset brings it back */
+    CARDSIM_ENOMEM = -1,  /* no memory */
+    CARDSIM_EINVAL = -2,  /* an argument or a line cannot be understood */
+    CARDSIM_EIO = -3,     /* a file cannot be read or written */
+    CARDSIM_EFORMAT = -4, /* not a state file, another version, or damaged */
+    CARDSIM_EOFF = -5,    /* the card has no power */
+    CARDSIM_EFULL = -6,   /* the answer does not fit, or too many files, keys or faults */
+    CARDSIM_TORN = -7,    /* the card left the field; power_on brings it back */
+    CARDSIM_MUTE = -8,    /* the card does not answer; power_on or reset brings it back */
 };
 
 enum cardsim_profile { CARDSIM_PBOC, CARDSIM_MOHURD, CARDSIM_TUNION };
 
 /* Which ordinary and compound purchases append the 9-byte security code to MAC1. */
-enum cardsim_suffix { CARDSIM_SUFFIX_PROFILE, CARDSIM_SUFFIX_NONE, CARDSIM_SUFFIX_CAPP, CARDSIM_SUFFIX_ALL };
+enum cardsim_suffix {
+    CARDSIM_SUFFIX_PROFILE,
+    CARDSIM_SUFFIX_NONE,
+    CARDSIM_SUFFIX_CAPP,
+    CARDSIM_SUFFIX_ALL
+};
 
 enum { CARDSIM_ATR_MAX = 33, CARDSIM_RESPONSE_MAX = 258, CARDSIM_SECURITY_CODE = 9 };
 
 /* What the chip and its mask are, as opposed to what is written to it. Zeroed = the defaults. */
 struct cardsim_options {
-    enum cardsim_profile profile; /* MOHURD: security code and load log 1A; T-Union: balance codes */
-    bool t0;                      /* 61xx and GET RESPONSE instead of data at once */
-    bool prove_before;            /* PROVE asked with the counter before the increment */
-    bool prove_tac_first;         /* PROVE answers TAC‖MAC instead of MAC‖TAC */
-    bool capp_zero_moves;         /* a compound purchase of nothing counts and is logged */
-    uint16_t sw_mac;              /* status of a wrong MAC in CREDIT/DEBIT; 0 = 9302 */
-    uint16_t sw_state;            /* CREDIT/DEBIT without its INITIALIZE; 0 = 6901 */
+    enum cardsim_profile
+        profile;          /* MOHURD: security code and load log 1A; T-Union: balance codes */
+    bool t0;              /* 61xx and GET RESPONSE instead of data at once */
+    bool prove_before;    /* PROVE asked with the counter before the increment */
+    bool prove_tac_first; /* PROVE answers TAC‖MAC instead of MAC‖TAC */
+    bool capp_zero_moves; /* a compound purchase of nothing counts and is logged */
+    uint16_t sw_mac;      /* status of a wrong MAC in CREDIT/DEBIT; 0 = 9302 */
+    uint16_t sw_state;    /* CREDIT/DEBIT without its INITIALIZE; 0 = 6901 */
     enum cardsim_suffix suffix;
-    bool has_security_code;       /* else 85 and twice the last four bytes of the serial number */
+    bool has_security_code; /* else 85 and twice the last four bytes of the serial number */
     uint8_t security_code[CARDSIM_SECURITY_CODE];
     uint8_t atr[CARDSIM_ATR_MAX]; /* atr_len 0 = the default */
     size_t atr_len;
@@ -67,23 +74,25 @@ void cardsim_set_seed(struct cardsim *card, uint64_t seed);
 /* The options in force, to be changed in place between commands. */
 struct cardsim_options *cardsim_options(struct cardsim *card);
 
-/* Cold start: all volatile state is lost, MF is selected. Faults with a command number count anew. */
+/* Cold start: all volatile state is lost, MF is selected. Faults with a command number count anew.
+ */
 void cardsim_power_on(struct cardsim *card);
 /* Warm reset: the same as power_on for all that the card keeps. */
 void cardsim_reset(struct cardsim *card);
 void cardsim_power_off(struct cardsim *card);
 bool cardsim_powered(const struct cardsim *card);
-/* Copies the answer to reset (2..33 bytes) to `atr`, room for CARDSIM_ATR_MAX; returns its length. */
+/* Copies the answer to reset (2..33 bytes) to `atr`, room for CARDSIM_ATR_MAX; returns its length.
+ */
 size_t cardsim_atr(const struct cardsim *card, uint8_t *atr);
 
 /*
- * One command APDU, `len` bytes; the answer with its status word (2..258 bytes) goes to `resp`, `cap` bytes,
- * its length to *ret_len. Malformed commands get a status word, not an error.
- * Errors: EOFF, EFULL (cap under CARDSIM_RESPONSE_MAX and the answer longer; the command was done),
- * TORN, MUTE.
+ * One command APDU, `len` bytes; the answer with its status word (2..258 bytes) goes to `resp`,
+ * `cap` bytes, its length to *ret_len. Malformed commands get a status word, not an error. Errors:
+ * EOFF, EFULL (cap under CARDSIM_RESPONSE_MAX and the answer longer; the command was done), TORN,
+ * MUTE.
  */
-int cardsim_transmit(struct cardsim *card, const uint8_t *cmd, size_t len, uint8_t *resp, size_t cap,
-                     size_t *ret_len);
+int cardsim_transmit(struct cardsim *card, const uint8_t *cmd, size_t len, uint8_t *resp,
+                     size_t cap, size_t *ret_len);
 /* Milliseconds that `slow` faults asked for since the last call; the caller waits, if it likes. */
 unsigned cardsim_take_delay_ms(struct cardsim *card);
 /* A short English name of the command, for logs; never NULL. */
@@ -110,17 +119,20 @@ struct cardsim_status {
     unsigned commands;   /* since power came */
 };
 void cardsim_status(const struct cardsim *card, struct cardsim_status *ret_status);
-/* Test's shortcut past the protocol: sets balance, overdraft limit and both counters. EINVAL: no purse. */
-int cardsim_purse_set(struct cardsim *card, int64_t balance_fen, uint32_t overdraft_fen, uint16_t online,
-                      uint16_t offline);
+/* Test's shortcut past the protocol: sets balance, overdraft limit and both counters. EINVAL: no
+ * purse. */
+int cardsim_purse_set(struct cardsim *card, int64_t balance_fen, uint32_t overdraft_fen,
+                      uint16_t online, uint16_t offline);
 
 /* True when something that survives power-off changed since the last save, load or call of this. */
 bool cardsim_take_changed(struct cardsim *card);
 /* Serialises all that survives power-off; *ret_bytes is malloced, the caller frees it. ENOMEM. */
 int cardsim_state_get(const struct cardsim *card, uint8_t **ret_bytes, size_t *ret_len);
-/* Replaces the card's memory; volatile state is lost. On error the card is as before. EFORMAT, ENOMEM. */
+/* Replaces the card's memory; volatile state is lost. On error the card is as before. EFORMAT,
+ * ENOMEM. */
 int cardsim_state_set(struct cardsim *card, const uint8_t *bytes, size_t len);
-/* The same to and from a file; written to a neighbour and renamed, so that it is the old or the new. */
+/* The same to and from a file; written to a neighbour and renamed, so that it is the old or the
+ * new. */
 int cardsim_state_save(struct cardsim *card, const char *path);
 int cardsim_state_load(struct cardsim *card, const char *path);
 
@@ -170,13 +182,14 @@ struct cardsim_personal {
 
 /* Sets everything to a plausible default: dates, key ids and versions, no keys. */
 void cardsim_personal_init(struct cardsim_personal *p, enum cardsim_profile profile);
-/* Erases the card and makes it one of the given kind; sets options.profile. EFULL, ENOMEM, EINVAL. */
+/* Erases the card and makes it one of the given kind; sets options.profile. EFULL, ENOMEM, EINVAL.
+ */
 int cardsim_personalise(struct cardsim *card, const struct cardsim_personal *p);
 /*
- * Reads a preset (README.md, "Preset") into *p and *options. On error the number of the line that is wrong
- * goes to *ret_line (0: the file itself). EIO, EINVAL.
+ * Reads a preset (README.md, "Preset") into *p and *options. On error the number of the line that
+ * is wrong goes to *ret_line (0: the file itself). EIO, EINVAL.
  */
-int cardsim_preset_read(const char *path, struct cardsim_personal *p, struct cardsim_options *options,
-                        unsigned *ret_line);
+int cardsim_preset_read(const char *path, struct cardsim_personal *p,
+                        struct cardsim_options *options, unsigned *ret_line);
 
 #endif

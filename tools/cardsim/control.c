@@ -38,7 +38,9 @@ static void do_remove(struct sim *s, struct sim_client *client, const char *arg)
 static void do_fault(struct sim *s, struct sim_client *client, const char *arg)
 {
     int err = cardsim_fault_add(s->card, arg);
-    say(client, err == CARDSIM_EFULL ? "error too many faults\n" : err ? "error not a fault\n" : "ok fault\n");
+    say(client, err == CARDSIM_EFULL ? "error too many faults\n"
+                : err                ? "error not a fault\n"
+                                     : "ok fault\n");
 }
 
 static void do_clear(struct sim *s, struct sim_client *client, const char *arg)
@@ -57,14 +59,16 @@ static void do_status(struct sim *s, struct sim_client *client, const char *arg)
     cardsim_status(s->card, &st);
     for (size_t i = 0; i < 10; i++)
         (void)snprintf(serial + 2 * i, 3, "%02X", st.serial[i]);
-    (void)snprintf(line, sizeof line,
-                   "ok {\"present\":%s,\"connected\":%s,\"purse\":%s,\"balance\":%" PRId64
-                   ",\"overdraft\":%u,\"online\":%u,\"offline\":%u,\"blocked\":\"%s\",\"serial\":\"%s\""
-                   ",\"in_transaction\":%s,\"commands\":%u,\"faults\":%u}\n",
-                   s->present ? "true" : "false", s->reader >= 0 ? "true" : "false",
-                   st.has_purse ? "true" : "false", st.balance_fen, (unsigned)st.overdraft_fen, (unsigned)st.online,
-                   (unsigned)st.offline, st.card_blocked ? "card" : blocked[st.app_blocked], serial,
-                   st.in_transaction ? "true" : "false", st.commands, cardsim_fault_count(s->card));
+    (void)snprintf(
+        line, sizeof line,
+        "ok {\"present\":%s,\"connected\":%s,\"purse\":%s,\"balance\":%" PRId64
+        ",\"overdraft\":%u,\"online\":%u,\"offline\":%u,\"blocked\":\"%s\",\"serial\":\"%s\""
+        ",\"in_transaction\":%s,\"commands\":%u,\"faults\":%u}\n",
+        s->present ? "true" : "false", s->reader >= 0 ? "true" : "false",
+        st.has_purse ? "true" : "false", st.balance_fen, (unsigned)st.overdraft_fen,
+        (unsigned)st.online, (unsigned)st.offline,
+        st.card_blocked ? "card" : blocked[st.app_blocked], serial,
+        st.in_transaction ? "true" : "false", st.commands, cardsim_fault_count(s->card));
     say(client, line);
 }
 
@@ -108,8 +112,9 @@ static const struct {
     const char *name;
     verb_fn *run;
 } verbs[] = {
-    {"insert", do_insert}, {"remove", do_remove}, {"fault", do_fault},    {"clear-faults", do_clear},
-    {"status", do_status}, {"swap", do_swap},     {"wait-idle", do_wait}, {"quit", do_quit},
+    {"insert", do_insert},      {"remove", do_remove}, {"fault", do_fault},
+    {"clear-faults", do_clear}, {"status", do_status}, {"swap", do_swap},
+    {"wait-idle", do_wait},     {"quit", do_quit},
 };
 
 static void run_line(struct sim *s, struct sim_client *client, char *line)

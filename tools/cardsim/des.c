@@ -1,6 +1,7 @@
 /*
- * The card's cryptography over libcrypto: triple DES with two keys (a single key is the case K1 = K2), the
- * two MACs of the purse card and key diversification. It shares nothing with the switch on purpose.
+ * The card's cryptography over libcrypto: triple DES with two keys (a single key is the case K1 =
+ * K2), the two MACs of the purse card and key diversification. It shares nothing with the switch on
+ * purpose.
  */
 #include "card.h"
 
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cs_ecb(const uint8_t *key, size_t key_len, bool encrypt, const uint8_t *in, uint8_t *out, size_t len)
+void cs_ecb(const uint8_t *key, size_t key_len, bool encrypt, const uint8_t *in, uint8_t *out,
+            size_t len)
 {
     uint8_t k[16];
     memcpy(k, key, 8);
@@ -23,7 +25,8 @@ void cs_ecb(const uint8_t *key, size_t key_len, bool encrypt, const uint8_t *in,
 }
 
 /* CBC over data padded with 80 00…, always padded; the last block whole. */
-static void cbc_last(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len, uint8_t last[8])
+static void cbc_last(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len,
+                     uint8_t last[8])
 {
     memcpy(last, iv, 8);
     for (size_t at = 0; at <= len; at += 8) {
@@ -37,15 +40,16 @@ static void cbc_last(const uint8_t key[8], const uint8_t iv[8], const uint8_t *d
     }
 }
 
-void cs_mac_des(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len, uint8_t out[4])
+void cs_mac_des(const uint8_t key[8], const uint8_t iv[8], const uint8_t *data, size_t len,
+                uint8_t out[4])
 {
     uint8_t last[8];
     cbc_last(key, iv, data, len, last);
     memcpy(out, last, 4);
 }
 
-void cs_mac_retail(const uint8_t *key, size_t key_len, const uint8_t iv[8], const uint8_t *data, size_t len,
-                   uint8_t out[4])
+void cs_mac_retail(const uint8_t *key, size_t key_len, const uint8_t iv[8], const uint8_t *data,
+                   size_t len, uint8_t out[4])
 {
     uint8_t last[8];
     cbc_last(key, iv, data, len, last);

@@ -1,6 +1,6 @@
 /*
- * Misbehaviour on order. A fault is one-shot unless its specification ends in '!'; `slow` and `no-prove`
- * last until cleared. The grammar is in README.md.
+ * Misbehaviour on order. A fault is one-shot unless its specification ends in '!'; `slow` and
+ * `no-prove` last until cleared. The grammar is in README.md.
  */
 #include "card.h"
 
@@ -13,11 +13,16 @@ static const struct {
     bool sticky;
     char value; /* what follows ':': 'n' command number, 'm' milliseconds, 's' status, 0 nothing */
 } names[] = {
-    {"torn-before", FAULT_TORN_BEFORE, false, 'n'}, {"torn-after", FAULT_TORN_AFTER, false, 'n'},
-    {"mute", FAULT_MUTE, false, 'n'},               {"sw", FAULT_SW, false, 's'},
-    {"short-answer", FAULT_SHORT, false, 'n'},      {"garbage", FAULT_GARBAGE, false, 'n'},
-    {"slow", FAULT_SLOW, true, 'm'},                {"wrong-mac1", FAULT_MAC1, false, 0},
-    {"wrong-mac2", FAULT_MAC2, false, 0},           {"wrong-tac", FAULT_TAC, false, 0},
+    {"torn-before", FAULT_TORN_BEFORE, false, 'n'},
+    {"torn-after", FAULT_TORN_AFTER, false, 'n'},
+    {"mute", FAULT_MUTE, false, 'n'},
+    {"sw", FAULT_SW, false, 's'},
+    {"short-answer", FAULT_SHORT, false, 'n'},
+    {"garbage", FAULT_GARBAGE, false, 'n'},
+    {"slow", FAULT_SLOW, true, 'm'},
+    {"wrong-mac1", FAULT_MAC1, false, 0},
+    {"wrong-mac2", FAULT_MAC2, false, 0},
+    {"wrong-tac", FAULT_TAC, false, 0},
     {"no-prove", FAULT_NO_PROVE, true, 0},
 };
 
@@ -41,7 +46,8 @@ static bool parse_rest(const char *at, char value, struct fault *f)
     bool need = value == 's' || value == 'm';
     if (*at == ':') {
         at++;
-        if (value == 0 || !number(&at, value == 's' ? 16 : 10, value == 's' ? 0xFFFF : 600000, &f->arg))
+        if (value == 0 ||
+            !number(&at, value == 's' ? 16 : 10, value == 's' ? 0xFFFF : 600000, &f->arg))
             return false;
         need = false;
     }

@@ -12,7 +12,8 @@ static struct key *line_key(struct cardsim *c, const struct node *n, unsigned sh
     return cs_key_find(c, c->df, KEY_FILE, (uint8_t)(3U - bits));
 }
 
-uint16_t cs_write_begin(struct cardsim *c, const struct apdu *a, const struct node *n, struct out *plain)
+uint16_t cs_write_begin(struct cardsim *c, const struct apdu *a, const struct node *n,
+                        struct out *plain)
 {
     plain->len = 0;
     if (!cs_access(c, n->access2))
@@ -68,7 +69,8 @@ uint16_t cs_read_end(struct cardsim *c, const struct apdu *a, const struct node 
 }
 
 /* The file and the offset that P1 P2 mean; NONE when they mean nothing. */
-static uint16_t locate(const struct cardsim *c, const struct apdu *a, uint8_t *ret_node, size_t *ret_off)
+static uint16_t locate(const struct cardsim *c, const struct apdu *a, uint8_t *ret_node,
+                       size_t *ret_off)
 {
     uint8_t at = c->ef;
     size_t off = (size_t)a->p1 << 8 | a->p2;

@@ -1,6 +1,6 @@
 /*
- * Secure messaging, PINs and the blocking commands. A wrong MAC costs the key a try; a file key (36) out of
- * tries locks its application for good (9303), as the purse standard wants it.
+ * Secure messaging, PINs and the blocking commands. A wrong MAC costs the key a try; a file key
+ * (36) out of tries locks its application for good (9303), as the purse standard wants it.
  */
 #include "card.h"
 
@@ -46,7 +46,8 @@ uint16_t cs_sm_check(struct cardsim *c, const struct apdu *a, struct key *k)
     return SW_OK;
 }
 
-uint16_t cs_sm_open(struct cardsim *c, const struct apdu *a, struct key *k, bool encrypted, struct out *plain)
+uint16_t cs_sm_open(struct cardsim *c, const struct apdu *a, struct key *k, bool encrypted,
+                    struct out *plain)
 {
     uint8_t text[256];
     uint16_t sw = cs_sm_check(c, a, k);

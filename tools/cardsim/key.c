@@ -1,6 +1,7 @@
 /*
  * Keys: finding and writing them, challenges, external and internal authentication.
- * Retry counters: high digit the most tries, low digit those left; success refills (FMCOS 2.0, WRITE KEY).
+ * Retry counters: high digit the most tries, low digit those left; success refills (FMCOS 2.0,
+ * WRITE KEY).
  */
 #include "card.h"
 
@@ -136,7 +137,7 @@ static uint16_t parse_key(const uint8_t *d, size_t len, struct key *k)
 static uint16_t parse_city_key(uint8_t p1, const uint8_t *d, struct key *k)
 {
     static const uint8_t types[][2] = {
-        {0x04, KEY_PIN_UNBLOCK}, {0x05, KEY_PIN_RELOAD}, {0x06, KEY_PURCHASE}, {0x07, KEY_LOAD},
+        {0x04, KEY_PIN_UNBLOCK}, {0x05, KEY_PIN_RELOAD}, {0x06, KEY_PURCHASE},  {0x07, KEY_LOAD},
         {0x08, KEY_TAC},         {0x09, KEY_UNLOAD},     {0x0A, KEY_OVERDRAFT}, {0x33, KEY_LOCK},
         {0x34, KEY_UNLOCK},      {0x36, KEY_FILE},       {0x39, KEY_EXTERNAL},
     };
@@ -147,8 +148,9 @@ static uint16_t parse_city_key(uint8_t p1, const uint8_t *d, struct key *k)
         k->use = 0xF0;
         k->change = 0xEF;
         k->prot = 0xC0;
-        bool counted = k->type == KEY_EXTERNAL || (k->type >= KEY_FILE && k->type <= KEY_PIN_RELOAD) ||
-                       k->type == KEY_LOCK || k->type == KEY_UNLOCK;
+        bool counted = k->type == KEY_EXTERNAL ||
+                       (k->type >= KEY_FILE && k->type <= KEY_PIN_RELOAD) || k->type == KEY_LOCK ||
+                       k->type == KEY_UNLOCK;
         k->a = counted ? d[3] : d[0];
         k->b = counted ? d[2] : d[1];
         k->len = 16;
@@ -158,7 +160,8 @@ static uint16_t parse_city_key(uint8_t p1, const uint8_t *d, struct key *k)
     return SW_DATA;
 }
 
-static uint16_t key_replace(struct cardsim *c, const struct apdu *a, struct key *old, const struct key *k)
+static uint16_t key_replace(struct cardsim *c, const struct apdu *a, struct key *old,
+                            const struct key *k)
 {
     if (!(a->cla & 4) && old->prot)
         return SW_MAC_MISSING;

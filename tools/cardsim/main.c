@@ -13,17 +13,20 @@
 enum { MAX_FAULT_ARGS = 16 };
 
 struct args {
-    const char *host, *port, *state, *preset, *clone, *control, *log, *profile, *atr, *seed, *return_after;
+    const char *host, *port, *state, *preset, *clone, *control, *log, *profile, *atr, *seed,
+        *return_after;
     const char *faults[MAX_FAULT_ARGS];
     size_t n_faults;
     bool t0, absent;
 };
 
 static const char usage[] =
-    "usage: cardsim [--port N] [--host H] [--state FILE] [--preset FILE | --clone-from FILE | --profile P]\n"
+    "usage: cardsim [--port N] [--host H] [--state FILE] [--preset FILE | --clone-from FILE | "
+    "--profile P]\n"
     "               [--t0] [--atr HEX] [--seed N] [--fault SPEC]… [--control SOCKET] [--absent]\n"
     "               [--return-after MS] [--log FILE|-] [--write-state]\n"
-    "A citizen card on the virtual reader of vsmartcard (vpcd). --profile pboc|mohurd|tunion makes a blank one.\n";
+    "A citizen card on the virtual reader of vsmartcard (vpcd). --profile pboc|mohurd|tunion makes "
+    "a blank one.\n";
 
 int64_t sim_now_ms(void)
 {
@@ -49,7 +52,8 @@ static int fail(const char *what, const char *which)
 static int read_atr(const char *hex, struct cardsim_options *o)
 {
     size_t len = strlen(hex);
-    if (len % 2 || len < 4 || len > 2 * CARDSIM_ATR_MAX || strspn(hex, "0123456789abcdefABCDEF") != len)
+    if (len % 2 || len < 4 || len > 2 * CARDSIM_ATR_MAX ||
+        strspn(hex, "0123456789abcdefABCDEF") != len)
         return fail("not an ATR", hex);
     for (size_t i = 0; i < len / 2; i++) {
         const char two[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
@@ -77,7 +81,8 @@ static int apply_preset(struct sim *s, const char *path)
     unsigned line = 0;
     int err = cardsim_preset_read(path, &p, cardsim_options(s->card), &line);
     if (err) {
-        (void)fprintf(stderr, "cardsim: %s:%u: %s\n", path, line, err == CARDSIM_EIO ? "cannot read" : "not understood");
+        (void)fprintf(stderr, "cardsim: %s:%u: %s\n", path, line,
+                      err == CARDSIM_EIO ? "cannot read" : "not understood");
         return -1;
     }
     return cardsim_personalise(s->card, &p) ? fail("does not make a card", path) : 0;
@@ -121,32 +126,52 @@ static int make_card(struct sim *s, const struct args *a)
 }
 
 static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},    {"host", required_argument, NULL, 'h'},
-    {"state", required_argument, NULL, 's'},   {"preset", required_argument, NULL, 'e'},
-    {"clone-from", required_argument, NULL, 'c'}, {"profile", required_argument, NULL, 'f'},
-    {"t0", no_argument, NULL, '0'},            {"atr", required_argument, NULL, 'a'},
-    {"seed", required_argument, NULL, 'd'},    {"fault", required_argument, NULL, 'x'},
-    {"control", required_argument, NULL, 'o'}, {"absent", no_argument, NULL, 'b'},
-    {"return-after", required_argument, NULL, 'r'}, {"log", required_argument, NULL, 'l'},
-    {"write-state", no_argument, NULL, 'w'},   {"help", no_argument, NULL, '?'},
+    {"port", required_argument, NULL, 'p'},
+    {"host", required_argument, NULL, 'h'},
+    {"state", required_argument, NULL, 's'},
+    {"preset", required_argument, NULL, 'e'},
+    {"clone-from", required_argument, NULL, 'c'},
+    {"profile", required_argument, NULL, 'f'},
+    {"t0", no_argument, NULL, '0'},
+    {"atr", required_argument, NULL, 'a'},
+    {"seed", required_argument, NULL, 'd'},
+    {"fault", required_argument, NULL, 'x'},
+    {"control", required_argument, NULL, 'o'},
+    {"absent", no_argument, NULL, 'b'},
+    {"return-after", required_argument, NULL, 'r'},
+    {"log", required_argument, NULL, 'l'},
+    {"write-state", no_argument, NULL, 'w'},
+    {"help", no_argument, NULL, '?'},
     {NULL, 0, NULL, 0},
 };
 
 static const char **text_option(struct args *a, int c)
 {
     switch (c) {
-    case 'p': return &a->port;
-    case 'h': return &a->host;
-    case 's': return &a->state;
-    case 'e': return &a->preset;
-    case 'c': return &a->clone;
-    case 'f': return &a->profile;
-    case 'a': return &a->atr;
-    case 'd': return &a->seed;
-    case 'o': return &a->control;
-    case 'r': return &a->return_after;
-    case 'l': return &a->log;
-    default: return NULL;
+    case 'p':
+        return &a->port;
+    case 'h':
+        return &a->host;
+    case 's':
+        return &a->state;
+    case 'e':
+        return &a->preset;
+    case 'c':
+        return &a->clone;
+    case 'f':
+        return &a->profile;
+    case 'a':
+        return &a->atr;
+    case 'd':
+        return &a->seed;
+    case 'o':
+        return &a->control;
+    case 'r':
+        return &a->return_after;
+    case 'l':
+        return &a->log;
+    default:
+        return NULL;
     }
 }
 

@@ -1,8 +1,8 @@
 /*
- * The commands that move money: CREDIT FOR LOAD, DEBIT (purchase, compound purchase, cash, unload) and
- * UPDATE OVERDRAW LIMIT. Each checks its MAC with the session key of the counter before the increment,
- * then does all of its changes, and only then answers; so a card torn from the field is either as it was
- * or wholly changed, with the proof kept for GET TRANSACTION PROVE.
+ * The commands that move money: CREDIT FOR LOAD, DEBIT (purchase, compound purchase, cash, unload)
+ * and UPDATE OVERDRAW LIMIT. Each checks its MAC with the session key of the counter before the
+ * increment, then does all of its changes, and only then answers; so a card torn from the field is
+ * either as it was or wholly changed, with the proof kept for GET TRANSACTION PROVE.
  */
 #include "record.h"
 
@@ -21,7 +21,8 @@ static uint16_t sw_mac(const struct cardsim *c)
 }
 
 /* last2: 80 00 online, the low half of the terminal's sequence offline (facts §4.2) */
-static void session_key(const struct cardsim *c, const struct trans *t, const uint8_t last2[2], uint8_t sk[8])
+static void session_key(const struct cardsim *c, const struct trans *t, const uint8_t last2[2],
+                        uint8_t sk[8])
 {
     const struct key *k = &c->keys[t->key];
     uint8_t in[8];
@@ -54,7 +55,8 @@ static size_t put_body(uint8_t *text, const struct trans *t)
 }
 
 /* seq3.. of the record: counter after the increment, overdraft, amount type terminal date time */
-static void write_log(struct cardsim *c, const struct trans *t, const struct purse *p, const uint8_t when[7])
+static void write_log(struct cardsim *c, const struct trans *t, const struct purse *p,
+                      const uint8_t when[7])
 {
     uint8_t rec[23], sfi = c->nodes[t->node].tail;
     bool load = t->kind == TRANS_LOAD && c->opt.profile == CARDSIM_MOHURD;
@@ -133,13 +135,15 @@ static void commit_caches(struct cardsim *c, const struct trans *t)
 {
     for (size_t i = 0; i < t->n_caches; i++) {
         const struct cache *cache = &t->caches[i];
-        struct record_place where = {.p1 = cache->p1, .mode = cache->by_number ? 4 : 0, .capp = true};
+        struct record_place where = {
+            .p1 = cache->p1, .mode = cache->by_number ? 4 : 0, .capp = true};
         (void)cs_record_put(c, &c->nodes[cache->node], &where, cache->data, cache->len, false);
     }
 }
 
 /* data: terminal sequence 4, date 4, time 3, MAC1 4 */
-static uint16_t debit_purchase(struct cardsim *c, const struct trans *t, const uint8_t *data, struct out *o)
+static uint16_t debit_purchase(struct cardsim *c, const struct trans *t, const uint8_t *data,
+                               struct out *o)
 {
     uint8_t sk[8], text[32], mac[4], tac[4];
     session_key(c, t, data + 2, sk);
@@ -174,7 +178,8 @@ static uint16_t debit_purchase(struct cardsim *c, const struct trans *t, const u
 }
 
 /* data: date 4, time 3, MAC2 4; the answer is MAC3 over the new balance */
-static uint16_t debit_unload(struct cardsim *c, const struct trans *t, const uint8_t *data, struct out *o)
+static uint16_t debit_unload(struct cardsim *c, const struct trans *t, const uint8_t *data,
+                             struct out *o)
 {
     uint8_t sk[8], text[32], mac[4];
     session_key(c, t, (const uint8_t[]){0x80, 0}, sk);

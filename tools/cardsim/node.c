@@ -1,7 +1,8 @@
 /*
  * The tree of files: rights, SELECT, CREATE FILE and ERASE DF (FMCOS 2.0, "file system", "security
- * attributes"). A right XY is a range of the current directory's security state, 0Y is a lower bound of
- * MF's, X below Y is never. A directory without a key file asks no rights until it is left.
+ * attributes"). A right XY is a range of the current directory's security state, 0Y is a lower
+ * bound of MF's, X below Y is never. A directory without a key file asks no rights until it is
+ * left.
  */
 #include "card.h"
 
@@ -123,7 +124,8 @@ static uint8_t find_by_name(const struct cardsim *c, const struct apdu *a)
     return NONE;
 }
 
-/* FCI of a directory: 6F{84 name, A5{88 01 SFI}} for a DDF, A5{9F0C file 0015} for an application. */
+/* FCI of a directory: 6F{84 name, A5{88 01 SFI}} for a DDF, A5{9F0C file 0015} for an application.
+ */
 static void emit_fci(const struct cardsim *c, uint8_t df, struct out *o)
 {
     const struct node *n = &c->nodes[df];
@@ -283,7 +285,8 @@ uint16_t cs_cmd_create(struct cardsim *c, const struct apdu *a, struct out *o)
         return n.kind == KIND_DF ? create_mf(c, &n) : SW_P1P2;
     if (!cs_access(c, c->nodes[c->df].access1))
         return SW_SECURITY;
-    if (cs_find_child(c, c->df, n.fid) != NONE || (n.kind == KIND_KEYS && cs_has_key_file(c, c->df)))
+    if (cs_find_child(c, c->df, n.fid) != NONE ||
+        (n.kind == KIND_KEYS && cs_has_key_file(c, c->df)))
         return SW_P1P2;
     struct apdu by_name = {.data = n.name, .lc = n.name_len};
     if (n.name_len && find_by_name(c, &by_name) != NONE)

@@ -9,16 +9,23 @@
 static const uint8_t aid_pboc[] = {0xA0, 0, 0, 0, 3, 0x86, 0x98, 0x07, 0x01};
 static const uint8_t aid_tunion[] = {0xA0, 0, 0, 0x06, 0x32, 0x01, 0x01, 0x05};
 
-/* Per use: key type, identifier on a PBOC or T-Union card, identifier on a city card; b: its last head byte. */
+/* Per use: key type, identifier on a PBOC or T-Union card, identifier on a city card; b: its last
+ * head byte. */
 static const struct {
     uint8_t type, id, b;
 } key_uses[CARDSIM_KEY_USES] = {
-    [CARDSIM_KEY_MAIN] = {KEY_EXTERNAL, 0, 0x33},         [CARDSIM_KEY_MAINTENANCE] = {KEY_FILE, 0, 0x33},
-    [CARDSIM_KEY_PURCHASE] = {KEY_PURCHASE, 1, 0},        [CARDSIM_KEY_LOAD] = {KEY_LOAD, 1, 0},
-    [CARDSIM_KEY_TAC] = {KEY_TAC, 0, 0},                  [CARDSIM_KEY_UNLOAD] = {KEY_UNLOAD, 1, 0},
-    [CARDSIM_KEY_OVERDRAFT] = {KEY_OVERDRAFT, 1, 0},      [CARDSIM_KEY_INTERNAL] = {0x30, 0, 0},
-    [CARDSIM_KEY_PIN_UNBLOCK] = {KEY_PIN_UNBLOCK, 0, 0x33}, [CARDSIM_KEY_PIN_RELOAD] = {KEY_PIN_RELOAD, 0, 0x33},
-    [CARDSIM_KEY_LOCK] = {KEY_LOCK, 0, 0x33},             [CARDSIM_KEY_UNLOCK] = {KEY_UNLOCK, 0, 0x33},
+    [CARDSIM_KEY_MAIN] = {KEY_EXTERNAL, 0, 0x33},
+    [CARDSIM_KEY_MAINTENANCE] = {KEY_FILE, 0, 0x33},
+    [CARDSIM_KEY_PURCHASE] = {KEY_PURCHASE, 1, 0},
+    [CARDSIM_KEY_LOAD] = {KEY_LOAD, 1, 0},
+    [CARDSIM_KEY_TAC] = {KEY_TAC, 0, 0},
+    [CARDSIM_KEY_UNLOAD] = {KEY_UNLOAD, 1, 0},
+    [CARDSIM_KEY_OVERDRAFT] = {KEY_OVERDRAFT, 1, 0},
+    [CARDSIM_KEY_INTERNAL] = {0x30, 0, 0},
+    [CARDSIM_KEY_PIN_UNBLOCK] = {KEY_PIN_UNBLOCK, 0, 0x33},
+    [CARDSIM_KEY_PIN_RELOAD] = {KEY_PIN_RELOAD, 0, 0x33},
+    [CARDSIM_KEY_LOCK] = {KEY_LOCK, 0, 0x33},
+    [CARDSIM_KEY_UNLOCK] = {KEY_UNLOCK, 0, 0x33},
 };
 
 void cardsim_personal_init(struct cardsim_personal *p, enum cardsim_profile profile)
@@ -49,7 +56,12 @@ static int put_keys(struct cardsim *c, uint8_t df, const struct cardsim_personal
 {
     for (size_t i = 0; i < CARDSIM_KEY_USES; i++) {
         const struct cardsim_key *from = &p->keys[i];
-        struct key k = {.df = df, .type = key_uses[i].type, .id = from->id, .use = 0xF0, .change = 0xEF, .len = 16};
+        struct key k = {.df = df,
+                        .type = key_uses[i].type,
+                        .id = from->id,
+                        .use = 0xF0,
+                        .change = 0xEF,
+                        .len = 16};
         bool counted = key_uses[i].b != 0;
         if (!from->set)
             continue;
@@ -64,7 +76,13 @@ static int put_keys(struct cardsim *c, uint8_t df, const struct cardsim_personal
     }
     if (p->pin_len == 0)
         return 0;
-    struct key pin = {.df = df, .type = KEY_PIN, .use = 0xF0, .change = 0xEF, .a = 1, .b = 0x33, .len = (uint8_t)p->pin_len};
+    struct key pin = {.df = df,
+                      .type = KEY_PIN,
+                      .use = 0xF0,
+                      .change = 0xEF,
+                      .a = 1,
+                      .b = 0x33,
+                      .len = (uint8_t)p->pin_len};
     memcpy(pin.value, p->pin, p->pin_len);
     return cs_key_add(c, &pin);
 }
@@ -97,8 +115,14 @@ static int put_files(struct cardsim *c, uint8_t df, enum cardsim_profile profile
 {
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         const struct layout *l = &files[i];
-        struct node n = {.kind = l->kind, .fid = l->fid, .prot = l->prot, .access1 = 0xF0, .access2 = l->write,
-                         .tail = l->kind == KIND_PURSE ? 0x18 : 0xFF, .rec_max = l->rec_max, .rec_len = l->rec_len,
+        struct node n = {.kind = l->kind,
+                         .fid = l->fid,
+                         .prot = l->prot,
+                         .access1 = 0xF0,
+                         .access2 = l->write,
+                         .tail = l->kind == KIND_PURSE ? 0x18 : 0xFF,
+                         .rec_max = l->rec_max,
+                         .rec_len = l->rec_len,
                          .size = l->size};
         if (l->profiles & 1U << profile && cs_node_add(c, df, &n) == NONE)
             return CARDSIM_EFULL;
@@ -141,13 +165,25 @@ static void put_identity(struct cardsim *c, uint8_t df, const struct cardsim_per
 /* MF: its own main and maintenance keys, the directory file, and 0005 on a city card. */
 static int put_mf(struct cardsim *c, const struct cardsim_personal *p, const struct node *app)
 {
-    struct node dir = {.kind = KIND_FIXED, .fid = 1, .access1 = 0xF0, .access2 = 0xFA, .tail = 0xFF, .rec_max = 2,
-                       .rec_len = 0x13, .size = 2 * 0x13};
-    struct node issuer = {.kind = KIND_BINARY, .fid = 5, .access1 = 0xF0, .access2 = 0xFA, .tail = 0xFF, .size = 0x28};
+    struct node dir = {.kind = KIND_FIXED,
+                       .fid = 1,
+                       .access1 = 0xF0,
+                       .access2 = 0xFA,
+                       .tail = 0xFF,
+                       .rec_max = 2,
+                       .rec_len = 0x13,
+                       .size = 2 * 0x13};
+    struct node issuer = {.kind = KIND_BINARY,
+                          .fid = 5,
+                          .access1 = 0xF0,
+                          .access2 = 0xFA,
+                          .tail = 0xFF,
+                          .size = 0x28};
     uint8_t entry[0x13] = {0x61, (uint8_t)(2 + app->name_len + 6), 0x4F, app->name_len};
     for (size_t i = 0; i < MAX_KEYS; i++) {
         struct key *k = &c->keys[i];
-        const struct cardsim_key *own = &p->keys[k->type == KEY_EXTERNAL ? CARDSIM_KEY_MAIN : CARDSIM_KEY_MAINTENANCE];
+        const struct cardsim_key *own =
+            &p->keys[k->type == KEY_EXTERNAL ? CARDSIM_KEY_MAIN : CARDSIM_KEY_MAINTENANCE];
         if (k->used && k->df == 0 && own->set)
             card_key(p, own, k->value);
     }
@@ -182,7 +218,8 @@ static void describe_app(const struct cardsim_personal *p, struct node *app)
         aid = p->aid;
         len = p->aid_len;
     }
-    *app = (struct node){.kind = KIND_DF, .fid = 0x3F01, .access1 = 0xF0, .access2 = 0xEF, .tail = 0x95};
+    *app = (struct node){
+        .kind = KIND_DF, .fid = 0x3F01, .access1 = 0xF0, .access2 = 0xEF, .tail = 0x95};
     app->name_len = (uint8_t)len;
     memcpy(app->name, aid, len);
 }

@@ -56,8 +56,8 @@ static bool integer(const char *text, long long min, long long max, long long *r
 }
 
 static const char *const use_names[CARDSIM_KEY_USES] = {
-    "main", "maintenance", "purchase", "load", "tac", "unload", "overdraft", "internal", "pin-unblock",
-    "pin-reload", "lock", "unlock",
+    "main",      "maintenance", "purchase",    "load",       "tac",  "unload",
+    "overdraft", "internal",    "pin-unblock", "pin-reload", "lock", "unlock",
 };
 
 static struct cardsim_key *key_named(struct cardsim_personal *p, const char *name)
@@ -175,10 +175,14 @@ static bool set_bytes(struct target *t, const char *name, const char *v, bool *r
         size_t len;
         bool *flag;
     } fields[] = {
-        {"issuer", p->issuer, 8, NULL},          {"serial", p->serial, 10, NULL},
-        {"start", p->start, 4, NULL},            {"expiry", p->expiry, 4, NULL},
-        {"category", p->category, 2, NULL},      {"app-flag", &p->app_flag, 1, NULL},
-        {"app-version", &p->app_version, 1, NULL}, {"holder", p->holder, 55, NULL},
+        {"issuer", p->issuer, 8, NULL},
+        {"serial", p->serial, 10, NULL},
+        {"start", p->start, 4, NULL},
+        {"expiry", p->expiry, 4, NULL},
+        {"category", p->category, 2, NULL},
+        {"app-flag", &p->app_flag, 1, NULL},
+        {"app-version", &p->app_version, 1, NULL},
+        {"holder", p->holder, 55, NULL},
         {"outer-factor", p->outer_factor, 8, &p->has_outer_factor},
         {"security-code", t->o->security_code, CARDSIM_SECURITY_CODE, &t->o->has_security_code},
     };
@@ -259,8 +263,8 @@ static bool line_set(struct target *t, char *line)
     return set(t, trim(at), trim(eq + 1));
 }
 
-int cardsim_preset_read(const char *path, struct cardsim_personal *p, struct cardsim_options *options,
-                        unsigned *ret_line)
+int cardsim_preset_read(const char *path, struct cardsim_personal *p,
+                        struct cardsim_options *options, unsigned *ret_line)
 {
     char line[512];
     struct target t = {p, options};

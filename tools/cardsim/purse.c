@@ -1,8 +1,9 @@
 /*
- * The purse up to the moment money moves: balances, the INITIALIZE commands, the cache of the compound
- * purchase, GET TRANSACTION PROVE and the city card's security code.
+ * The purse up to the moment money moves: balances, the INITIALIZE commands, the cache of the
+ * compound purchase, GET TRANSACTION PROVE and the city card's security code.
  *
- * INITIALIZE opens c->trans; any command but the expected next one closes it (see the table in card.c).
+ * INITIALIZE opens c->trans; any command but the expected next one closes it (see the table in
+ * card.c).
  */
 #include "record.h"
 
@@ -27,9 +28,12 @@ struct init_form {
 };
 
 static const struct init_form forms[] = {
-    {0x00, 11, KEY_LOAD, TRANS_LOAD, 0x01, 0x02},      {0x01, 11, KEY_PURCHASE, TRANS_PURCHASE, 0x05, 0x06},
-    {0x02, 11, KEY_PURCHASE, TRANS_CASH, 0x04, 0},     {0x03, 11, KEY_PURCHASE, TRANS_CAPP, 0, 0x09},
-    {0x04, 7, KEY_OVERDRAFT, TRANS_LIMIT, 0x07, 0x07}, {0x05, 11, KEY_UNLOAD, TRANS_UNLOAD, 0x03, 0x03},
+    {0x00, 11, KEY_LOAD, TRANS_LOAD, 0x01, 0x02},
+    {0x01, 11, KEY_PURCHASE, TRANS_PURCHASE, 0x05, 0x06},
+    {0x02, 11, KEY_PURCHASE, TRANS_CASH, 0x04, 0},
+    {0x03, 11, KEY_PURCHASE, TRANS_CAPP, 0, 0x09},
+    {0x04, 7, KEY_OVERDRAFT, TRANS_LIMIT, 0x07, 0x07},
+    {0x05, 11, KEY_UNLOAD, TRANS_UNLOAD, 0x03, 0x03},
 };
 
 static const struct init_form *form_of(uint8_t p1)
@@ -58,7 +62,8 @@ static uint16_t affordable(const struct purse *p, const struct trans *t)
 }
 
 /* balance seq [limit] version algorithm random [MAC1] */
-static void emit_init(struct cardsim *c, const struct purse *p, const struct trans *t, struct out *o)
+static void emit_init(struct cardsim *c, const struct purse *p, const struct trans *t,
+                      struct out *o)
 {
     static const uint8_t zero[8];
     const struct key *k = &c->keys[t->key];
@@ -158,7 +163,8 @@ uint16_t cs_cmd_capp_cache(struct cardsim *c, const struct apdu *a, struct out *
     return SW_OK;
 }
 
-/* P1 = 00 everywhere; 01 limit, 02 overdraft in use, 03 balance only on T-Union cards (JT/T 978). */
+/* P1 = 00 everywhere; 01 limit, 02 overdraft in use, 03 balance only on T-Union cards (JT/T 978).
+ */
 uint16_t cs_cmd_balance(struct cardsim *c, const struct apdu *a, struct out *o)
 {
     uint8_t at = cs_purse_node(c, a->p2), buf[4];

@@ -1,9 +1,10 @@
 /*
- * The card's side of the virtual reader (vpcd): two bytes length, payload; payloads of one byte are control:
- * 0 power off, 1 power on, 2 reset, 4 ask for the ATR. Only the ATR and APDUs are answered.
+ * The card's side of the virtual reader (vpcd): two bytes length, payload; payloads of one byte are
+ * control: 0 power off, 1 power on, 2 reset, 4 ask for the ATR. Only the ATR and APDUs are
+ * answered.
  *
- * TCP_NODELAY and TCP_QUICKACK are not cosmetics: the reader writes length and payload apart, and a delayed
- * acknowledgement between the two costs some 40 ms an APDU.
+ * TCP_NODELAY and TCP_QUICKACK are not cosmetics: the reader writes length and payload apart, and a
+ * delayed acknowledgement between the two costs some 40 ms an APDU.
  */
 #include "sim.h"
 
@@ -71,7 +72,8 @@ void reader_try_connect(struct sim *s)
     (void)setsockopt(s->reader, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
-static void log_bytes(struct sim *s, const char *what, const uint8_t *data, size_t len, size_t shown)
+static void log_bytes(struct sim *s, const char *what, const uint8_t *data, size_t len,
+                      size_t shown)
 {
     if (!s->log)
         return;
@@ -177,7 +179,8 @@ static void control(struct sim *s, uint8_t what)
     }
 }
 
-/* One whole frame from the buffer; false when there is none, or the answer to one is still held back. */
+/* One whole frame from the buffer; false when there is none, or the answer to one is still held
+ * back. */
 static bool take_frame(struct sim *s)
 {
     static const size_t head = 2;

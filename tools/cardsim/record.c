@@ -1,6 +1,6 @@
 /*
- * Record files. A fixed file is an array; a cyclic one a ring whose newest record is number 1; a variable
- * one a row of TLV with one-byte tag and length, where a record keeps its length for ever.
+ * Record files. A fixed file is an array; a cyclic one a ring whose newest record is number 1; a
+ * variable one a row of TLV with one-byte tag and length, where a record keeps its length for ever.
  */
 #include "record.h"
 
@@ -104,8 +104,8 @@ static uint16_t replace(struct cardsim *c, const struct node *n, uint8_t *rec, s
     return SW_OK;
 }
 
-static uint16_t put_number(struct cardsim *c, struct node *n, unsigned number, const uint8_t *data, size_t len,
-                           bool dry)
+static uint16_t put_number(struct cardsim *c, struct node *n, unsigned number, const uint8_t *data,
+                           size_t len, bool dry)
 {
     size_t rec_len = 0;
     uint8_t *rec = cs_record_number(n, number, &rec_len);
@@ -117,13 +117,14 @@ static uint16_t put_number(struct cardsim *c, struct node *n, unsigned number, c
         n->rec_count = (uint8_t)number; /* the ones before it exist, as zeroes */
         rec = cs_record_number(n, number, &rec_len);
     }
-    if (!rec && n->kind == KIND_VARIABLE && (number == 1 || cs_record_number(n, number - 1, &rec_len)))
+    if (!rec && n->kind == KIND_VARIABLE &&
+        (number == 1 || cs_record_number(n, number - 1, &rec_len)))
         return append(c, n, data, len, dry);
     return replace(c, n, rec, rec_len, data, len, dry);
 }
 
-uint16_t cs_record_put(struct cardsim *c, struct node *n, const struct record_place *where, const uint8_t *data,
-                       size_t len, bool dry)
+uint16_t cs_record_put(struct cardsim *c, struct node *n, const struct record_place *where,
+                       const uint8_t *data, size_t len, bool dry)
 {
     unsigned number = where->p1 ? where->p1 : 1;
     size_t rec_len = 0;

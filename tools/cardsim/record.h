@@ -10,8 +10,9 @@ struct record_place {
     bool capp;    /* of a compound purchase: a cyclic file always gets one more */
 };
 
-/* Puts a record; dry only says whether it would go. One definition of the rules for both callers. */
-uint16_t cs_record_put(struct cardsim *c, struct node *n, const struct record_place *where, const uint8_t *data,
-                       size_t len, bool dry);
+/* Puts a record; dry only says whether it would go. One definition of the rules for both callers.
+ */
+uint16_t cs_record_put(struct cardsim *c, struct node *n, const struct record_place *where,
+                       const uint8_t *data, size_t len, bool dry);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The program around the card: one loop over the virtual reader's socket, the control socket and signals.
- * Everything is in struct sim; an answer held back by a `slow` fault is `pending`, and while it is, nothing
- * more is read from the reader.
+ * The program around the card: one loop over the virtual reader's socket, the control socket and
+ * signals. Everything is in struct sim; an answer held back by a `slow` fault is `pending`, and
+ * while it is, nothing more is read from the reader.
  */
 #ifndef CARDSIM_SIM_H
 #define CARDSIM_SIM_H
@@ -13,7 +13,7 @@
 enum { SIM_CLIENTS = 8, SIM_LINE = 1024 };
 
 struct sim_client {
-    int fd; /* -1: free */
+    int fd;     /* -1: free */
     bool waits; /* for wait-idle */
     size_t len;
     char line[SIM_LINE];

@@ -1,6 +1,7 @@
 /*
  * The card's memory as bytes and as a file: magic with version, the memory, SHA-256 of both.
- * Loading checks all of it before the card changes; a file is replaced by rename, never written in place.
+ * Loading checks all of it before the card changes; a file is replaced by rename, never written in
+ * place.
  */
 #include "card.h"
 
@@ -76,7 +77,8 @@ static void s64(struct stream *s, int64_t *v)
 
 static void put_options(struct stream *s, struct cardsim_options *o)
 {
-    uint8_t profile = (uint8_t)o->profile, suffix = (uint8_t)o->suffix, atr_len = (uint8_t)o->atr_len;
+    uint8_t profile = (uint8_t)o->profile, suffix = (uint8_t)o->suffix,
+            atr_len = (uint8_t)o->atr_len;
     u8(s, &profile);
     u8(s, &suffix);
     u8(s, &atr_len);
@@ -100,7 +102,8 @@ static void put_options(struct stream *s, struct cardsim_options *o)
 
 static void put_key(struct stream *s, struct key *k)
 {
-    uint8_t *const all[] = {&k->used, &k->df, &k->type, &k->prot, &k->id, &k->use, &k->change, &k->a, &k->b, &k->len};
+    uint8_t *const all[] = {&k->used, &k->df,     &k->type, &k->prot, &k->id,
+                            &k->use,  &k->change, &k->a,    &k->b,    &k->len};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         u8(s, all[i]);
     bytes(s, k->value, sizeof k->value);
@@ -129,7 +132,8 @@ static void put_purse(struct stream *s, struct purse *p)
 /* What the code relies on without asking again. */
 static bool node_sound(const struct node *n)
 {
-    if (n->used != 1 || n->name_len > sizeof n->name || n->block > 2 || n->fill > n->size || n->parent >= MAX_NODES)
+    if (n->used != 1 || n->name_len > sizeof n->name || n->block > 2 || n->fill > n->size ||
+        n->parent >= MAX_NODES)
         return false;
     if (n->kind == KIND_FIXED || n->kind == KIND_CYCLIC)
         return n->rec_max >= 2 && n->rec_len >= 1 && n->size == n->rec_max * n->rec_len &&
@@ -155,9 +159,10 @@ static void put_node(struct stream *s, struct node *n)
     u8(s, &n->used);
     if (s->failed || n->used == 0)
         return;
-    uint8_t *const all[] = {&n->kind,  &n->prot,     &n->parent, &n->access1,          &n->access2, &n->tail,
-                            &n->block, &n->name_len, &n->head,   &n->unblock_failures, &n->rec_max, &n->rec_len,
-                            &n->rec_count};
+    uint8_t *const all[] = {
+        &n->kind,    &n->prot,    &n->parent,   &n->access1, &n->access2,
+        &n->tail,    &n->block,   &n->name_len, &n->head,    &n->unblock_failures,
+        &n->rec_max, &n->rec_len, &n->rec_count};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         u8(s, all[i]);
     bytes(s, n->name, sizeof n->name);
@@ -216,7 +221,8 @@ static bool digest(const uint8_t *data, size_t len, uint8_t out[DIGEST])
 
 int cardsim_state_get(const struct cardsim *card, uint8_t **ret_bytes, size_t *ret_len)
 {
-    struct cardsim *copy = malloc(sizeof *copy); /* the walk is one for both ways and wants it writable */
+    struct cardsim *copy =
+        malloc(sizeof *copy); /* the walk is one for both ways and wants it writable */
     struct stream s = {.out = malloc(STATE_MAX), .cap = STATE_MAX - DIGEST};
     if (!copy || !s.out) {
         free(copy);

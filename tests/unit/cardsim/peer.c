@@ -43,7 +43,8 @@ struct reply send_hex(struct cardsim *c, const char *text)
     return send_bytes(c, cmd, unhex(text, cmd));
 }
 
-struct reply send_data(struct cardsim *c, const char *header, const uint8_t *data, size_t len, int le)
+struct reply send_data(struct cardsim *c, const char *header, const uint8_t *data, size_t len,
+                       int le)
 {
     uint8_t cmd[300];
     size_t n = unhex(header, cmd);
@@ -117,7 +118,7 @@ void be32(uint8_t *p, uint32_t v)
 }
 
 struct reply send_secure(struct cardsim *c, const char *header, const uint8_t *data, size_t len,
-                                       const uint8_t *key16, bool encrypt)
+                         const uint8_t *key16, bool encrypt)
 {
     uint8_t text[300], body[300], mac[8], iv[8] = {0};
     size_t n = len;
@@ -154,7 +155,7 @@ struct reply authenticate(struct cardsim *c, const char *header, const uint8_t *
 }
 
 int do_load(struct cardsim *c, uint32_t amount, const uint8_t *dlk, const uint8_t *dtk,
-                          struct reply *ret_last)
+            struct reply *ret_last)
 {
     uint8_t d[11] = {1}, sk[8], in[8] = {0}, text[32], mac[8];
     be32(d + 1, amount);
@@ -178,7 +179,8 @@ int do_load(struct cardsim *c, uint32_t amount, const uint8_t *dlk, const uint8_
     memcpy(d, when7, 7);
     memcpy(d + 7, mac, 4);
     uint8_t seq[2] = {r.data[4], r.data[5]};
-    uint32_t balance = (uint32_t)r.data[0] << 24 | (uint32_t)r.data[1] << 16 | (uint32_t)r.data[2] << 8 | r.data[3];
+    uint32_t balance = (uint32_t)r.data[0] << 24 | (uint32_t)r.data[1] << 16 |
+                       (uint32_t)r.data[2] << 8 | r.data[3];
     r = *ret_last = send_data(c, "80520000", d, 11, 4);
     if (r.err || r.sw != 0x9000 || r.len != 4)
         return 3;
@@ -191,7 +193,7 @@ int do_load(struct cardsim *c, uint32_t amount, const uint8_t *dlk, const uint8_
 }
 
 int do_debit(struct cardsim *c, uint8_t p1, uint32_t amount, const uint8_t *dpk, const uint8_t *dtk,
-                           const char *capp, const uint8_t *suffix, struct debit *ret, struct reply *ret_last)
+             const char *capp, const uint8_t *suffix, struct debit *ret, struct reply *ret_last)
 {
     static const uint8_t seq4[4] = {0, 1, 2, 3};
     uint8_t d[15] = {1}, sk[8], in[8], text[40], mac[8];
@@ -262,6 +264,7 @@ struct cardsim *ready_card(enum cardsim_profile profile, int64_t balance_fen)
         abort();
     cardsim_set_seed(c, 1);
     cardsim_power_on(c);
-    (void)send_hex(c, profile == CARDSIM_TUNION ? "00A4040008A000000632010105" : "00A4040009A00000000386980701");
+    (void)send_hex(c, profile == CARDSIM_TUNION ? "00A4040008A000000632010105"
+                                                : "00A4040009A00000000386980701");
     return c;
 }

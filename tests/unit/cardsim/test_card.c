@@ -1,18 +1,19 @@
-/* A ready card: published numbers, whole transactions, torn cards, faults, blocking, the state file. */
+/* A ready card: published numbers, whole transactions, torn cards, faults, blocking, the state
+ * file. */
 #include "peer.h"
 
 #include <unistd.h>
 
-#define assert_hex(text, data, len)                                                                                    \
-    do {                                                                                                               \
-        uint8_t want_[300];                                                                                            \
-        assert_int_equal(unhex(text, want_), len);                                                                     \
-        assert_memory_equal(data, want_, len);                                                                         \
+#define assert_hex(text, data, len)                                                                \
+    do {                                                                                           \
+        uint8_t want_[300];                                                                        \
+        assert_int_equal(unhex(text, want_), len);                                                 \
+        assert_memory_equal(data, want_, len);                                                     \
     } while (0)
 
 /* The published load on a real FM1208 (vector H): one card, its keys, its challenge. */
-static struct cardsim *vector_card(const char *purchase, const char *load, const char *tac, const char *random,
-                                   struct script *script)
+static struct cardsim *vector_card(const char *purchase, const char *load, const char *tac,
+                                   const char *random, struct script *script)
 {
     struct cardsim *c = NULL;
     struct cardsim_personal p;
@@ -40,7 +41,8 @@ static void load_of_a_real_card_gives_its_published_numbers(void **state)
     (void)state;
     struct script script;
     const char *key = "3F3F3F3F3F3F3F3F1122334455667788";
-    struct cardsim *c = vector_card(key, key, "34343434343434341122334455667788", "4E066548", &script);
+    struct cardsim *c =
+        vector_card(key, key, "34343434343434341122334455667788", "4E066548", &script);
     struct reply init = send_hex(c, "805000020B000000001066666666666610");
     struct reply credit = send_hex(c, "805200000B20240411212121097E98FE04");
     struct reply balance = send_hex(c, "805C000204");
@@ -139,7 +141,8 @@ static void load_then_purchase_move_the_purse_and_the_counters(void **state)
     struct debit debit;
     int load = do_load(c, 5000, key_load, key_tac, &last);
     int purchase = do_debit(c, 1, 1200, key_purchase, key_tac, NULL, NULL, &debit, &last);
-    struct reply log1 = send_hex(c, "00B201C400"), log2 = send_hex(c, "00B202C400"), log3 = send_hex(c, "00B203C400");
+    struct reply log1 = send_hex(c, "00B201C400"), log2 = send_hex(c, "00B202C400"),
+                 log3 = send_hex(c, "00B203C400");
     cardsim_status(c, &st);
     cardsim_free(&c);
     assert_int_equal(load, 0);
@@ -348,7 +351,8 @@ static void t0_card_answers_61_and_gives_the_data_on_get_response(void **state)
     struct cardsim *c = ready_card(CARDSIM_PBOC, 10);
     cardsim_options(c)->t0 = true;
     struct reply init = send_hex(c, "805001020B0100000001112233445566");
-    struct reply wrong = send_hex(c, "00C0000005"), got = send_hex(c, "00C000000F"), gone = send_hex(c, "00C000000F");
+    struct reply wrong = send_hex(c, "00C0000005"), got = send_hex(c, "00C000000F"),
+                 gone = send_hex(c, "00C000000F");
     struct reply balance = send_hex(c, "805C000200");
     cardsim_free(&c);
     assert_int_equal(init.sw, 0x610F);
@@ -366,8 +370,16 @@ static void faults_do_what_they_are_named_for(void **state)
     struct cardsim *c = ready_card(CARDSIM_PBOC, 1000);
     struct reply last, sw, once, proveless, mute, slow, cut;
     struct debit debit;
-    static const char *const bad[] = {"", "tor", "sw", "sw@54", "slow", "slow:x", "mute@zz", "torn-before@54#0",
-                                      "wrong-tac:1", "mute@54x"};
+    static const char *const bad[] = {"",
+                                      "tor",
+                                      "sw",
+                                      "sw@54",
+                                      "slow",
+                                      "slow:x",
+                                      "mute@zz",
+                                      "torn-before@54#0",
+                                      "wrong-tac:1",
+                                      "mute@54x"};
     int accepted = 0;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         accepted += cardsim_fault_add(c, bad[i]) == 0;

@@ -1,4 +1,5 @@
-/* From a blank chip to a card that loads and pays, by the commands of tools/cardsim/README.md alone. */
+/* From a blank chip to a card that loads and pays, by the commands of tools/cardsim/README.md
+ * alone. */
 #include "peer.h"
 
 static const uint8_t transport[16] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
@@ -15,8 +16,8 @@ static struct cardsim *blank(enum cardsim_profile profile)
 }
 
 /* `type use change a b` and the key; secure when `master` is given */
-static struct reply put_key(struct cardsim *c, const char *header, const char *head5, const uint8_t *key,
-                            const uint8_t *master)
+static struct reply put_key(struct cardsim *c, const char *header, const char *head5,
+                            const uint8_t *key, const uint8_t *master)
 {
     uint8_t d[21];
     unhex(head5, d);
@@ -38,8 +39,8 @@ static void step(struct dialogue *d, struct reply r)
     }
 }
 
-static void issue(struct cardsim *c, const char *create_app, const char *select_app, const char *const *files,
-                  struct dialogue *d)
+static void issue(struct cardsim *c, const char *create_app, const char *select_app,
+                  const char *const *files, struct dialogue *d)
 {
     uint8_t public_data[30] = {0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 1, 1};
     memcpy(public_data + 10, serial10, 10);
@@ -69,14 +70,19 @@ static void issue(struct cardsim *c, const char *create_app, const char *select_
 static void blank_card_becomes_a_pboc_card_that_loads_and_pays(void **state)
 {
     (void)state;
-    static const char *const files[] = {"80E0001507A8001EF0F0FFFF", "80E0001607A80037F0F0FFFF",
-                                        "80E00018072E0A17F0EFFFFF", "80E00002072F0208F000FF18",
-                                        "80E00019072C0200F0F0FFFF", "00E200CC04AA021122", NULL};
+    static const char *const files[] = {"80E0001507A8001EF0F0FFFF",
+                                        "80E0001607A80037F0F0FFFF",
+                                        "80E00018072E0A17F0EFFFFF",
+                                        "80E00002072F0208F000FF18",
+                                        "80E00019072C0200F0F0FFFF",
+                                        "00E200CC04AA021122",
+                                        NULL};
     struct cardsim *c = blank(CARDSIM_PBOC);
     struct dialogue d = {0};
     struct debit debit;
     struct reply last;
-    issue(c, "80E03F011138036FF0F095FFFFA00000000386980701", "00A4040009A00000000386980701", files, &d);
+    issue(c, "80E03F011138036FF0F095FFFFA00000000386980701", "00A4040009A00000000386980701", files,
+          &d);
     cardsim_reset(c);
     struct reply fci = send_hex(c, "00A4040009A0000000038698070100");
     struct reply serial = send_hex(c, "00B0950A0A");
@@ -85,7 +91,8 @@ static void blank_card_becomes_a_pboc_card_that_loads_and_pays(void **state)
     struct reply pin = send_hex(c, "00200000021234"), bad = send_hex(c, "00200000021235");
     int load = do_load(c, 10000, key_load, key_tac, &last);
     int pay = do_debit(c, 1, 250, key_purchase, key_tac, NULL, NULL, &debit, &last);
-    int lane = do_debit(c, 3, 250, key_purchase, key_tac, "80DCAAC804AA023344", NULL, &debit, &last);
+    int lane =
+        do_debit(c, 3, 250, key_purchase, key_tac, "80DCAAC804AA023344", NULL, &debit, &last);
     struct reply record = send_hex(c, "00B2AAC800");
     cardsim_free(&c);
     assert_int_equal(d.sw, 0);
@@ -117,14 +124,17 @@ static void blank_card_becomes_a_city_card(void **state)
     char capp[2 * 53 + 1] = "80DC02B830022E";
     for (size_t i = strlen(capp); i < 2 * 53; i++)
         capp[i] = '5';
-    issue(c, "80E03F011138036FF0F095FFFFA00000000386980701", "00A4040009A00000000386980701", files, &d);
+    issue(c, "80E03F011138036FF0F095FFFFA00000000386980701", "00A4040009A00000000386980701", files,
+          &d);
     step(&d, send_secure(c, "04E200BC", record, 48, key_file, false));
     memcpy(city_key + 4, key_load, 16);
-    step(&d, send_secure(c, "84D40602", city_key, 20, key_main, true)); /* purchase key 02, city form */
+    step(&d,
+         send_secure(c, "84D40602", city_key, 20, key_main, true)); /* purchase key 02, city form */
     struct reply code = send_hex(c, "80CA000009");
     int load = do_load(c, 10000, key_load, key_tac, &last);
     int ride = do_debit(c, 3, 250, key_purchase, key_tac, capp, code.data, &debit, &last);
-    struct reply init = send_hex(c, "805001020B02000000011122334455660F"), log = send_hex(c, "00B201D400");
+    struct reply init = send_hex(c, "805001020B02000000011122334455660F"),
+                 log = send_hex(c, "00B201D400");
     cardsim_free(&c);
     assert_int_equal(d.sw, 0);
     assert_int_equal(d.first_bad, 0);
@@ -139,7 +149,8 @@ static void blank_card_becomes_a_tunion_card(void **state)
 {
     (void)state;
     static const char *const files[] = {"80E0001507A8001EF0F0FFFF", "80E00018072E0A17F0EFFFFF",
-                                        "80E0001E072E0A30F0EFFFFF", "80E00002072F0208F000FF18", NULL};
+                                        "80E0001E072E0A30F0EFFFFF", "80E00002072F0208F000FF18",
+                                        NULL};
     struct cardsim *c = blank(CARDSIM_TUNION);
     struct dialogue d = {0};
     struct debit debit;
@@ -161,7 +172,8 @@ static void blank_card_refuses_to_be_written_without_the_transport_key(void **st
 {
     (void)state;
     struct cardsim *c = blank(CARDSIM_PBOC);
-    struct reply erase = send_hex(c, "800E000000"), create = send_hex(c, "80E03F01083800FFF0F095FFFF");
+    struct reply erase = send_hex(c, "800E000000"),
+                 create = send_hex(c, "80E03F01083800FFF0F095FFFF");
     struct reply wrong = authenticate(c, "00820000", key_main);
     struct reply stale = send_hex(c, "00820000080000000000000000");
     cardsim_free(&c);
@@ -171,7 +183,8 @@ static void blank_card_refuses_to_be_written_without_the_transport_key(void **st
     assert_int_equal(stale.sw, 0x6984);
 }
 
-/* Published: external key 02 written under FF…FF (N), and the manual's eight-byte key examples (L). */
+/* Published: external key 02 written under FF…FF (N), and the manual's eight-byte key examples (L).
+ */
 static void manual_examples_are_accepted_to_the_byte(void **state)
 {
     (void)state;
@@ -190,7 +203,8 @@ static void manual_examples_are_accepted_to_the_byte(void **state)
     (void)authenticate(c, "00820000", transport);
     struct reply k30 = send_hex(c, "80D401010D30F0EF05981122334455667788");
     struct reply k32 = send_hex(c, "80D401030D32F0EF05981122334455667788");
-    struct reply in = send_hex(c, "00880001080102030405060708"), mac = send_hex(c, "00880203080102030405060708");
+    struct reply in = send_hex(c, "00880001080102030405060708"),
+                 mac = send_hex(c, "00880203080102030405060708");
     static const uint8_t want[8] = {0x17, 0x8F, 0x59, 0xF8, 0x57, 0x8E, 0x0D, 0x3F};
     static const uint8_t want_mac[4] = {0xA8, 0x2A, 0x8C, 0xEB};
     cardsim_free(&c);

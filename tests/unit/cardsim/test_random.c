@@ -1,4 +1,5 @@
-/* Hostile commands: nothing a terminal sends may hurt the card's program. Of use under sanitizers. */
+/* Hostile commands: nothing a terminal sends may hurt the card's program. Of use under sanitizers.
+ */
 #include "peer.h"
 
 static uint64_t next(uint64_t *seed)
@@ -9,7 +10,8 @@ static uint64_t next(uint64_t *seed)
     return *seed;
 }
 
-/* What a terminal may well send; the noise starts from these, so that it gets past the first switch. */
+/* What a terminal may well send; the noise starts from these, so that it gets past the first
+ * switch. */
 static const char *const seeds[] = {
     "00A40000023F00",
     "00A40000023F01",
