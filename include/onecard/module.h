@@ -44,8 +44,7 @@ struct onecard_host;
 struct onecard_conf; /* the module's checked configuration; lives as long as the module is loaded */
 struct onecard_plan; /* written through the host's plan_ functions only */
 
-/* ---- what a service is given
- * -------------------------------------------------------------------------------- */
+/* ---- what a service is given ----------------------------------------------------------------- */
 
 /** What the switch must have ready before decide() is called. Without a fact the request is refused
  * before. */
@@ -130,13 +129,11 @@ struct onecard_request {
     const void *opaque; /* the host's own */
 };
 
-/* ---- what a plan is made of
- * --------------------------------------------------------------------------------- */
+/* ---- what a plan is made of ------------------------------------------------------------------ */
 
 /** Accounts that legs may name (and the purse, which the switch adds). Numbers are the ledger's. */
 enum onecard_account {
-    OC_ACCT_PURSE =
-        1, /* the chip's: never in plan_leg(), plan_debit() and plan_credit() imply it */
+    OC_ACCT_PURSE = 1,           /* the chip's: implied by plan_debit() and plan_credit() */
     OC_ACCT_PENDING_LOAD = 2,    /* owner "": the card's own */
     OC_ACCT_CITIZEN = 3,         /* owner: citizen id */
     OC_ACCT_MERCHANT = 4,        /* owner: participant; what is owed to them for goods and rides */
@@ -212,9 +209,8 @@ struct onecard_host {
         ONECARD_PRINTF(3, 4);
 
     /** Reads a record of this module into `doc` (cap bytes, ONECARD_DOC_MAX fits all). Suspends.
-     * OC_ENOENT: there is none
-     *  (*ret_version is 0), OC_ELIMIT: cap is too small, OC_ENOTSUP: in a blocking service; others:
-     * return them. */
+     * OC_ENOENT: there is none (*ret_version is 0), OC_ELIMIT: cap is too small, OC_ENOTSUP: in a
+     * blocking service; others: return them. */
     int (*co_record)(const struct onecard_request *req, const char *owner, const char *key,
                      uint32_t *ret_version, char *doc, size_t cap);
     /** A member of a JSON object text. OC_ENOENT: absent, OC_EINVAL: of another kind or no JSON
@@ -228,8 +224,7 @@ struct onecard_host {
     /* The module's configuration, by the keys of its own table, as that table types them; a key not
      * in the table, or of another type, is a programming error and aborts at load. Valid as long as
      * `conf`. */
-    const char *(*conf_text)(const struct onecard_conf *conf,
-                             const char *key); /* NULL: absent, no default */
+    const char *(*conf_text)(const struct onecard_conf *conf, const char *key); /* or NULL */
     int64_t (*conf_int)(const struct onecard_conf *conf, const char *key);
     fen_t (*conf_fen)(const struct onecard_conf *conf, const char *key);
     bool (*conf_bool)(const struct onecard_conf *conf, const char *key);
@@ -240,12 +235,11 @@ struct onecard_host {
                         const char **ret_name, const char **ret_value);
 };
 
-/* ---- what a module exports
- * ---------------------------------------------------------------------------------- */
+/* ---- what a module exports ------------------------------------------------------------------- */
 
 enum onecard_conf_type {
     ONECARD_CONF_TEXT = 1, /* min … max bytes, where max > 0 */
-    ONECARD_CONF_INT = 2,  /* min … max, where one is not 0 */
+    ONECARD_CONF_INT = 2,  /* min … max; 0 and up where both are 0 */
     ONECARD_CONF_BOOL = 3,
     ONECARD_CONF_FEN = 4, /* written in yuan: 2.00; min … max in fen, where max > 0 */
     ONECARD_CONF_MAP = 5  /* text: text */
@@ -268,8 +262,7 @@ struct onecard_param {
 
 struct onecard_service {
     size_t size;
-    const char *name; /* "payment.purchase": the module's name, a dot, a word; a-z 0-9 _ and 47
-                         characters in all */
+    const char *name; /* "payment.purchase": module, dot, word of a-z 0-9 _; 47 characters */
     const char *title_en, *title_zh;
     unsigned needs; /* enum onecard_needs */
     const struct onecard_param *params;
