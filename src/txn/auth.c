@@ -1,0 +1,169 @@
+/* Who the card is, whether it is genuine, and whether it may (R9). Doubts are settled between the second and the third:
+ * a card that was reported lost still tells how its last transaction ended, but no new money moves (R15). */
+#include "txn/dialogue.h"
+
+#include <string.h>
+
+static int select_failed(struct dialogue *d, int rc)
+{
+    if (d->session->locked)
+        return dialogue_refuse(d, OC_R_BLOCKED, "the application on the card is blocked (6A81)");
+    if (rc == OC_EPROFILE)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "none of the card profiles fits");
+    if (rc == OC_ECARD_DATA)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "file 0015 of the card cannot be read as its profile says");
+    return dialogue_card_failed(d, rc, "SELECT");
+}
+
+static void note_identity(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    memcpy(d->res->issuer, id->issuer, sizeof d->res->issuer);
+    memcpy(d->res->serial, id->serial, sizeof d->res->serial);
+    memcpy(d->res->card, id->number, sizeof d->res->card);
+}
+
+/* A torn card is awaited: anything else that is put on the reader is sent away and the doubt stays (R8). */
+static bool is_awaited(const struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    return !d->awaited || (memcmp(id->issuer, d->res->issuer, sizeof id->issuer) == 0 &&
+                           memcmp(id->serial, d->res->serial, sizeof id->serial) == 0);
+}
+
+static CO_FN int find_in_ledger(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    int rc = ledger_co_card(d->env->ledger, id->issuer, id->serial, d->card);
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_UNKNOWN_CARD, "card %s is not registered here", id->number);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    d->has_card = true;
+    d->res->card_id = d->card->id;
+    const struct card_profile *p = profile_get(d->env->profiles, d->card->profile);
+    if (p == NULL)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "the profile %s it was registered with is not loaded",
+                               d->card->profile);
+    if (p != d->session->profile && card_use_profile(d->session, p) != 0)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "it does not look like the profile %s it was registered with",
+                               d->card->profile);
+    return 0;
+}
+
+/* Cards without an internal key prove themselves by the transaction's own MACs (R9); a profile may insist. */
+static CO_FN int prove_genuine(struct dialogue *d)
+{
+    int rc = ident_co_internal_auth(d->session, d->env->custody, d->env->rng);
+    enum profile_auth mode = d->session->profile->keys.internal;
+    if (rc == 0 || rc == OC_EPROFILE)
+        return 0;
+    if (rc == OC_ENOKEY && mode != PROFILE_AUTH_REQUIRED)
+        return 0;
+    if (rc == OC_ENOKEY)
+        return dialogue_refuse(d, OC_R_NO_KEY, "no key of purpose internal for this card");
+    if (rc == OC_EMAC)
+        return dialogue_refuse(d, OC_R_NOT_GENUINE, "internal authentication failed");
+    if (rc == OC_ECARD_SW)
+        return dialogue_refuse(d, OC_R_NOT_GENUINE, "the card refused internal authentication (%04X: %s)", d->session->sw,
+                               sw_text(d->session->sw));
+    return dialogue_card_failed(d, rc, "INTERNAL AUTHENTICATE");
+}
+
+int auth_co_identify(struct dialogue *d)
+{
+    int rc = card_co_open(d->session, d->reader, d->arrival, flow_deadline_ms(5000));
+    if (rc != 0)
+        return dialogue_card_failed(d, rc, "connecting");
+    if (d->env->policy.command_ms > 0)
+        d->session->command_ms = d->env->policy.command_ms;
+    rc = card_co_select(d->session, d->env->profiles, NULL);
+    if (rc != 0 && d->session->identified && is_awaited(d))
+        note_identity(d);
+    if (rc != 0)
+        return select_failed(d, rc);
+    if (!is_awaited(d))
+        return dialogue_refuse(d, OC_R_OTHER_CARD, "card %s is not the one that was torn out", d->session->identity.number);
+    note_identity(d);
+    rc = find_in_ledger(d);
+    return rc != 0 ? rc : prove_genuine(d);
+}
+
+static enum oc_reason standing_reason(uint8_t state)
+{
+    switch (state) {
+    case CARD_ACTIVE:
+        return OC_R_NONE;
+    case CARD_ISSUED:
+        return OC_R_NOT_ACTIVE;
+    case CARD_SUSPENDED:
+        return OC_R_SUSPENDED;
+    case CARD_LOST:
+        return OC_R_LOST;
+    case CARD_BLOCKED:
+        return OC_R_BLOCKED;
+    default:
+        return OC_R_CANCELLED;
+    }
+}
+
+/* Where the list says "lock", the chip itself is told; it refuses from then on wherever it is used. */
+static CO_FN int denied(struct dialogue *d, const struct deny_row *deny)
+{
+    if (deny->action == 2) {
+        int rc = ident_co_block(d->session, d->env->custody, false);
+        return dialogue_refuse(d, OC_R_DENIED, rc == 0 ? "on the deny list; the card was locked"
+                                                       : "on the deny list; locking the card failed");
+    }
+    return dialogue_refuse(d, OC_R_DENIED, "on the deny list: %.60s", deny->why);
+}
+
+static int check_dates(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    const struct card_row *c = d->card;
+    date_t from = id->start > c->valid_from ? id->start : c->valid_from;
+    date_t to = c->valid_to == 0 || (id->expiry != 0 && id->expiry < c->valid_to) ? id->expiry : c->valid_to;
+    char text[11];
+    if (from != 0 && d->business_date < from)
+        return dialogue_refuse(d, OC_R_NOT_YET_VALID, "valid from %s", date_text(from, text));
+    if (to != 0 && d->business_date > to)
+        return dialogue_refuse(d, OC_R_EXPIRED, "valid until %s", date_text(to, text));
+    return 0;
+}
+
+int auth_co_standing(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    enum oc_reason why = standing_reason(d->card->state);
+    if (why != OC_R_NONE)
+        return dialogue_refuse(d, why, "state of card %s in the ledger: %s", d->card->number,
+                               card_state_name((enum card_state)d->card->state));
+    struct deny_row *deny = arena_alloc(flow_arena(), sizeof *deny);
+    if (deny == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    int rc = ledger_co_denied(d->env->ledger, id->issuer, id->serial, deny);
+    if (rc == 0)
+        return denied(d, deny);
+    if (rc != OC_ENOENT)
+        return dialogue_ledger_failed(d, rc);
+    if (!id->enabled)
+        return dialogue_refuse(d, OC_R_APP_NOT_ENABLED, "application flag %02X in file 0015", id->app_flag);
+    return check_dates(d);
+}
+
+int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret)
+{
+    const struct card_profile *p = d->session->profile;
+    const struct card_identity *id = &d->session->identity;
+    card_custody(p, id, version, alg, ret);
+    if (custody_has(d->env->custody, purpose, ret))
+        return 0;
+    /* INITIALIZE names the version of the purchase or load key. TAC keys are often versioned on their own: where a site
+     * has exactly one, it is that one. */
+    struct custody_card other;
+    if (purpose == KEY_TAC && card_custody_newest(d->env->custody, purpose, p, id, 0, ret) == 0 &&
+        card_custody_newest(d->env->custody, purpose, p, id, 1, &other) == OC_ENOKEY)
+        return 0;
+    return OC_ENOKEY;
+}

@@ -1,0 +1,243 @@
+/* What a module is shown, and the plan it gives back. */
+#include "txn/dialogue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything the request's constant view points to; in the flow's arena until the dialogue ends. */
+struct facts {
+    struct decide_input in;
+    struct onecard_card card;
+    struct onecard_original original;
+    struct onecard_log_entry log[PURSE_LOG_MAX];
+    char log_sam[PURSE_LOG_MAX][2 * OC_SAM_LEN + 1];
+    size_t log_count;
+    char owner[40];
+    char original_id[IDENT_TEXT];
+    struct txn_row *original_row;
+    struct dialogue *d;
+};
+
+static CO_FN int read_record(void *arg, const char *scope, const char *owner, const char *key, uint32_t *ret_version, char *doc,
+                       size_t cap)
+{
+    const struct dialogue *d = arg;
+    struct record_row *r = arena_alloc(flow_arena(), sizeof *r);
+    *ret_version = 0;
+    if (r == NULL)
+        return OC_ENOMEM;
+    int rc = ledger_co_record(d->env->ledger, scope, owner, key, r);
+    if (rc != 0)
+        return rc;
+    if (r->version == 0)
+        return OC_ENOENT;
+    if (strlen(r->doc) >= cap)
+        return OC_ELIMIT;
+    memcpy(doc, r->doc, strlen(r->doc) + 1);
+    *ret_version = r->version;
+    return 0;
+}
+
+static const char *params_json(const struct txn_request *req)
+{
+    struct buf b;
+    size_t cap = 64 + TXN_PARAMS * 2 * (sizeof req->params[0].name + 6 * sizeof req->params[0].value);
+    char *mem = arena_alloc(flow_arena(), cap);
+    if (mem == NULL)
+        return NULL;
+    buf_over(&b, mem, cap - 1);
+    buf_puts(&b, "{");
+    for (unsigned i = 0; i < req->param_count; i++) {
+        buf_puts(&b, i == 0 ? "" : ",");
+        plan_json_text(&b, req->params[i].name);
+        buf_puts(&b, ":");
+        plan_json_text(&b, req->params[i].value);
+    }
+    buf_puts(&b, "}");
+    return b.err != 0 ? NULL : mem;
+}
+
+static const char *param(const struct txn_request *req, const char *name)
+{
+    for (unsigned i = 0; i < req->param_count; i++)
+        if (strcmp(req->params[i].name, name) == 0)
+            return req->params[i].value;
+    return NULL;
+}
+
+static CO_FN int show_card(struct dialogue *d, struct facts *f)
+{
+    const struct card_row *c = d->card;
+    const struct card_identity *id = &d->session->identity;
+    struct account_row *a = arena_alloc(flow_arena(), sizeof *a);
+    if (a == NULL)
+        return OC_ENOMEM;
+    snprintf(f->owner, sizeof f->owner, "card:%lld", (long long)c->id);
+    f->card = (struct onecard_card){.size = sizeof f->card,
+                                    .record_owner = f->owner,
+                                    .number = c->number,
+                                    .profile = c->profile,
+                                    .named = c->kind == CARD_NAMED,
+                                    .has_balance = d->has_chip_balance,
+                                    .has_capp = d->session->profile->capp.present,
+                                    .balance_fen = d->chip_balance,
+                                    .pending_load_fen = c->pending_load - c->pending_load_reserved,
+                                    .ceiling_fen = c->ceiling,
+                                    .citizen = c->citizen,
+                                    .card_category = id->category,
+                                    .card_category_until = id->category_until,
+                                    .ledger_category = c->category,
+                                    .ledger_category_from = c->category_from,
+                                    .ledger_category_until = c->category_to,
+                                    .last_service = c->last_service,
+                                    .last_terminal = c->last_terminal,
+                                    .last_ms = c->last_txn_ms};
+    if (c->citizen[0] != '\0') {
+        int rc = ledger_co_account(d->env->ledger, ACCT_CITIZEN, c->citizen, a);
+        if (rc != 0 && rc != OC_ENOENT)
+            return rc;
+        if (rc == 0)
+            f->card.citizen_fen = a->credits_posted - a->debits_posted - a->debits_pending;
+    }
+    f->in.req.card = &f->card;
+    return 0;
+}
+
+static CO_FN int show_original(struct dialogue *d, struct facts *f)
+{
+    const char *text = param(d->req, "txn");
+    int64_t id;
+    if (text == NULL)
+        return dialogue_refuse(d, OC_R_PARAMETER, "the parameter txn=ID is missing: which transaction is meant?");
+    if (ident_parse(text, &id) != 0)
+        return dialogue_refuse(d, OC_R_PARAMETER, "txn=%.20s is no transaction id", text);
+    int rc = ledger_co_txn(d->env->ledger, id, d->row);
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_ORIGINAL_UNKNOWN, "there is no transaction %.20s", text);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    const struct txn_row *r = d->row;
+    if (r->state != OC_TXN_POSTED)
+        return dialogue_refuse(d, OC_R_ORIGINAL_UNKNOWN, "transaction %.20s is %s, not posted", text,
+                               oc_txn_state_name((enum oc_txn_state)r->state));
+    f->original = (struct onecard_original){.size = sizeof f->original,
+                                            .txn = ident_text(r->id, f->original_id),
+                                            .service = r->in.service,
+                                            .amount_fen = r->in.amount,
+                                            .refunded_fen = r->refunded,
+                                            .participant = r->in.participant,
+                                            .business_date = r->in.business_date};
+    f->in.req.original = &f->original;
+    return 0;
+}
+
+static int32_t bcd_time(const uint8_t t[3])
+{
+    int32_t v = 0;
+    for (int i = 0; i < 3; i++)
+        v = v * 100 + (t[i] >> 4) * 10 + (t[i] & 15);
+    return v;
+}
+
+static void add_log(struct facts *f, const struct purse_log *log)
+{
+    for (size_t i = 0; i < log->count && f->log_count < ARRAY_LEN(f->log); i++) {
+        const struct ep_log *r = &log->records[i];
+        f->log[f->log_count] = (struct onecard_log_entry){.type = r->type,
+                                                          .counter = r->counter,
+                                                          .amount_fen = r->amount,
+                                                          .sam = hex_encode(r->sam, OC_SAM_LEN, f->log_sam[f->log_count]),
+                                                          .date = date_from_bcd(r->date),
+                                                          .time = bcd_time(r->time)};
+        f->log_count++;
+    }
+}
+
+static CO_FN int show_log(struct dialogue *d, struct facts *f)
+{
+    struct purse_log *log = arena_alloc(flow_arena(), sizeof *log);
+    if (log == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    int rc = purse_co_log(d->session, false, log);
+    if (rc == 0)
+        add_log(f, log);
+    if (rc == 0 && d->session->profile->log.load_sfi != 0) {
+        rc = purse_co_log(d->session, true, log);
+        if (rc == 0)
+            add_log(f, log);
+    }
+    if (rc != 0 && rc != OC_ENOENT && rc != OC_EPROFILE)
+        return dialogue_card_failed(d, rc, "reading the card's log");
+    f->in.req.log = f->log;
+    f->in.req.log_count = f->log_count;
+    return 0;
+}
+
+static CO_FN int show_balance(struct dialogue *d)
+{
+    int rc = purse_co_balance(d->session, &d->chip_balance);
+    if (rc != 0)
+        return dialogue_card_failed(d, rc, "GET BALANCE");
+    d->has_chip_balance = true;
+    return 0;
+}
+
+static CO_FN int show_facts(struct dialogue *d, struct facts *f)
+{
+    unsigned needs = service_abi(d->service)->needs;
+    int rc = 0;
+    if (d->session != NULL && (needs & OC_NEEDS_BALANCE) != 0)
+        rc = show_balance(d);
+    if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_LOG) != 0)
+        rc = show_log(d, f);
+    if (rc == 0 && d->session != NULL) {
+        rc = show_card(d, f);
+        if (rc != 0)
+            rc = dialogue_ledger_failed(d, rc);
+    }
+    if (rc == 0 && (needs & OC_NEEDS_ORIGINAL) != 0)
+        rc = show_original(d, f);
+    return rc;
+}
+
+static void show_request(struct dialogue *d, struct facts *f)
+{
+    struct onecard_request *r = &f->in.req;
+    uint8_t date[4], time[3];
+    int64_t now = clock_wall_ms(d->env->clock);
+    city_bcd(now, d->env->city_offset_min, date, time);
+    r->size = sizeof *r;
+    r->service = service_name(d->service);
+    r->now_ms = now;
+    r->business_date = d->business_date;
+    r->city_time = bcd_time(time);
+    r->terminal = (struct onecard_terminal){
+        .id = d->term->t.id, .kind = d->term->t.kind, .participant = d->term->t.participant};
+    r->amount_fen = d->req->amount;
+    f->in.terminal_params = d->term->t.params;
+    f->in.params = params_json(d->req);
+    f->in.co_record = read_record;
+    f->in.arg = d;
+    f->in.arena = flow_arena();
+}
+
+int decide_co_plan(struct dialogue *d)
+{
+    struct facts *f = arena_alloc(flow_arena(), sizeof *f);
+    if (f == NULL || (d->plan == NULL && (d->plan = plan_new(flow_arena())) == NULL))
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    int rc = show_facts(d, f);
+    if (rc != 0)
+        return rc;
+    show_request(d, f);
+    int64_t t0 = clock_mono_ns(d->env->clock);
+    rc = module_co_decide(d->service, &f->in, d->plan);
+    d->res->decide_ns += clock_mono_ns(d->env->clock) - t0;
+    if (rc == OC_ECANCELED)
+        return rc;
+    if (rc == OC_EBUSY || rc == OC_ETIMEDOUT)
+        return dialogue_refuse(d, OC_R_BUSY, "the service did not answer in time");
+    if (rc != 0)
+        return dialogue_refuse(d, d->plan->refused != OC_R_NONE ? d->plan->refused : OC_R_MODULE, "%s", d->plan->detail);
+    return 0;
+}

@@ -1,0 +1,114 @@
+/* One dialogue inside txn: what the files of this folder share. Lives in the flow's arena. */
+#ifndef TXN_DIALOGUE_H
+#define TXN_DIALOGUE_H
+
+#include "txn/txn.h"
+
+struct dialogue {
+    struct txn_env *env;
+    struct reader *reader; /* NULL: a terminal without one */
+    struct txn_request *req;
+    struct txn_result *res;
+    struct terminal_row *term;
+    struct service *service;
+    struct card_session *session; /* open while the card is at work, else NULL */
+    uint64_t arrival;             /* the presentation that is or was at work */
+    struct card_row *card;        /* the ledger's row, once known */
+    bool has_card;
+    fen_t chip_balance;
+    bool has_chip_balance;
+    struct plan *plan;
+    struct txn_row *row;    /* scratch: an earlier or open transaction */
+    struct ledger_op *op;   /* scratch: one operation at a time */
+    date_t business_date;   /* stamped at admission, never changes (R11) */
+    struct list live;       /* in env->live while its transaction runs */
+    int64_t running;        /* that transaction */
+    int64_t torn;           /* this dialogue's own open transaction whose card was torn out, 0 none */
+    int64_t previous;       /* an attempt of this dialogue that was voided: the next one links to it */
+    bool awaited;           /* a certain card must come back: issuer and serial in res */
+    struct buf *show; /* only show the plan here, execute nothing */
+    int64_t started_ns;
+};
+
+/* ---- txn.c ---- */
+/** Notes a refusal; the row is written at the end of the dialogue. Returns OC_EREFUSED. */
+int dialogue_refuse(struct dialogue *d, enum oc_reason reason, const char *fmt, ...) PRINTF_FN(3, 4);
+/** A cleared scratch operation of that type, `who` filled. */
+struct ledger_op *dialogue_op(struct dialogue *d, enum ledger_op_type type);
+/** Submits the scratch operation; counts the time. Errors of ledger_co_submit. */
+int dialogue_co_submit(struct dialogue *d) MUST_USE CO_FN;
+/** Notes what a card command's failure means where nothing can have moved: CARD_REMOVED, CARD_MUTE, CARD_ERROR …
+ *  `what` names the command for people. Returns OC_EREFUSED, or OC_ECANCELED as it came. */
+int dialogue_card_failed(struct dialogue *d, int rc, const char *what);
+/** Notes what an operation's failure means: the ledger's reason, or STORE. Returns OC_EREFUSED. */
+int dialogue_ledger_failed(struct dialogue *d, int rc);
+/** Adds a settled doubt to the result. */
+void dialogue_settled(struct dialogue *d, const struct txn_row *row, uint8_t state, uint8_t evidence);
+
+/* ---- intent.c: the last moment before something moves ---- */
+/** Fills what every intent carries: service, terminal, SAM, dates, legs, records, limits, plan text. */
+int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type) MUST_USE;
+/** Makes d->op's intent durable. Until it calls the ledger the dialogue can be cancelled; from then on the flow is
+ *  shielded and the transaction live until intent_end(). *ret: the intent with what the ledger allotted.
+ *  0; OC_EREFUSED (noted; no shield), OC_ECANCELED. */
+int intent_co_write(struct dialogue *d, struct op_intent **ret) MUST_USE CO_FN;
+/** The outcome is written: notes what is still in doubt, lets the flow be cancelled again. */
+void intent_end(struct dialogue *d);
+
+/* ---- auth.c ---- */
+/** Opens the session, identifies the card, finds it in the ledger, proves it genuine (R9). 0, OC_EREFUSED, OC_ECANCELED. */
+int auth_co_identify(struct dialogue *d) MUST_USE CO_FN;
+/** Standing: states, deny list, application flag, dates. After doubts were settled (R15). 0 or OC_EREFUSED. */
+int auth_co_standing(struct dialogue *d) MUST_USE CO_FN;
+/** Names the card to the custody for one purpose: the version INITIALIZE reported where there is such a key, else the
+ *  only one of that purpose. OC_ENOKEY. */
+int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret) MUST_USE;
+
+/* ---- purchase.c, load.c, account.c: each executes d->plan ---- */
+int purchase_co_execute(struct dialogue *d) MUST_USE CO_FN;
+int load_co_execute(struct dialogue *d) MUST_USE CO_FN;
+int account_co_execute(struct dialogue *d) MUST_USE CO_FN;
+
+/* ---- outcome.c: the end of a transaction whose intent is durable ---- */
+/** The scratch outcome operation for `txn`, state and evidence set. */
+struct op_outcome *outcome_begin(struct dialogue *d, int64_t txn, enum oc_txn_state to, enum evidence ev);
+/** Writes it, patiently: a store that is away for a moment is asked again. The result of the dialogue follows. */
+int outcome_co_write(struct dialogue *d) MUST_USE CO_FN;
+/** VOIDED: the command never left. */
+int outcome_co_not_sent(struct dialogue *d, int64_t txn, enum oc_reason why, const char *note) MUST_USE CO_FN;
+/** VOIDED: the card refused the command with a status word that proves that nothing moved (R5). `what` names it. */
+int outcome_co_card_refused(struct dialogue *d, int64_t txn, const char *what) MUST_USE CO_FN;
+/** IN_DOUBT because no answer came. */
+int outcome_co_lost(struct dialogue *d, int64_t txn) MUST_USE CO_FN;
+/** IN_DOUBT in suspense: the card answered 9000 with a proof that is wrong (R5). mac2 NULL for loads. */
+int outcome_co_wrong_proof(struct dialogue *d, int64_t txn, const uint8_t *mac2, const uint8_t *tac) MUST_USE CO_FN;
+/** The same for an earlier transaction's doubt: the result of this dialogue is not touched. */
+int outcome_co_write_doubt(struct dialogue *d) MUST_USE CO_FN;
+
+/* ---- doubt.c ---- */
+/** Settles the card's open transaction by evidence (R3): needs a selected session. *ret_state: POSTED, VOIDED, or IN_DOUBT
+ *  where the evidence does not suffice. OC_EREFUSED: the card failed meanwhile (noted), OC_ECANCELED. */
+int doubt_co_settle(struct dialogue *d, int64_t txn, enum oc_txn_state *ret_state) MUST_USE CO_FN;
+
+/** R5: asks the card for its proof at once and keeps what it says with the doubt, which stays. */
+void doubt_co_ask_proof(struct dialogue *d, const struct op_intent *in) CO_FN;
+
+/* ---- decide.c ---- */
+/** Shows the module the facts its service needs and takes its plan: d->plan. 0, OC_EREFUSED (noted), OC_ECANCELED. */
+int decide_co_plan(struct dialogue *d) MUST_USE CO_FN;
+
+/* ---- proof.c: MACs and TACs from a durable row, pure but for the custody ---- */
+/** The purchase as its row says it. */
+void proof_purchase(const struct op_intent *in, struct pboc_purchase *ret);
+/** The load as its row says it; raw balances as they stand on the card. */
+void proof_load(const struct op_intent *in, struct pboc_load *ret);
+/** Is this the TAC of the row's transaction? 0 yes, OC_EMAC no, OC_ENOKEY, … */
+int proof_tac(struct dialogue *d, const struct op_intent *in, const uint8_t tac[4]) MUST_USE;
+/** Is this the MAC2 of the row's purchase? */
+int proof_mac2(struct dialogue *d, const struct op_intent *in, const uint8_t mac2[4]) MUST_USE;
+/** Does a proof (two halves in unknown order, by profile) prove the row? Fills tac on success. 0, OC_EMAC, … */
+int proof_prove(struct dialogue *d, const struct op_intent *in, const struct prove_answer *p, uint8_t ret_tac[4]) MUST_USE;
+/** Is this log record the row's transaction? */
+bool proof_log_is_ours(const struct op_intent *in, const struct ep_log *log);
+
+#endif

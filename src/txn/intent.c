@@ -1,0 +1,117 @@
+/* The intent: everything that can be refused is decided and reserved in one commit (R2), the last moment at which a
+ * request may be cancelled. */
+#include "txn/dialogue.h"
+
+#include <string.h>
+
+_Static_assert((int)OC_ACCT_PURSE == (int)ACCT_PURSE && (int)OC_ACCT_PENDING_LOAD == (int)ACCT_PENDING_LOAD &&
+                   (int)OC_ACCT_CITIZEN == (int)ACCT_CITIZEN && (int)OC_ACCT_MERCHANT == (int)ACCT_MERCHANT &&
+                   (int)OC_ACCT_LOAD_RECEIVABLE == (int)ACCT_LOAD_RECEIVABLE && (int)OC_ACCT_BEARER == (int)ACCT_BEARER &&
+                   (int)OC_ACCT_FEE == (int)ACCT_FEE && (int)OC_ACCT_FUND == (int)ACCT_FUND &&
+                   (int)OC_ACCT_PERSONAL == (int)ACCT_PERSONAL,
+               "the module ABI and the ledger number accounts alike");
+_Static_assert(ONECARD_LEGS_MAX == LEDGER_LEGS && ONECARD_RECORDS_MAX == LEDGER_RECORDS &&
+                   ONECARD_EVENTS_MAX == LEDGER_EVENTS && ONECARD_DOC_MAX == LEDGER_DOC,
+               "what a module may plan fits into an intent");
+
+static void copy_plan(const struct plan *p, struct op_intent *in)
+{
+    in->leg_count = (uint8_t)p->leg_count;
+    for (unsigned i = 0; i < p->leg_count; i++) {
+        in->legs[i].kind = p->legs[i].kind;
+        in->legs[i].amount = p->legs[i].amount;
+        memcpy(in->legs[i].owner, p->legs[i].owner, sizeof in->legs[i].owner);
+    }
+    in->record_count = (uint8_t)p->record_count;
+    for (unsigned i = 0; i < p->record_count; i++) {
+        struct op_record *r = &in->records[i];
+        memcpy(r->scope, p->scope, sizeof r->scope);
+        memcpy(r->owner, p->records[i].owner, sizeof r->owner);
+        memcpy(r->key, p->records[i].key, sizeof r->key);
+        memcpy(r->doc, p->records[i].doc, sizeof r->doc);
+        r->version_read = p->records[i].version_read;
+    }
+    in->event_count = (uint8_t)p->event_count;
+    for (unsigned i = 0; i < p->event_count; i++) {
+        memcpy(in->events[i].kind, p->events[i].kind, sizeof in->events[i].kind);
+        memcpy(in->events[i].text, p->events[i].text, sizeof in->events[i].text);
+    }
+}
+
+static void copy_request(const struct dialogue *d, struct op_intent *in)
+{
+    in->trace = d->req->trace;
+    in->card = d->has_card ? d->card->id : 0;
+    in->request_no = d->req->request_no;
+    memcpy(in->request_hash, d->req->request_hash, sizeof in->request_hash);
+    snprintf(in->service, sizeof in->service, "%s", service_name(d->service));
+    memcpy(in->terminal, d->term->t.id, sizeof in->terminal);
+    memcpy(in->participant, d->term->t.participant, sizeof in->participant);
+    memcpy(in->sam, d->term->t.sam, sizeof in->sam);
+    in->business_date = d->business_date;
+    city_bcd(clock_wall_ms(d->env->clock), d->env->city_offset_min, in->card_date, in->card_time);
+}
+
+static void set_limits(const struct txn_policy *p, struct op_limits *l)
+{
+    l->single_max = p->single_max;
+    l->card_day_max = p->card_day_max;
+    l->card_day_count = p->card_day_count;
+    l->terminal_day_max = p->terminal_day_max;
+}
+
+int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
+{
+    const struct plan *p = d->plan;
+    struct buf text;
+    in->plan_kind = (uint8_t)p->kind;
+    in->card_type = card_type;
+    in->amount = p->amount;
+    in->gross = p->gross;
+    in->refund = p->refund;
+    in->link = p->refund && d->row != NULL ? d->row->id : d->previous;
+    copy_request(d, in);
+    copy_plan(p, in);
+    set_limits(&d->env->policy, &in->limits);
+    _Static_assert(PLAN_REPLY_MOVES <= LEDGER_REPLY, "the reply of a plan that moves something fits into its row");
+    memcpy(in->reply, p->reply, sizeof in->reply - 1);
+    buf_over(&text, in->plan, sizeof in->plan - 1);
+    plan_json(p, true, &text);
+    if (text.err != 0) /* a plan is evidence for people; the legs above are what counts */
+        snprintf(in->plan, sizeof in->plan, "{}");
+    return 0;
+}
+
+int intent_co_write(struct dialogue *d, struct op_intent **ret)
+{
+    struct op_intent *in = arena_alloc(flow_arena(), sizeof *in);
+    if (in == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    if (flow_cancelled())
+        return OC_ECANCELED;
+    d->req->phase = TXN_PHASE_COMMITTED;
+    flow_shield();
+    int rc = dialogue_co_submit(d);
+    if (rc != 0) {
+        flow_unshield();
+        d->req->phase = TXN_PHASE_CARD;
+        return dialogue_ledger_failed(d, rc);
+    }
+    memcpy(in, &d->op->intent, sizeof *in);
+    d->running = in->txn;
+    list_add_tail(&d->env->live, &d->live);
+    d->res->txn = in->txn;
+    d->res->amount = in->amount;
+    d->res->gross = in->gross;
+    *ret = in;
+    return 0;
+}
+
+void intent_end(struct dialogue *d)
+{
+    if (d->res->outcome == OC_IN_DOUBT)
+        d->torn = d->running;
+    list_del(&d->live);
+    d->running = 0;
+    flow_unshield();
+}

@@ -1,0 +1,242 @@
+/* Issuing a card: its row first, in state ISSUED, then the chip, then ACTIVE. A card torn while it is personalised leaves a
+ * row that was never active, which is cancelled; the card itself is still blank or unfinished and can be put down again. */
+#include "txn/txn.h"
+
+#include <string.h>
+
+#define SERIAL_TRIES 1000
+
+struct issue {
+    struct txn_env *env;
+    const struct txn_issue *what;
+    struct txn_result *res;
+    const struct card_profile *profile;
+    struct ledger_op *op;
+    struct personalise_data data;
+    int64_t card;
+};
+
+static int refuse(struct issue *i, enum oc_reason why, const char *fmt, ...) PRINTF_FN(3, 4);
+static int refuse(struct issue *i, enum oc_reason why, const char *fmt, ...)
+{
+    va_list ap;
+    i->res->outcome = OC_REFUSED;
+    i->res->reason = why;
+    va_start(ap, fmt);
+    vsnprintf(i->res->detail, sizeof i->res->detail, fmt, ap);
+    va_end(ap);
+    return OC_EREFUSED;
+}
+
+static struct ledger_op *begin(struct issue *i, enum ledger_op_type type)
+{
+    memset(i->op, 0, sizeof *i->op);
+    i->op->type = (uint8_t)type;
+    memcpy(i->op->who, i->what->who, sizeof i->op->who);
+    return i->op;
+}
+
+/* 0000 and the year in front make numbers that a clerk can read; the rest counts. */
+static void make_serial(date_t today, uint64_t number, uint8_t ret[OC_SERIAL_LEN])
+{
+    char digits[32];
+    snprintf(digits, sizeof digits, "0000%04u%012llu", (unsigned)today / 10000 % 10000,
+             (unsigned long long)(number % 1000000000000ULL));
+    CHECK(hex_decode(digits, ret, OC_SERIAL_LEN) == 0); /* 20 digits */
+}
+
+static int identity_of(struct issue *i, struct card_identity *ret)
+{
+    struct card_identity from = {0};
+    uint8_t bytes[PROFILE_IDENTITY_MAX];
+    size_t len = 0;
+    memcpy(from.issuer, i->data.issuer, sizeof from.issuer);
+    memcpy(from.serial, i->data.serial, sizeof from.serial);
+    from.start = i->data.start;
+    from.expiry = i->data.expiry;
+    from.category = i->data.category;
+    from.category_until = i->data.category_until;
+    int rc = profile_identity_make(i->profile, &from, bytes, &len);
+    return rc != 0 ? rc : profile_identity(i->profile, bytes, len, ret);
+}
+
+static CO_FN int add_row(struct issue *i)
+{
+    const struct txn_issue *w = i->what;
+    struct card_identity id;
+    int rc = identity_of(i, &id);
+    if (rc != 0)
+        return refuse(i, OC_R_PARAMETER, "cards of profile %s have no category \"%s\"", w->profile, w->category);
+    struct op_card_add *a = &begin(i, LOP_CARD_ADD)->card_add;
+    memcpy(a->issuer, i->data.issuer, sizeof a->issuer);
+    memcpy(a->serial, i->data.serial, sizeof a->serial);
+    memcpy(a->number, id.number, sizeof a->number);
+    memcpy(a->profile, w->profile, sizeof a->profile);
+    memcpy(a->citizen, w->citizen, sizeof a->citizen);
+    memcpy(a->category, w->category, sizeof a->category);
+    a->kind = w->kind;
+    a->state = CARD_ISSUED;
+    a->valid_from = id.start;
+    a->valid_to = id.expiry;
+    a->category_to = w->category[0] != '\0' ? id.category_until : 0;
+    a->ceiling = w->kind == CARD_NAMED ? i->env->policy.ceiling_named : i->env->policy.ceiling_anonymous;
+    a->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE};
+    rc = ledger_co_submit(i->env->ledger, i->op);
+    i->card = i->op->card_add.card;
+    memcpy(i->res->card, id.number, sizeof i->res->card);
+    return rc;
+}
+
+/* The ledger is the judge of what is free; its count of cards is only where the search begins. */
+static CO_FN int register_row(struct issue *i)
+{
+    static const uint8_t none[OC_SERIAL_LEN];
+    struct ledger_stats stats;
+    bool chosen = memcmp(i->what->serial, none, sizeof none) != 0;
+    ledger_stats(i->env->ledger, &stats);
+    int rc = OC_EREFUSED;
+    for (unsigned n = 1; n <= SERIAL_TRIES; n++) {
+        if (!chosen)
+            make_serial(i->data.start, (uint64_t)stats.cards + n, i->data.serial);
+        rc = add_row(i);
+        if (rc != OC_EREFUSED || chosen || i->op->reason != OC_R_CARD_EXISTS)
+            break;
+    }
+    if (rc == OC_EREFUSED && i->op->reason != OC_R_NONE && i->op->type == LOP_CARD_ADD)
+        return refuse(i, (enum oc_reason)i->op->reason, "%s", i->op->detail);
+    if (rc != 0 && rc != OC_EREFUSED)
+        return refuse(i, OC_R_STORE, "%s", oc_strerror(rc));
+    return rc;
+}
+
+static CO_FN int set_state(struct issue *i, enum card_state to, const char *why)
+{
+    struct op_card_state *s = &begin(i, LOP_CARD_STATE)->card_state;
+    s->card = i->card;
+    s->to = (uint8_t)to;
+    snprintf(s->why, sizeof s->why, "%s", why);
+    int rc = ledger_co_submit(i->env->ledger, i->op);
+    if (rc != 0)
+        log_error("txn", "card %lld: state not changed: %s", (long long)i->card, oc_strerror(rc));
+    return rc;
+}
+
+static int personalise_failed(struct issue *i, int rc, uint16_t sw)
+{
+    switch (rc) {
+    case OC_ESTATE:
+        return refuse(i, OC_R_CARD_STATE, "this card is not blank: put a blank one down");
+    case OC_ENOKEY:
+        return refuse(i, OC_R_NO_KEY, "a key that profile %s writes is missing: see the log, and key generate", i->what->profile);
+    case OC_EPROFILE:
+        return refuse(i, OC_R_UNSUPPORTED_CARD, "profile %s cannot personalise cards", i->what->profile);
+    case OC_ECARD_SW:
+        return refuse(i, OC_R_CARD_ERROR, "the card answered %04X: %s", sw, sw_text(sw));
+    case OC_ECARD_GONE:
+    case OC_ECARD_LOST:
+        return refuse(i, OC_R_CARD_REMOVED, "the card left: put it down again, it is written from the beginning");
+    default:
+        return refuse(i, OC_R_CARD_ERROR, "%s", oc_strerror(rc));
+    }
+}
+
+static CO_FN int write_chip(struct issue *i, struct card_session *s)
+{
+    int rc = register_row(i);
+    if (rc != 0)
+        return rc;
+    flow_shield(); /* a half-written chip helps nobody: once begun, it is finished or fails by itself */
+    rc = personalise_co(s, i->profile, i->env->custody, &i->data, NULL);
+    if (rc != 0) {
+        rc = personalise_failed(i, rc, s->sw);
+        (void)set_state(i, CARD_CANCELLED, "personalisation failed");
+    } else if (i->what->activate) {
+        rc = set_state(i, CARD_ACTIVE, "issued");
+    }
+    flow_unshield();
+    return rc;
+}
+
+static int check(struct issue *i)
+{
+    i->profile = profile_get(i->env->profiles, i->what->profile);
+    if (i->profile == NULL)
+        return refuse(i, OC_R_PARAMETER, "there is no card profile \"%s\"", i->what->profile);
+    if (!i->profile->personalise.present)
+        return refuse(i, OC_R_UNSUPPORTED_CARD, "profile %s cannot personalise cards", i->what->profile);
+    return 0;
+}
+
+static void fill_data(struct issue *i, struct ep_holder *holder)
+{
+    const struct txn_issue *w = i->what;
+    memcpy(i->data.issuer, w->issuer, sizeof i->data.issuer);
+    memcpy(i->data.serial, w->serial, sizeof i->data.serial);
+    i->data.start = w->valid_from != 0 ? w->valid_from : city_date(clock_wall_ms(i->env->clock), i->env->city_offset_min);
+    i->data.expiry = w->valid_to;
+    i->data.category = w->category;
+    i->data.category_until = w->category_to;
+    if (w->holder_name[0] == '\0')
+        return;
+    snprintf(holder->name, sizeof holder->name, "%.20s", w->holder_name);
+    snprintf(holder->id, sizeof holder->id, "%s", w->holder_id);
+    i->data.holder = holder;
+}
+
+static CO_FN int issue(struct issue *i, struct reader *reader)
+{
+    uint64_t arrival = 0;
+    int rc = check(i);
+    if (rc != 0)
+        return rc;
+    if (reader == NULL)
+        return refuse(i, OC_R_READER, "terminal %s has no reader", i->what->terminal);
+    rc = reader_co_wait_arrival(reader, 0, flow_deadline_ms(i->what->wait_ms), &arrival);
+    if (rc == OC_ETIMEDOUT)
+        return refuse(i, OC_R_NO_CARD, "no card within %lld s", (long long)(i->what->wait_ms / 1000));
+    struct card_session *s = rc == 0 ? arena_alloc(flow_arena(), sizeof *s) : NULL;
+    if (rc == 0 && s == NULL)
+        rc = OC_ENOMEM;
+    if (rc == 0)
+        rc = card_co_open(s, reader, arrival, flow_deadline_ms(5000));
+    if (rc == OC_ECANCELED)
+        return rc;
+    if (rc != 0)
+        return refuse(i, rc == OC_ECARD_MUTE ? OC_R_CARD_MUTE : OC_R_READER, "%s", oc_strerror(rc));
+    rc = write_chip(i, s);
+    card_co_close(s);
+    return rc;
+}
+
+int txn_co_issue(struct txn_env *env, struct reader *reader, const struct txn_issue *what, struct txn_result *ret)
+{
+    struct ep_holder holder = {0};
+    memset(ret, 0, sizeof *ret);
+    ret->outcome = OC_REFUSED;
+    ret->reason = OC_R_STORE;
+    snprintf(ret->terminal, sizeof ret->terminal, "%s", what->terminal);
+    snprintf(ret->service, sizeof ret->service, "card.issue");
+    ret->business_date = city_date(clock_wall_ms(env->clock), env->city_offset_min);
+    struct issue *i = arena_alloc(flow_arena(), sizeof *i);
+    if (i == NULL)
+        return 0;
+    *i = (struct issue){.env = env, .what = what, .res = ret};
+    i->op = arena_alloc(flow_arena(), sizeof *i->op);
+    if (i->op == NULL)
+        return 0;
+    fill_data(i, &holder);
+    int rc = issue(i, reader);
+    secret_wipe(&holder, sizeof holder);
+    ret->at_ms = clock_wall_ms(env->clock);
+    if (rc == OC_ECANCELED)
+        (void)refuse(i, OC_R_CANCELED, "cancelled before the card was written");
+    if (rc != 0)
+        return rc == OC_ECANCELED ? rc : 0;
+    ret->outcome = OC_POSTED;
+    ret->reason = OC_R_NONE;
+    ret->card_id = i->card;
+    memcpy(ret->issuer, i->data.issuer, sizeof ret->issuer);
+    memcpy(ret->serial, i->data.serial, sizeof ret->serial);
+    ret->has_balance = true;
+    return 0;
+}

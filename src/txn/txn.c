@@ -1,0 +1,572 @@
+/* One request at one terminal becomes one outcome: admission, the presentations it takes, the record of a refusal. */
+#include "txn/dialogue.h"
+
+#include <string.h>
+
+#define PRESENTATIONS_MAX 8    /* of a torn card within one dialogue */
+#define LINGER_MS         800  /* a reader may notice a removal late: look again after this */
+
+const char *txn_phase_name(enum txn_phase p)
+{
+    static const char *const names[] = {"new", "waiting_card", "card", "committed", "waiting_return", "done"};
+    return (size_t)p < ARRAY_LEN(names) ? names[p] : "unknown";
+}
+
+void txn_env_init(struct txn_env *env)
+{
+    list_init(&env->live);
+}
+
+void txn_env_fini(struct txn_env *env)
+{
+    CHECK(list_empty(&env->live));
+}
+
+int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[16])
+{
+    struct buf b;
+    uint8_t digest[32];
+    buf_init(&b, 64 * 1024);
+    buf_put(&b, r->service, strlen(r->service) + 1);
+    buf_put(&b, r->terminal, strlen(r->terminal) + 1);
+    buf_put_u64(&b, (uint64_t)r->amount);
+    for (unsigned i = 0; i < r->param_count; i++) {
+        buf_put(&b, r->params[i].name, strlen(r->params[i].name) + 1);
+        buf_put(&b, r->params[i].value, strlen(r->params[i].value) + 1);
+    }
+    int rc = b.err;
+    if (rc == 0)
+        rc = hash_sha256(x, (struct bytes){b.data, b.len}, digest);
+    if (rc == 0)
+        memcpy(ret, digest, 16);
+    buf_fini(&b);
+    return rc;
+}
+
+/* ---- notes on the way ---- */
+
+int dialogue_refuse(struct dialogue *d, enum oc_reason reason, const char *fmt, ...)
+{
+    char text[sizeof d->res->detail];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (reason == OC_R_OTHER_CARD)
+        log_info("txn", "terminal=%s another card while one is awaited: 请放回原卡", d->req->terminal);
+    if (d->torn != 0 || (d->awaited && reason == OC_R_OTHER_CARD))
+        return OC_EREFUSED; /* what is known of the first transaction stays the answer (R8) */
+    d->res->outcome = OC_REFUSED;
+    d->res->reason = reason;
+    memcpy(d->res->detail, text, sizeof text);
+    return OC_EREFUSED;
+}
+
+int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
+{
+    switch (rc) {
+    case OC_ECANCELED:
+        return rc;
+    case OC_ECARD_GONE:
+    case OC_ECARD_LOST: /* no command that moves value comes through here */
+    case OC_ETIMEDOUT:
+        return dialogue_refuse(d, OC_R_CARD_REMOVED, "%s: %s", what, oc_strerror(rc));
+    case OC_ECARD_MUTE:
+        return dialogue_refuse(d, OC_R_CARD_MUTE, "%s: the card does not answer", what);
+    case OC_EREADER:
+    case OC_EBUSY:
+    case OC_EIO:
+        return dialogue_refuse(d, OC_R_READER, "%s: %s", what, oc_strerror(rc));
+    case OC_ECARD_SW:
+        return dialogue_refuse(d, OC_R_CARD_ERROR, "%s: %04X %s", what, d->session->sw, sw_text(d->session->sw));
+    default:
+        return dialogue_refuse(d, OC_R_CARD_ERROR, "%s: %s", what, oc_strerror(rc));
+    }
+}
+
+int dialogue_ledger_failed(struct dialogue *d, int rc)
+{
+    if (rc == OC_EREFUSED)
+        return dialogue_refuse(d, (enum oc_reason)d->op->reason, "%s", d->op->detail);
+    if (rc == OC_ECONFLICT)
+        return dialogue_refuse(d, OC_R_CONFLICT, "request number %lld was used with another content",
+                               (long long)d->req->request_no);
+    if (rc == OC_EEXIST)
+        return dialogue_refuse(d, OC_R_BUSY, "the same request is running already");
+    log_error("txn", "ledger: %s (%d)", oc_strerror(rc), rc);
+    return dialogue_refuse(d, OC_R_STORE, "%s", oc_strerror(rc));
+}
+
+void dialogue_settled(struct dialogue *d, const struct txn_row *row, uint8_t state, uint8_t evidence)
+{
+    struct txn_result *r = d->res;
+    if (r->settled_count < TXN_SETTLED)
+        r->settled[r->settled_count++] =
+            (struct txn_settled){.txn = row->id, .state = state, .evidence = evidence, .amount = row->in.amount};
+}
+
+struct ledger_op *dialogue_op(struct dialogue *d, enum ledger_op_type type)
+{
+    memset(d->op, 0, sizeof *d->op);
+    d->op->type = (uint8_t)type;
+    memcpy(d->op->who, d->req->who, sizeof d->op->who);
+    return d->op;
+}
+
+int dialogue_co_submit(struct dialogue *d)
+{
+    int64_t t0 = clock_mono_ns(d->env->clock);
+    int rc = ledger_co_submit(d->env->ledger, d->op);
+    d->res->ledger_ns += clock_mono_ns(d->env->clock) - t0;
+    return rc;
+}
+
+/* ---- one presentation ---- */
+
+/* A doubt that ended as posted, and was this very purchase: the citizen gets what she paid for, once (R8). */
+static void finish_earlier(struct dialogue *d)
+{
+    const struct txn_row *row = d->row;
+    struct txn_result *r = d->res;
+    r->outcome = OC_POSTED;
+    r->reason = OC_R_NONE;
+    r->detail[0] = '\0';
+    r->txn = row->id;
+    r->amount = row->in.amount;
+    r->gross = row->in.gross;
+    r->business_date = row->in.business_date;
+    snprintf(r->reply, sizeof r->reply, "%s", row->in.reply);
+    d->torn = 0;
+}
+
+static bool is_this_ride(const struct dialogue *d)
+{
+    return d->req->gate && strcmp(d->row->in.terminal, d->term->t.id) == 0 &&
+           strcmp(d->row->in.service, service_name(d->service)) == 0;
+}
+
+/* The row and the application's state are stale after evidence was read: both are taken anew. */
+static CO_FN int refresh(struct dialogue *d)
+{
+    int rc = card_co_reselect(d->session);
+    if (rc != 0)
+        return dialogue_card_failed(d, rc, "SELECT");
+    rc = ledger_co_card_id(d->env->ledger, d->card->id, d->card);
+    return rc != 0 ? dialogue_ledger_failed(d, rc) : 0;
+}
+
+/* 0: go on; 1: the dialogue is answered by the doubt's end. */
+static CO_FN int settle_open(struct dialogue *d)
+{
+    int64_t open = d->card->open_txn;
+    enum oc_txn_state state;
+    char id[IDENT_TEXT];
+    if (open == 0) {
+        d->torn = 0;
+        return 0;
+    }
+    int rc = doubt_co_settle(d, open, &state);
+    if (rc != 0)
+        return rc;
+    if (state == OC_TXN_POSTED && (open == d->torn || is_this_ride(d))) {
+        finish_earlier(d);
+        return 1;
+    }
+    if (state == OC_TXN_IN_DOUBT)
+        return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s is still in doubt", ident_text(open, id));
+    if (open == d->torn)
+        d->previous = open;
+    d->torn = 0;
+    return refresh(d);
+}
+
+static CO_FN int execute(struct dialogue *d)
+{
+    if (d->show != NULL) {
+        plan_json(d->plan, false, d->show);
+        d->res->outcome = OC_POSTED;
+        d->res->reason = OC_R_NONE;
+        return d->show->err;
+    }
+    switch (d->plan->kind) {
+    case OC_PLAN_DEBIT:
+        return purchase_co_execute(d);
+    case OC_PLAN_CREDIT:
+        return load_co_execute(d);
+    case OC_PLAN_ACCOUNT:
+        return account_co_execute(d);
+    default:
+        d->res->outcome = OC_POSTED;
+        d->res->reason = OC_R_NONE;
+        snprintf(d->res->reply, sizeof d->res->reply, "%s", d->plan->reply);
+        return 0;
+    }
+}
+
+/* What the chip showed is kept even where nothing else is written (R1). */
+static CO_FN void note_seen(struct dialogue *d)
+{
+    const struct card_seen *last = &d->card->last;
+    if (d->plan->kind != OC_PLAN_NONE || !d->has_chip_balance ||
+        ((last->has & SEEN_BALANCE) != 0 && last->balance == d->chip_balance))
+        return;
+    struct op_seen *s = &dialogue_op(d, LOP_SEEN)->seen;
+    s->card = d->card->id;
+    memcpy(s->terminal, d->term->t.id, sizeof s->terminal);
+    s->seen = (struct card_seen){.has = SEEN_BALANCE, .balance = d->chip_balance};
+    int rc = dialogue_co_submit(d);
+    if (rc != 0)
+        log_warn("txn", "last state seen was not recorded: %s", oc_strerror(rc));
+}
+
+static CO_FN int present(struct dialogue *d)
+{
+    int rc = auth_co_identify(d);
+    if (rc != 0)
+        return rc;
+    rc = settle_open(d);
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    rc = auth_co_standing(d);
+    if (rc == 0)
+        rc = decide_co_plan(d);
+    if (rc == 0)
+        rc = execute(d);
+    if (rc == 0)
+        note_seen(d);
+    return rc;
+}
+
+/* The card answered the money command with a word that proves nothing, and is still there: it is asked at once. */
+static CO_FN void settle_at_once(struct dialogue *d)
+{
+    enum oc_txn_state state;
+    if (d->torn == 0 || d->res->reason != OC_R_ANSWER_LOST || !card_present(d->session) ||
+        card_co_reselect(d->session) != 0 || doubt_co_settle(d, d->torn, &state) != 0)
+        return;
+    if (state == OC_TXN_POSTED) {
+        finish_earlier(d);
+    } else if (state == OC_TXN_VOIDED) {
+        d->torn = 0;
+        d->res->outcome = OC_VOIDED;
+        d->res->reason = OC_R_CARD_ERROR;
+    }
+}
+
+static CO_FN int attempt(struct dialogue *d)
+{
+    int64_t t0 = clock_mono_ns(d->env->clock), ledger0 = d->res->ledger_ns;
+    struct card_session *s = arena_alloc(flow_arena(), sizeof *s);
+    if (s == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    d->session = s;
+    d->has_chip_balance = false;
+    if (d->torn == 0) {
+        d->res->txn = 0;
+        d->res->outcome = OC_REFUSED;
+        d->res->reason = OC_R_CARD_ERROR;
+        d->res->detail[0] = '\0';
+    }
+    d->req->phase = TXN_PHASE_CARD;
+    int rc = present(d);
+    if (rc == 0)
+        settle_at_once(d);
+    if (d->has_chip_balance && !d->res->has_balance) {
+        d->res->has_balance = true;
+        d->res->balance = d->chip_balance;
+    }
+    if (s->identified)
+        d->awaited = true;
+    card_co_close(s);
+    d->res->card_ns += clock_mono_ns(d->env->clock) - t0 - (d->res->ledger_ns - ledger0);
+    return rc;
+}
+
+/* ---- presentations until there is an answer ---- */
+
+static bool wants_return(const struct dialogue *d)
+{
+    const struct txn_result *r = d->res;
+    if (d->req->retap_ms <= 0)
+        return false;
+    return (d->torn != 0 && r->reason == OC_R_ANSWER_LOST) ||
+           (r->reason == OC_R_CARD_REMOVED && (r->outcome == OC_REFUSED || r->outcome == OC_VOIDED));
+}
+
+/* Waits for a card to come (back). A reader may still show the card that has gone; then it is tried once more. */
+static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
+{
+    d->req->phase = TXN_PHASE_WAIT_RETURN;
+    for (;;) {
+        int64_t now = loop_now_ns(d->env->loop), soon = now + LINGER_MS * NS_PER_MS;
+        if (now >= deadline)
+            return OC_ETIMEDOUT;
+        int rc = reader_co_wait_arrival(d->reader, d->arrival, soon < deadline ? soon : deadline, &d->arrival);
+        if (rc != OC_ETIMEDOUT)
+            return rc;
+        if (d->reader->state == READER_CARD && d->reader->arrival == d->arrival)
+            return 0;
+    }
+}
+
+static CO_FN int wait_card(struct dialogue *d)
+{
+    uint64_t after = d->req->gate ? d->req->arrival - 1 : 0;
+    d->req->phase = TXN_PHASE_WAIT_CARD;
+    int rc = reader_co_wait_arrival(d->reader, after, flow_deadline_ms(d->req->wait_ms), &d->arrival);
+    if (rc == OC_ETIMEDOUT && d->reader->state == READER_GONE)
+        return dialogue_refuse(d, OC_R_READER, "reader \"%.80s\" is not plugged in", d->reader->name);
+    if (rc == OC_ETIMEDOUT)
+        return dialogue_refuse(d, OC_R_NO_CARD, "no card within %lld s", (long long)(d->req->wait_ms / 1000));
+    return rc;
+}
+
+static CO_FN int with_card(struct dialogue *d)
+{
+    if (d->reader == NULL)
+        return dialogue_refuse(d, OC_R_READER, "terminal %s has no reader", d->term->t.id);
+    int rc = wait_card(d);
+    if (rc != 0)
+        return rc;
+    int64_t deadline = 0;
+    for (unsigned seen = 0; seen < PRESENTATIONS_MAX;) {
+        rc = attempt(d);
+        if (rc == OC_ECANCELED || !wants_return(d))
+            break;
+        if (deadline == 0 || d->session->identified) {
+            deadline = flow_deadline_ms(d->req->retap_ms);
+            seen++;
+        }
+        int waited = wait_return(d, deadline);
+        if (waited != 0) {
+            rc = waited == OC_ECANCELED ? waited : rc;
+            break;
+        }
+    }
+    return rc;
+}
+
+/* ---- admission and the end ---- */
+
+static int admit_service(struct dialogue *d)
+{
+    const char *hint = NULL;
+    d->service = module_service(d->env->modules, d->req->service, flow_arena(), &hint);
+    if (d->service == NULL)
+        return dialogue_refuse(d, OC_R_UNKNOWN_SERVICE, "\"%.40s\": %s", d->req->service, hint != NULL ? hint : "not known");
+    snprintf(d->res->service, sizeof d->res->service, "%s", service_name(d->service));
+    if (!service_in_list(d->service, d->term->t.services))
+        return dialogue_refuse(d, OC_R_TERMINAL_MAY_NOT, "terminal %s may run: %.80s", d->term->t.id,
+                               d->term->t.services[0] != '\0' ? d->term->t.services : "nothing");
+    if (d->req->gate && (service_abi(d->service)->needs & OC_NEEDS_OPERATOR) != 0)
+        return dialogue_refuse(d, OC_R_TERMINAL_MAY_NOT, "%s needs an operator, not a gate", d->res->service);
+    return 0;
+}
+
+static CO_FN int admit_terminal(struct dialogue *d)
+{
+    int rc = ledger_co_terminal(d->env->ledger, d->req->terminal, d->term);
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_TERMINAL_UNKNOWN, "there is no terminal \"%s\"", d->req->terminal);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    if (d->term->t.closed)
+        return dialogue_refuse(d, OC_R_NOT_OPEN, "terminal %s is closed", d->req->terminal);
+    return 0;
+}
+
+/* 0: new; 1: answered from the first one's row. */
+static CO_FN int replayed(struct dialogue *d)
+{
+    if (d->req->request_no == 0)
+        return 0;
+    int rc = ledger_co_txn_request(d->env->ledger, d->req->terminal, d->req->request_no, d->row);
+    if (rc == OC_ENOENT)
+        return 0;
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    if (memcmp(d->row->in.request_hash, d->req->request_hash, sizeof d->req->request_hash) != 0)
+        return dialogue_ledger_failed(d, OC_ECONFLICT);
+    txn_result_from_row(d->row, d->res);
+    return 1;
+}
+
+static CO_FN int admit(struct dialogue *d)
+{
+    const char *why = NULL;
+    int rc = admit_terminal(d);
+    if (rc == 0)
+        rc = admit_service(d);
+    if (rc == 0 && d->show == NULL)
+        rc = replayed(d);
+    if (rc != 0)
+        return rc;
+    if (d->req->amount < 0 || d->req->amount > ONECARD_AMOUNT_MAX)
+        return dialogue_refuse(d, OC_R_AMOUNT, "an amount lies between 0.01 and 10,000,000.00 yuan");
+    if (!ledger_healthy(d->env->ledger, &why))
+        return dialogue_refuse(d, OC_R_STORE, "%s", why);
+    return 0;
+}
+
+/* Each refusal is recorded with its reason; one that could not be is at least in the log. */
+static CO_FN void record_refusal(struct dialogue *d)
+{
+    struct txn_result *r = d->res;
+    if (r->outcome != OC_REFUSED || r->txn != 0 || d->show != NULL || r->reason == OC_R_CONFLICT)
+        return;
+    struct op_refusal *f = &dialogue_op(d, LOP_REFUSAL)->refusal;
+    f->trace = d->req->trace;
+    f->reason = (uint8_t)r->reason;
+    f->card = d->has_card ? d->card->id : 0;
+    f->business_date = d->business_date;
+    f->amount = d->req->amount;
+    f->request_no = d->req->request_no;
+    memcpy(f->request_hash, d->req->request_hash, sizeof f->request_hash);
+    memcpy(f->service, d->res->service, sizeof f->service);
+    snprintf(f->detail, sizeof f->detail, "%.95s", r->detail);
+    memcpy(f->issuer, r->issuer, sizeof f->issuer);
+    memcpy(f->serial, r->serial, sizeof f->serial);
+    snprintf(f->terminal, sizeof f->terminal, "%s", d->req->terminal);
+    memcpy(f->participant, d->term->t.participant, sizeof f->participant);
+    if (d->has_chip_balance && d->has_card)
+        f->seen = (struct card_seen){.has = SEEN_BALANCE, .balance = d->chip_balance};
+    int rc = dialogue_co_submit(d);
+    if (rc == 0)
+        r->txn = f->txn;
+    else
+        log_warn("txn", "refusal not recorded reason=%s: %s", oc_reason_code(r->reason), oc_strerror(rc));
+}
+
+static void count(struct dialogue *d)
+{
+    char labels[128];
+    if (d->env->metrics == NULL)
+        return;
+    snprintf(labels, sizeof labels, "service=\"%s\",outcome=\"%s\"", d->service != NULL ? d->res->service : "",
+             oc_outcome_name(d->res->outcome));
+    metric_add(metric_counter(d->env->metrics, "onecard_transactions_total", labels, "Requests by service and outcome."), 1);
+    snprintf(labels, sizeof labels, "service=\"%s\"", d->service != NULL ? d->res->service : "");
+    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_decide_seconds", labels, "Time modules took."),
+                      d->res->decide_ns);
+    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_card_seconds", labels, "Time cards took."), d->res->card_ns);
+    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_ledger_seconds", labels, "Time commits took."),
+                      d->res->ledger_ns);
+}
+
+static CO_FN void finish(struct dialogue *d)
+{
+    struct txn_result *r = d->res;
+    char id[IDENT_TEXT], fen[FEN_TEXT];
+    record_refusal(d);
+    r->total_ns = clock_mono_ns(d->env->clock) - d->started_ns;
+    r->at_ms = clock_wall_ms(d->env->clock);
+    d->req->phase = TXN_PHASE_DONE;
+    count(d);
+    log_info("txn", "%s terminal=%s service=%s txn=%s amount=%s reason=%s %s", oc_outcome_name(r->outcome), r->terminal,
+             r->service, r->txn != 0 ? ident_text(r->txn, id) : "-", fen_plain(r->amount, fen), oc_reason_code(r->reason),
+             r->detail);
+}
+
+static struct dialogue *dialogue_new(struct txn_env *env, struct reader *reader, struct txn_request *req,
+                                     struct txn_result *res)
+{
+    struct arena *a = flow_arena();
+    struct dialogue *d = arena_alloc(a, sizeof *d);
+    if (d == NULL)
+        return NULL;
+    d->env = env;
+    d->reader = reader;
+    d->req = req;
+    d->res = res;
+    d->term = arena_alloc(a, sizeof *d->term);
+    d->card = arena_alloc(a, sizeof *d->card);
+    d->row = arena_alloc(a, sizeof *d->row);
+    d->op = arena_alloc(a, sizeof *d->op);
+    list_init(&d->live);
+    d->started_ns = clock_mono_ns(env->clock);
+    d->business_date = city_date(clock_wall_ms(env->clock), env->city_offset_min);
+    return d->term != NULL && d->card != NULL && d->row != NULL && d->op != NULL ? d : NULL;
+}
+
+static void result_init(struct txn_result *res, const struct txn_request *req)
+{
+    memset(res, 0, sizeof *res);
+    res->outcome = OC_REFUSED;
+    res->reason = OC_R_STORE;
+    snprintf(res->detail, sizeof res->detail, "out of memory");
+    snprintf(res->service, sizeof res->service, "%s", req->service);
+    snprintf(res->terminal, sizeof res->terminal, "%s", req->terminal);
+    res->amount = req->amount;
+}
+
+static CO_FN int run(struct dialogue *d)
+{
+    d->res->business_date = d->business_date;
+    int rc = admit(d);
+    if (rc == 1) { /* a replay: the first answer again */
+        d->req->phase = TXN_PHASE_DONE;
+        return 0;
+    }
+    if (rc == 0 && (service_abi(d->service)->needs & OC_NEEDS_CARD) != 0)
+        rc = with_card(d);
+    else if (rc == 0 && (rc = decide_co_plan(d)) == 0)
+        rc = execute(d);
+    if (rc == OC_ECANCELED && d->torn == 0 && d->res->outcome != OC_VOIDED) {
+        d->res->outcome = OC_REFUSED;
+        d->res->reason = OC_R_CANCELED;
+        snprintf(d->res->detail, sizeof d->res->detail, "cancelled before anything moved");
+    }
+    finish(d);
+    return rc == OC_ECANCELED ? rc : 0;
+}
+
+int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret)
+{
+    result_init(ret, req);
+    struct dialogue *d = dialogue_new(env, reader, req, ret);
+    return d == NULL ? 0 : run(d);
+}
+
+int txn_co_plan(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret, struct buf *out)
+{
+    result_init(ret, req);
+    struct dialogue *d = dialogue_new(env, reader, req, ret);
+    if (d == NULL)
+        return 0;
+    d->show = out;
+    return run(d);
+}
+
+static enum oc_outcome outcome_of_state(const struct txn_row *row)
+{
+    switch (row->state) {
+    case OC_TXN_POSTED:
+        return OC_POSTED;
+    case OC_TXN_REFUSED:
+        return OC_REFUSED;
+    case OC_TXN_VOIDED:
+        return row->evidence == EV_CARD_REFUSED ? OC_REFUSED : OC_VOIDED;
+    default:
+        return OC_IN_DOUBT; /* an INTENDED row is at work right now: its end is not known */
+    }
+}
+
+void txn_result_from_row(const struct txn_row *row, struct txn_result *ret)
+{
+    ret->outcome = outcome_of_state(row);
+    ret->reason = (enum oc_reason)(row->state == OC_TXN_POSTED ? OC_R_NONE : row->reason);
+    ret->txn = row->id;
+    ret->card_id = row->in.card;
+    ret->amount = row->in.amount;
+    ret->gross = row->in.gross;
+    ret->business_date = row->in.business_date;
+    ret->at_ms = row->decided_ms != 0 ? row->decided_ms : row->created_ms;
+    memcpy(ret->service, row->in.service, sizeof ret->service);
+    memcpy(ret->terminal, row->in.terminal, sizeof ret->terminal);
+    memcpy(ret->issuer, row->issuer, sizeof ret->issuer);
+    memcpy(ret->serial, row->serial, sizeof ret->serial);
+    snprintf(ret->reply, sizeof ret->reply, "%s", row->state == OC_TXN_POSTED ? row->in.reply : row->reply);
+    snprintf(ret->detail, sizeof ret->detail, "%s", row->note);
+    ret->has_balance = (row->after.has & SEEN_BALANCE) != 0;
+    ret->balance = row->after.balance;
+}

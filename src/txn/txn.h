@@ -1,0 +1,152 @@
+/* The public face of txn: one request at one terminal becomes one outcome. The only place where card, ledger and module meet.
+ *
+ *   txn_co_run ─ wait for the card ─ auth.c who is it, is it genuine, may it ─ doubt.c settle what is open (R3)
+ *              ─ module decides a plan ─ purchase.c | load.c | account.c execute it ─ outcome
+ *
+ * What is in the row at each step of a purchase or load, and what each failure leaves behind:
+ *
+ *   step                        row           card gone / refused            answer lost            store fails
+ *   select, identify, decide    none          refused, recorded              refused, recorded      refused, store_unavailable
+ *   INITIALIZE                  none          refused, recorded              refused (nothing moves) —
+ *   intent commit (R2)          INTENDED      —                              —                      refused: nothing was sent
+ *   MAC computed, cache filled  INTENDED      VOIDED, not sent               VOIDED, not sent       —
+ *   DEBIT / CREDIT              INTENDED      VOIDED: card refused our MAC   IN_DOUBT answer_lost   —
+ *   9000, MAC2 and TAC right    POSTED                                                              INTENDED: doubt, settled by
+ *   9000, a proof is wrong      IN_DOUBT wrong_proof, in suspense (R5), PROVE asked at once           PROVE at the next tap
+ *   other status word           IN_DOUBT unless the word says that nothing was done
+ *   restart of the switch       INTENDED -> IN_DOUBT (R4), recover.c
+ *
+ * Between the intent and the outcome the flow is shielded: nobody can cancel it. A transaction that runs here is in
+ * env->live until its outcome is durable, so that a second card with the same number cannot settle it meanwhile. */
+#ifndef TXN_TXN_H
+#define TXN_TXN_H
+
+#include "base/base.h"
+#include "card/card.h"
+#include "crypto/crypto.h"
+#include "flow/flow.h"
+#include "ledger/ledger.h"
+#include "module/module.h"
+
+/** Limits and ceilings of a site; configuration. 0: no limit. */
+struct txn_policy {
+    fen_t single_max, card_day_max, terminal_day_max;
+    uint32_t card_day_count;
+    fen_t ceiling_anonymous, ceiling_named; /* R20: 1,000 and 5,000 yuan */
+    int64_t command_ms;                     /* a card command's deadline */
+};
+
+/** What transactions need; one a daemon, made at start. Loop thread only. */
+struct txn_env {
+    struct loop *loop;
+    struct ledger *ledger;
+    struct modules *modules;
+    struct profile_set *profiles;
+    struct custody *custody;
+    struct crypto *crypto;
+    const struct rng *rng;
+    const struct clock *clock;
+    struct metrics *metrics;
+    int city_offset_min;
+    struct txn_policy policy;
+    struct list live; /* dialogues between intent and outcome */
+};
+/** Prepares the parts that belong to txn (live table). */
+void txn_env_init(struct txn_env *env);
+void txn_env_fini(struct txn_env *env);
+
+#define TXN_PARAMS 16
+struct txn_param {
+    char name[32], value[128];
+};
+/** Where a request stands, for lists and for those who wait. */
+enum txn_phase {
+    TXN_PHASE_NEW,
+    TXN_PHASE_WAIT_CARD,   /* waits for a card */
+    TXN_PHASE_CARD,        /* reads, authenticates, decides: may still be cancelled */
+    TXN_PHASE_COMMITTED,   /* the intent is or may be durable: too late to cancel */
+    TXN_PHASE_WAIT_RETURN, /* the card was torn out: waits for it to come back */
+    TXN_PHASE_DONE
+};
+const char *txn_phase_name(enum txn_phase p);
+
+struct txn_request {
+    char service[LEDGER_SERVICE]; /* full name, or a short one that only one module has */
+    char terminal[LEDGER_ID];
+    fen_t amount; /* 0: none given */
+    struct txn_param params[TXN_PARAMS];
+    unsigned param_count;
+    int64_t request_no; /* the terminal's own ascending number; 0: the ledger allots */
+    uint8_t request_hash[16]; /* txn_request_hash */
+    char who[LEDGER_ID];
+    trace_t trace;
+    int64_t wait_ms;  /* for a card to come */
+    int64_t retap_ms; /* for a torn card to come back; 0: not at all */
+    bool gate;        /* once per arrival; a doubt from this gate is finished, not charged again (R8) */
+    uint64_t arrival; /* gate: the arrival this is for; a desk takes the card that lies there */
+    enum txn_phase phase; /* [out] while it runs */
+};
+
+#define TXN_SETTLED 4
+struct txn_settled { /* doubts of this card that were settled on the way */
+    int64_t txn;
+    uint8_t state; /* enum oc_txn_state */
+    uint8_t evidence;
+    fen_t amount;
+};
+struct txn_result {
+    enum oc_outcome outcome;
+    enum oc_reason reason;
+    char detail[128]; /* what exactly, for people */
+    int64_t txn;      /* 0: no row */
+    char service[LEDGER_SERVICE];
+    char terminal[LEDGER_ID];
+    char card[CARD_NUMBER_TEXT]; /* number as printed; "" when none was read */
+    int64_t card_id;
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    fen_t amount, gross;
+    bool has_balance;
+    fen_t balance; /* the chip's, as far as known */
+    date_t business_date;
+    int64_t at_ms;
+    struct txn_settled settled[TXN_SETTLED];
+    unsigned settled_count;
+    char reply[PLAN_REPLY]; /* JSON object text of the module's reply, "" for none */
+    int64_t decide_ns, card_ns, ledger_ns, total_ns;
+};
+
+/** Hash of what makes two requests the same: service, terminal, amount, parameters in order. */
+int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[16]) MUST_USE;
+
+/** Runs one request to its end and fills `ret` whatever happens; 0, or OC_ECANCELED when it was cancelled before anything
+ *  moved (ret says so too). `reader` NULL: a terminal without a reader; services that need a card are refused.
+ *  Suspends. Both structs belong to the caller and must live in heap or arena. */
+int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret) MUST_USE CO_FN;
+
+/** What `plan` would do, without doing it: JSON text of the module's plan into `out`. The card is read, nothing moves. */
+int txn_co_plan(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret,
+                struct buf *out) MUST_USE CO_FN;
+
+/** After a restart (R4): each INTENDED row whose command may have left becomes IN_DOUBT. Gives how many. Suspends. */
+int txn_co_recover(struct txn_env *env, unsigned *ret_count) MUST_USE CO_FN;
+
+/** Fills a result from a durable row (replayed requests, API). */
+void txn_result_from_row(const struct txn_row *row, struct txn_result *ret);
+
+/** Issues a card: personalises the blank card on the reader and registers it. */
+struct txn_issue {
+    char terminal[LEDGER_ID], profile[32], who[LEDGER_ID];
+    uint8_t issuer[OC_ISSUER_LEN]; /* of the site */
+    uint8_t serial[OC_SERIAL_LEN]; /* all zero: the next free one */
+    uint8_t kind;                  /* enum card_kind */
+    char citizen[LEDGER_ID], category[24];
+    date_t category_to;
+    date_t valid_from, valid_to; /* 0: today, and the profile's years */
+    bool activate;
+    char holder_name[41], holder_id[33]; /* for file 0016; wiped after use by the caller */
+    int64_t wait_ms;
+};
+int txn_co_issue(struct txn_env *env, struct reader *reader, const struct txn_issue *what, struct txn_result *ret)
+    MUST_USE CO_FN;
+
+#endif
