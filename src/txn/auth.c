@@ -51,15 +51,18 @@ static CO_FN int find_in_ledger(struct dialogue *d)
     return 0;
 }
 
-/* Cards without an internal key prove themselves by the transaction's own MACs (R9); a profile may insist. */
+/* Cards without an internal key prove themselves by the transaction's own MACs (R9); a profile may insist. A wrong answer
+ * is never forgiven. */
 static CO_FN int prove_genuine(struct dialogue *d)
 {
     int rc = ident_co_internal_auth(d->session, d->env->custody, d->env->rng);
     enum profile_auth mode = d->session->profile->keys.internal;
     if (rc == 0 || rc == OC_EPROFILE)
         return 0;
-    if (rc == OC_ENOKEY && mode != PROFILE_AUTH_REQUIRED)
+    if ((rc == OC_ENOKEY || rc == OC_ECARD_SW) && mode != PROFILE_AUTH_REQUIRED) {
+        log_debug("txn", "no internal authentication on this card: its transaction MACs must prove it");
         return 0;
+    }
     if (rc == OC_ENOKEY)
         return dialogue_refuse(d, OC_R_NO_KEY, "no key of purpose internal for this card");
     if (rc == OC_EMAC)
