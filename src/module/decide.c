@@ -184,8 +184,7 @@ static int judge(const struct decision *d, const struct onecard_request *r, int 
     return plan_finish(p) ? fail(s, p, p->detail) : 0;
 }
 
-/* ---- blocking services
- * ---------------------------------------------------------------------------------------- */
+/* ---- blocking services ---------------------------------------------------------------------- */
 
 struct blocking_job {
     struct offload_job job;

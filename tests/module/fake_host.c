@@ -1,0 +1,445 @@
+/* See fake_host.h. Everything is kept as it came, in fixed room; what does not fit shows as
+ * `overrun`. */
+#include "fake_host.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *find(const struct fake_pair *pairs, const char *name)
+{
+    for (size_t i = 0; i < FAKE_PAIRS && pairs[i].name; i++) {
+        if (strcmp(pairs[i].name, name) == 0) {
+            return pairs[i].value;
+        }
+    }
+    return NULL;
+}
+
+static bool keep(struct onecard_plan *p, char *dst, size_t cap, const char *src)
+{
+    size_t len = strlen(src);
+    if (len >= cap) {
+        p->overrun = true;
+        return false;
+    }
+    memcpy(dst, src, len + 1);
+    return true;
+}
+
+static bool room(struct onecard_plan *p, size_t count, size_t max)
+{
+    p->overrun = p->overrun || count >= max;
+    return count < max;
+}
+
+static const struct fake *fake_of(const struct onecard_request *req)
+{
+    return req->opaque;
+}
+
+static const char *h_param(const struct onecard_request *req, const char *name)
+{
+    return find(fake_of(req)->params, name);
+}
+
+static const char *h_terminal_param(const struct onecard_request *req, const char *name)
+{
+    return find(fake_of(req)->terminal_params, name);
+}
+
+static int h_parse_fen(const char *yuan, fen_t *ret)
+{
+    char *end;
+    long long whole = strtoll(yuan, &end, 10);
+    long long part = 0;
+    if (end == yuan || whole < 0) {
+        return OC_EINVAL;
+    }
+    if (*end == '.') {
+        size_t digits = strspn(end + 1, "0123456789");
+        if (digits < 1 || digits > 2) {
+            return OC_EINVAL;
+        }
+        part = strtoll(end + 1, &end, 10) * (digits == 1 ? 10 : 1);
+    }
+    if (*end) {
+        return OC_EINVAL;
+    }
+    *ret = whole * 100 + part;
+    return 0;
+}
+
+static void set_kind(struct onecard_plan *p, int kind, fen_t amount)
+{
+    p->kind = p->kind == OC_PLAN_NONE ? kind : -1;
+    p->amount = amount;
+    p->overrun = p->overrun || amount < 0 || amount > ONECARD_AMOUNT_MAX;
+}
+
+static void h_debit(struct onecard_plan *p, fen_t amount)
+{
+    set_kind(p, OC_PLAN_DEBIT, amount);
+}
+
+static void h_credit(struct onecard_plan *p, fen_t amount)
+{
+    set_kind(p, OC_PLAN_CREDIT, amount);
+}
+
+static void h_account(struct onecard_plan *p, fen_t amount)
+{
+    set_kind(p, OC_PLAN_ACCOUNT, amount);
+}
+
+static void h_leg(struct onecard_plan *p, enum onecard_account account, const char *owner,
+                  fen_t amount)
+{
+    if (room(p, p->leg_count, ONECARD_LEGS_MAX) &&
+        keep(p, p->legs[p->leg_count].owner, sizeof(p->legs[0].owner), owner)) {
+        p->legs[p->leg_count].account = (int)account;
+        p->legs[p->leg_count++].amount = amount;
+    }
+}
+
+static void h_gross(struct onecard_plan *p, fen_t gross)
+{
+    p->gross = gross;
+}
+
+static void h_capp_text(struct onecard_plan *p, const char *field, const char *value)
+{
+    if (room(p, p->capp_count, FAKE_PAIRS) &&
+        keep(p, p->capp[p->capp_count].name, sizeof(p->capp[0].name), field) &&
+        keep(p, p->capp[p->capp_count].text, sizeof(p->capp[0].text), value)) {
+        p->capp_count++;
+    }
+}
+
+static void h_capp_int(struct onecard_plan *p, const char *field, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    h_capp_text(p, field, text);
+}
+
+static void h_record(struct onecard_plan *p, const char *owner, const char *key,
+                     uint32_t version_read, const char *doc)
+{
+    if (room(p, p->record_count, ONECARD_RECORDS_MAX) &&
+        keep(p, p->records[p->record_count].owner, sizeof(p->records[0].owner), owner) &&
+        keep(p, p->records[p->record_count].key, sizeof(p->records[0].key), key) &&
+        keep(p, p->records[p->record_count].doc, sizeof(p->records[0].doc), doc)) {
+        p->records[p->record_count++].version_read = version_read;
+    }
+}
+
+static void h_event(struct onecard_plan *p, const char *kind, const char *text)
+{
+    if (room(p, p->event_count, ONECARD_EVENTS_MAX) &&
+        keep(p, p->events[p->event_count].kind, sizeof(p->events[0].kind), kind) &&
+        keep(p, p->events[p->event_count].text, sizeof(p->events[0].text), text)) {
+        p->event_count++;
+    }
+}
+
+static void h_refund(struct onecard_plan *p)
+{
+    p->refund = true;
+}
+
+static void h_reply_text(struct onecard_plan *p, const char *key, const char *value)
+{
+    if (room(p, p->reply_count, FAKE_PAIRS) &&
+        keep(p, p->reply[p->reply_count].key, sizeof(p->reply[0].key), key) &&
+        keep(p, p->reply[p->reply_count].value, sizeof(p->reply[0].value), value)) {
+        p->reply_count++;
+    }
+}
+
+static void h_reply_int(struct onecard_plan *p, const char *key, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    h_reply_text(p, key, text);
+}
+
+static int h_refuse(struct onecard_plan *p, enum oc_reason reason, const char *fmt, ...)
+    ONECARD_PRINTF(3, 4);
+static int h_refuse(struct onecard_plan *p, enum oc_reason reason, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(p->detail, sizeof(p->detail), fmt, ap);
+    va_end(ap);
+    p->refused = reason;
+    return OC_EREFUSED;
+}
+
+static int h_co_record(const struct onecard_request *req, const char *owner, const char *key,
+                       uint32_t *ret_version, char *doc, size_t cap)
+{
+    const struct fake *f = fake_of(req);
+    (void)owner;
+    (void)key;
+    *ret_version = 0;
+    if (!f->record_doc) {
+        return OC_ENOENT;
+    }
+    if (strlen(f->record_doc) >= cap) {
+        return OC_ELIMIT;
+    }
+    memcpy(doc, f->record_doc, strlen(f->record_doc) + 1);
+    *ret_version = f->record_version;
+    return 0;
+}
+
+/* The value of a member in a flat object as modules write them: enough for tests, no JSON parser.
+ */
+static const char *member_of(const char *doc, const char *member)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof(quoted), "\"%s\":", member);
+    const char *at = strstr(doc, quoted);
+    return at ? at + strlen(quoted) : NULL;
+}
+
+static int h_doc_int(const char *doc, const char *member, int64_t *ret)
+{
+    const char *v = member_of(doc, member);
+    if (!v) {
+        return OC_ENOENT;
+    }
+    char *end;
+    long long n = strtoll(v, &end, 10);
+    if (end == v) {
+        return OC_EINVAL;
+    }
+    *ret = n;
+    return 0;
+}
+
+static int h_doc_text(const char *doc, const char *member, char *ret, size_t cap)
+{
+    const char *v = member_of(doc, member);
+    if (!v) {
+        return OC_ENOENT;
+    }
+    size_t len = *v == '"' ? strcspn(v + 1, "\"") : 0;
+    if (*v != '"') {
+        return OC_EINVAL;
+    }
+    if (len >= cap) {
+        return OC_ELIMIT;
+    }
+    memcpy(ret, v + 1, len);
+    ret[len] = '\0';
+    return 0;
+}
+
+static void h_log(const char *module, enum onecard_log_level level, const char *text)
+{
+    fprintf(stderr, "%s: %d: %s\n", module, (int)level, text);
+}
+
+/* A key that the module's table lacks is a slip in its load(): the test ends here. */
+static const char *conf_value(const struct onecard_conf *conf, const char *key,
+                              enum onecard_conf_type type)
+{
+    for (size_t i = 0; i < conf->module->conf_count; i++) {
+        const struct onecard_conf_item *item = &conf->module->conf_items[i];
+        if (strcmp(item->key, key) == 0 && item->type == type) {
+            const char *own = find(conf->values, key);
+            return own ? own : item->dflt;
+        }
+    }
+    fprintf(stderr, "fake host: no configuration key %s of that type\n", key);
+    abort();
+}
+
+static const char *h_conf_text(const struct onecard_conf *conf, const char *key)
+{
+    return conf_value(conf, key, ONECARD_CONF_TEXT);
+}
+
+static int64_t h_conf_int(const struct onecard_conf *conf, const char *key)
+{
+    const char *v = conf_value(conf, key, ONECARD_CONF_INT);
+    return v ? strtoll(v, NULL, 10) : 0;
+}
+
+static fen_t h_conf_fen(const struct onecard_conf *conf, const char *key)
+{
+    const char *v = conf_value(conf, key, ONECARD_CONF_FEN);
+    fen_t fen = 0;
+    if (v && h_parse_fen(v, &fen)) {
+        fprintf(stderr, "fake host: %s is no amount\n", key);
+        abort();
+    }
+    return fen;
+}
+
+static bool h_conf_bool(const struct onecard_conf *conf, const char *key)
+{
+    const char *v = conf_value(conf, key, ONECARD_CONF_BOOL);
+    return v && strcmp(v, "true") == 0;
+}
+
+static bool h_conf_map_at(const struct onecard_conf *conf, const char *key, size_t i,
+                          const char **ret_name, const char **ret_value)
+{
+    size_t len = strlen(key);
+    conf_value(conf, key, ONECARD_CONF_MAP);
+    for (size_t j = 0; j < FAKE_PAIRS && conf->values[j].name; j++) {
+        const char *name = conf->values[j].name;
+        if (strncmp(name, key, len) == 0 && name[len] == '.' && i-- == 0) {
+            *ret_name = name + len + 1;
+            *ret_value = conf->values[j].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *h_conf_map(const struct onecard_conf *conf, const char *key, const char *name)
+{
+    const char *n, *v;
+    for (size_t i = 0; h_conf_map_at(conf, key, i, &n, &v); i++) {
+        if (strcmp(n, name) == 0) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+static const struct onecard_host table = {
+    .size = sizeof(struct onecard_host),
+    .abi_major = ONECARD_ABI_MAJOR,
+    .abi_minor = ONECARD_ABI_MINOR,
+    .param_text = h_param,
+    .terminal_param = h_terminal_param,
+    .parse_fen = h_parse_fen,
+    .plan_debit = h_debit,
+    .plan_credit = h_credit,
+    .plan_account = h_account,
+    .plan_leg = h_leg,
+    .plan_gross = h_gross,
+    .plan_capp_int = h_capp_int,
+    .plan_capp_text = h_capp_text,
+    .plan_record = h_record,
+    .plan_event = h_event,
+    .plan_refund_of_original = h_refund,
+    .plan_reply_text = h_reply_text,
+    .plan_reply_int = h_reply_int,
+    .plan_reply_fen = h_reply_int,
+    .plan_reply_raw = h_reply_text,
+    .refuse = h_refuse,
+    .co_record = h_co_record,
+    .doc_int = h_doc_int,
+    .doc_text = h_doc_text,
+    .log = h_log,
+    .conf_text = h_conf_text,
+    .conf_int = h_conf_int,
+    .conf_fen = h_conf_fen,
+    .conf_bool = h_conf_bool,
+    .conf_map = h_conf_map,
+    .conf_map_at = h_conf_map_at,
+};
+
+const struct onecard_host *fake_host(void)
+{
+    return &table;
+}
+
+void fake_init(struct fake *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->card = (struct onecard_card){
+        .size = sizeof(f->card),
+        .record_owner = "card:1",
+        .number = "0000000000000001",
+        .profile = "pboc-ep",
+        .named = true,
+        .has_balance = true,
+        .has_capp = true,
+        .balance_fen = 5000,
+        .citizen = "c1",
+        .citizen_fen = 3000,
+        .card_category = "",
+        .ledger_category = "",
+        .last_service = "",
+        .last_terminal = "",
+    };
+    f->req = (struct onecard_request){
+        .size = sizeof(f->req),
+        .host = &table,
+        .now_ms = INT64_C(1795220000000),
+        .business_date = 20261121,
+        .city_time = 83000,
+        .terminal = {"desk-1", "desk", "shop"},
+        .card = &f->card,
+    };
+}
+
+int fake_load(const struct onecard_module *module, const struct onecard_conf *conf, void **ret_ctx)
+{
+    static struct onecard_conf none;
+    none.module = module;
+    *ret_ctx = NULL;
+    return module->load ? module->load(&table, conf ? conf : &none, ret_ctx) : 0;
+}
+
+int fake_decide(const struct onecard_module *module, void *ctx, const char *service, struct fake *f)
+{
+    for (size_t i = 0; i < module->service_count; i++) {
+        const struct onecard_service *s = module->services[i];
+        if (strcmp(s->name, service) == 0) {
+            memset(&f->plan, 0, sizeof(f->plan));
+            f->req.service = s->name;
+            f->req.opaque = f;
+            return s->decide(ctx, &f->req, &f->plan);
+        }
+    }
+    return OC_ENOENT;
+}
+
+fen_t fake_sum(const struct onecard_plan *p)
+{
+    fen_t sum = p->kind == OC_PLAN_DEBIT ? -p->amount : p->kind == OC_PLAN_CREDIT ? p->amount : 0;
+    for (size_t i = 0; i < p->leg_count; i++) {
+        sum += p->legs[i].amount;
+    }
+    return sum;
+}
+
+fen_t fake_leg(const struct onecard_plan *p, int account, const char *owner)
+{
+    fen_t sum = 0;
+    for (size_t i = 0; i < p->leg_count; i++) {
+        if (p->legs[i].account == account && strcmp(p->legs[i].owner, owner) == 0) {
+            sum += p->legs[i].amount;
+        }
+    }
+    return sum;
+}
+
+const char *fake_capp(const struct onecard_plan *p, const char *name)
+{
+    for (size_t i = 0; i < p->capp_count; i++) {
+        if (strcmp(p->capp[i].name, name) == 0) {
+            return p->capp[i].text;
+        }
+    }
+    return NULL;
+}
+
+const char *fake_reply(const struct onecard_plan *p, const char *key)
+{
+    for (size_t i = 0; i < p->reply_count; i++) {
+        if (strcmp(p->reply[i].key, key) == 0) {
+            return p->reply[i].value;
+        }
+    }
+    return NULL;
+}
