@@ -1,5 +1,6 @@
-/* Finding the application and reading who the card is. Invariants: profiles are tried in their order; nothing is written;
- * s->profile and s->identity are set together, and only from file 0015 (or the same bytes in a locked application's FCI). */
+/* Finding the application and reading who the card is. Invariants: profiles are tried in their
+ * order; nothing is written; s->profile and s->identity are set together, and only from file 0015
+ * (or the same bytes in a locked application's FCI). */
 #include "card/ident.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ static CO_FN int find_application(struct search *f)
 }
 
 /** READ BINARY by short file id, or else the file selected and read. */
-static CO_FN int read_file(struct card_session *s, uint8_t sfi, uint16_t fid, uint8_t len, struct rapdu *ret)
+static CO_FN int read_file(struct card_session *s, uint8_t sfi, uint16_t fid, uint8_t len,
+                           struct rapdu *ret)
 {
     struct apdu cmd;
     int rc;
@@ -131,13 +133,16 @@ static void take_raw(struct search *f, const uint8_t *data, size_t len)
     f->known.identity_len = f->raw_len;
 }
 
-/** File 0015 as the profile finds it. A blocked application may still show it inside the FCI (tag 9F0C). */
+/** File 0015 as the profile finds it. A blocked application may still show it inside the FCI (tag
+ * 9F0C). */
 static CO_FN int read_identity(struct search *f, const struct card_profile *p)
 {
     struct fci fci;
     struct rapdu answer;
-    if (f->lock_sw && !fci_parse(f->fci.data, f->fci.len, &fci) && fci.issuer_len >= p->identity.min_len) {
-        take_raw(f, fci.issuer, fci.issuer_len < p->identity.max_len ? fci.issuer_len : p->identity.max_len);
+    if (f->lock_sw && !fci_parse(f->fci.data, f->fci.len, &fci) &&
+        fci.issuer_len >= p->identity.min_len) {
+        take_raw(f, fci.issuer,
+                 fci.issuer_len < p->identity.max_len ? fci.issuer_len : p->identity.max_len);
         return 0;
     }
     int rc = read_file(f->s, p->identity.sfi, p->identity.fid, p->identity.min_len, &answer);
@@ -262,7 +267,8 @@ int card_use_profile(struct card_session *s, const struct card_profile *profile)
         .identity = s->identity.raw,
         .identity_len = s->identity.raw_len,
     };
-    if (!profile_fits(profile, &e) || profile_identity(profile, s->identity.raw, s->identity.raw_len, &id))
+    if (!profile_fits(profile, &e) ||
+        profile_identity(profile, s->identity.raw, s->identity.raw_len, &id))
         return OC_EPROFILE;
     s->identity = id;
     s->profile = profile;

@@ -1,11 +1,11 @@
-/* Proofs between card and switch: internal and external authentication, blocking and unblocking the application.
- * Invariant: nothing that counts tries on the card is ever repeated here. */
+/* Proofs between card and switch: internal and external authentication, blocking and unblocking the
+ * application. Invariant: nothing that counts tries on the card is ever repeated here. */
 #include "card/ident.h"
 
 #include <string.h>
 
-void card_custody(const struct card_profile *p, const struct card_identity *id, uint8_t key_version, uint8_t alg,
-                  struct custody_card *ret)
+void card_custody(const struct card_profile *p, const struct card_identity *id, uint8_t key_version,
+                  uint8_t alg, struct custody_card *ret)
 {
     _Static_assert(PROFILE_LEVELS_MAX <= PBOC_LEVELS_MAX, "a profile's levels fit the custody");
     memset(ret, 0, sizeof(*ret));
@@ -15,15 +15,18 @@ void card_custody(const struct card_profile *p, const struct card_identity *id, 
     ret->alg = (enum pboc_alg)alg;
 }
 
-/** The greatest (version, algorithm) below `below` among the custody's keys for this issuer; 0: none. */
-static unsigned next_below(struct custody *c, enum key_purpose purpose, const uint8_t *issuer, unsigned below)
+/** The greatest (version, algorithm) below `below` among the custody's keys for this issuer; 0:
+ * none. */
+static unsigned next_below(struct custody *c, enum key_purpose purpose, const uint8_t *issuer,
+                           unsigned below)
 {
     struct custody_slot slot;
     size_t cursor = 0;
     unsigned best = 0;
     while (custody_next(c, &cursor, &slot)) {
         unsigned rank = ((unsigned)slot.version << 8 | (unsigned)slot.alg) + 1;
-        if (slot.purpose != purpose || (!slot.all_issuers && memcmp(slot.issuer, issuer, OC_ISSUER_LEN)))
+        if (slot.purpose != purpose ||
+            (!slot.all_issuers && memcmp(slot.issuer, issuer, OC_ISSUER_LEN)))
             continue;
         if (rank < below && rank > best)
             best = rank;
@@ -59,7 +62,8 @@ int ident_co_internal_auth(struct card_session *s, struct custody *c, const stru
     if (!rc)
         rc = rng_fill(rng, challenge, sizeof(challenge));
     if (!rc)
-        rc = apdu_internal_auth(&cmd, keys->internal_p1, keys->internal_kid, challenge, sizeof(challenge));
+        rc = apdu_internal_auth(&cmd, keys->internal_p1, keys->internal_kid, challenge,
+                                sizeof(challenge));
     if (!rc)
         rc = transmit_co_ok(s, &cmd, &answer);
     if (rc)
@@ -99,9 +103,11 @@ int ident_co_external_auth(struct card_session *s, struct custody *c)
     if (!rc)
         rc = get_challenge(s, 8, &answer);
     if (!rc)
-        rc = custody_external_auth(c, KEY_EXTERNAL, &card, (struct bytes){answer.data, answer.len}, cryptogram);
+        rc = custody_external_auth(c, KEY_EXTERNAL, &card, (struct bytes){answer.data, answer.len},
+                                   cryptogram);
     if (!rc)
-        rc = apdu_external_auth(&cmd, s->profile->keys.external_kid, cryptogram, sizeof(cryptogram));
+        rc =
+            apdu_external_auth(&cmd, s->profile->keys.external_kid, cryptogram, sizeof(cryptogram));
     if (!rc)
         rc = transmit_co_ok(s, &cmd, &answer);
     secret_wipe(cryptogram, sizeof(cryptogram));
@@ -131,7 +137,8 @@ static CO_FN int send_with_mac(struct card_session *s, struct custody *c, enum k
 }
 
 /** The special key where the custody has one, else the maintenance key. */
-static CO_FN int send_authorised(struct card_session *s, struct custody *c, enum key_purpose purpose, struct apdu *cmd)
+static CO_FN int send_authorised(struct card_session *s, struct custody *c,
+                                 enum key_purpose purpose, struct apdu *cmd)
 {
     struct custody_card card;
     if (!s->profile || !s->identified)

@@ -1,1 +1,375 @@
+/* The order of personalisation. Invariants:
+ *   the transport key is in force until everything but the last byte is written, so a torn card can
+ * be done again; file 0015 says "not enabled" until the very end: that is the mark of an unfinished
+ * card; an application that says "enabled" is never touched, and not even tried with the transport
+ * key.
+ *
+ *   blank ──erase, key file──► MF with transport key ──DF, keys, files──► application, flag 00
+ *      ▲                                │                                       │ MF's own keys
+ *      └────── torn: authenticate ──────┘                                       ▼
+ *                                         finished ◄──flag 01── application, flag 00, own main key
+ */
 #include "card/personalise.h"
+#include "card/personalise_intern.h"
+
+#include <string.h>
+
+#define NOT_ENABLED   0x00
+#define FILE_TYPE_DF  0x38
+#define FILE_TYPE_KEY 0x3F
+#define KEY_MAIN_TYPE 0x39
+#define FIRST_STATE   0xAA /* the security state that the transport key opens, as on blank cards */
+
+static CO_FN int select_mf(struct issuing *w)
+{
+    struct apdu cmd;
+    apdu_select_fid(&cmd, w->plan->mf);
+    return issuing_co_send(w, &cmd, "SELECT MF");
+}
+
+static CO_FN int select_application(struct issuing *w, struct rapdu *ret)
+{
+    struct apdu cmd;
+    int rc = apdu_select_aid(&cmd, w->plan->aid.bytes, w->plan->aid.len);
+    return rc ? rc : transmit_co_ok(w->s, &cmd, ret);
+}
+
+/* ---- is it ours to write? ---- */
+enum found {
+    FOUND_NOTHING,  /* no application, or one whose file 0015 was never written */
+    FOUND_MARKED,   /* flag 00, another card's identity */
+    FOUND_SAME,     /* flag 00, the identity we are to write: maybe only the flag is missing */
+    FOUND_FINISHED, /* enabled */
+};
+
+static enum found judge(const struct issuing *w, const struct rapdu *file)
+{
+    static const uint8_t none[OC_SERIAL_LEN];
+    struct card_identity id;
+    if (profile_identity(w->profile, file->data, file->len, &id))
+        return FOUND_FINISHED; /* something else under this name: not ours */
+    if (!memcmp(id.serial, none, sizeof(none)))
+        return FOUND_NOTHING;
+    if (id.app_flag != NOT_ENABLED || id.enabled)
+        return FOUND_FINISHED;
+    bool same = !memcmp(id.serial, w->data->serial, sizeof(id.serial)) &&
+                !memcmp(id.issuer, w->data->issuer, sizeof(id.issuer));
+    return same ? FOUND_SAME : FOUND_MARKED;
+}
+
+static CO_FN int look(struct issuing *w, enum found *ret)
+{
+    struct apdu cmd;
+    struct rapdu answer;
+    int rc = select_application(w, &answer);
+    if (rc == OC_ECARD_SW) {
+        /* Blocked is finished too. */
+        *ret = sw_class(w->s->sw) == SW_CLASS_LOCKED ? FOUND_FINISHED : FOUND_NOTHING;
+        return 0;
+    }
+    if (rc)
+        return rc;
+    apdu_read_binary_sfi(&cmd, w->profile->identity.sfi, 0, w->profile->identity.min_len);
+    rc = transmit_co_ok(w->s, &cmd, &answer);
+    if (rc && rc != OC_ECARD_SW)
+        return rc;
+    *ret = rc ? FOUND_NOTHING : judge(w, &answer);
+    return 0;
+}
+
+/* ---- writing ---- */
+static CO_FN int create_key_file(struct issuing *w, uint16_t size, uint8_t app, uint8_t add)
+{
+    const uint8_t info[] = {FILE_TYPE_KEY, (uint8_t)(size >> 8), (uint8_t)size, app, add, 0xFF,
+                            0xFF};
+    struct apdu cmd;
+    int rc = apdu_create_file(&cmd, 0x0000, info, sizeof(info));
+    return rc ? rc : issuing_co_send(w, &cmd, "CREATE key file");
+}
+
+/** The transport key again, as the maker wrote it: from here on the card can be torn. */
+static CO_FN int put_transport_key(struct issuing *w)
+{
+    uint8_t record[5 + 16] = {KEY_MAIN_TYPE, 0xF0, 0xF0, FIRST_STATE, 0xFF};
+    struct apdu cmd;
+    memcpy(record + 5, w->transport.bytes, 16);
+    int rc = apdu_write_key(&cmd, 0x01, w->plan->transport_kid, record, sizeof(record));
+    return rc ? rc : issuing_co_send(w, &cmd, "transport key");
+}
+
+/** Empties the card. `bare`: an earlier attempt was torn between erasing and the transport key,
+ * nothing is there. */
+static CO_FN int prepare_mf(struct issuing *w, bool bare)
+{
+    struct apdu cmd;
+    int rc = 0;
+    if (!w->plan->erase && !bare)
+        return 0;
+    if (!bare) {
+        apdu_erase_df(&cmd);
+        rc = issuing_co_send(w, &cmd, "ERASE");
+    }
+    if (!rc)
+        rc = create_key_file(w, w->plan->mf_key_size, w->plan->mf_key_app, w->plan->mf_key_add);
+    return rc ? rc : put_transport_key(w);
+}
+
+static CO_FN int create_application(struct issuing *w)
+{
+    const struct profile_personalise *p = w->plan;
+    uint8_t info[8 + TLV_AID_MAX] = {FILE_TYPE_DF,
+                                     (uint8_t)(p->adf_size >> 8),
+                                     (uint8_t)p->adf_size,
+                                     p->adf_create,
+                                     p->adf_erase,
+                                     p->adf_app_id,
+                                     0xFF,
+                                     0xFF};
+    struct apdu cmd;
+    struct rapdu answer;
+    if (p->aid.len > TLV_AID_MAX)
+        return OC_EPROFILE;
+    memcpy(info + 8, p->aid.bytes, p->aid.len);
+    int rc = apdu_create_file(&cmd, p->adf, info, 8 + p->aid.len);
+    if (!rc)
+        rc = issuing_co_send(w, &cmd, "CREATE application");
+    if (!rc)
+        rc = select_application(w, &answer);
+    return rc ? rc : create_key_file(w, p->key_size, p->key_app, p->key_add);
+}
+
+static CO_FN int write_keys(struct issuing *w, bool in_mf)
+{
+    for (size_t i = 0; i < w->plan->key_count; i++) {
+        const struct profile_key *k = &w->plan->keys[i];
+        if (k->in_mf != in_mf)
+            continue;
+        bool is_transport =
+            in_mf && (k->type & 0x3F) == KEY_MAIN_TYPE && k->kid == w->plan->transport_kid;
+        int rc = issuing_co_write_key(w, k, is_transport || (in_mf && !w->plan->erase));
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static CO_FN int create_file(struct issuing *w, const struct profile_file *f)
+{
+    const uint8_t info[] = {
+        f->type, (uint8_t)(f->size >> 8), (uint8_t)f->size, f->read, f->write, f->b6, f->b7};
+    struct apdu cmd;
+    int rc = apdu_create_file(&cmd, f->fid, info, sizeof(info));
+    return rc ? rc : issuing_co_send(w, &cmd, f->name);
+}
+
+static CO_FN int write_identity(struct issuing *w, const struct profile_file *f)
+{
+    uint8_t file[PROFILE_IDENTITY_MAX];
+    struct apdu cmd;
+    memcpy(file, w->file, w->file_len);
+    file[w->profile->identity.app_flag] = NOT_ENABLED;
+    int rc = apdu_update_binary_sfi(&cmd, w->profile->identity.sfi, 0, file, w->file_len);
+    return rc ? rc : issuing_co_write(w, f, &cmd);
+}
+
+static CO_FN int write_holder(struct issuing *w, const struct profile_file *f)
+{
+    uint8_t file[EP_HOLDER_MOHURD_LEN];
+    size_t len = f->size >= EP_HOLDER_MOHURD_LEN ? EP_HOLDER_MOHURD_LEN : EP_HOLDER_LEN;
+    struct apdu cmd;
+    if (!w->data->holder)
+        return 0;
+    int rc = ep_holder_build(w->data->holder, file, len);
+    if (!rc)
+        rc = apdu_update_binary_sfi(&cmd, w->profile->holder.sfi, 0, file, len);
+    if (!rc)
+        rc = issuing_co_write(w, f, &cmd);
+    secret_wipe(file, sizeof(file));
+    return rc;
+}
+
+static CO_FN int write_records(struct issuing *w, const struct profile_file *f)
+{
+    uint8_t record[CAPP_RECORD_MAX];
+    struct apdu cmd;
+    for (size_t i = 0; i < f->records.count; i++) {
+        struct conf_bytes head = f->records.items[i];
+        if (head.len > f->record_length || f->record_length > sizeof(record))
+            return OC_EPROFILE;
+        memset(record, 0, sizeof(record));
+        memcpy(record, head.bytes, head.len);
+        int rc = apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, f->record_length);
+        if (!rc)
+            rc = issuing_co_write(w, f, &cmd);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static CO_FN int fill_file(struct issuing *w, const struct profile_file *f)
+{
+    if (!strcmp(f->content, "identity"))
+        return write_identity(w, f);
+    if (!strcmp(f->content, "holder"))
+        return write_holder(w, f);
+    return write_records(w, f);
+}
+
+static CO_FN int write_files(struct issuing *w, bool in_mf)
+{
+    for (size_t i = 0; i < w->plan->file_count; i++) {
+        const struct profile_file *f = &w->plan->files[i];
+        if (f->in_mf != in_mf)
+            continue;
+        int rc = create_file(w, f);
+        if (!rc)
+            rc = fill_file(w, f);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static const struct profile_file *identity_file(const struct issuing *w)
+{
+    for (size_t i = 0; i < w->plan->file_count; i++) {
+        if (!strcmp(w->plan->files[i].content, "identity"))
+            return &w->plan->files[i];
+    }
+    return NULL;
+}
+
+/** The last byte: the application's flag. */
+static CO_FN int enable(struct issuing *w)
+{
+    const struct profile_file *f = identity_file(w);
+    uint8_t at = w->profile->identity.app_flag;
+    struct rapdu answer;
+    struct apdu cmd;
+    int rc = select_application(w, &answer);
+    if (!rc && w->file[at] != NOT_ENABLED) {
+        rc = apdu_update_binary_sfi(&cmd, w->profile->identity.sfi, at, &w->file[at], 1);
+        if (!rc)
+            rc = issuing_co_write(w, f, &cmd);
+    }
+    return rc;
+}
+
+/** Everything between the transport key and the card's own main key. */
+static CO_FN int write_card(struct issuing *w, bool bare)
+{
+    int rc = prepare_mf(w, bare);
+    w->master = w->transport;
+    if (!rc)
+        rc = write_files(w, true);
+    if (!rc)
+        rc = create_application(w);
+    if (!rc)
+        rc = write_keys(w, false);
+    if (!rc)
+        rc = write_files(w, false);
+    w->master = w->transport;
+    if (!rc)
+        rc = select_mf(w);
+    if (!rc)
+        rc = issuing_co_authenticate(w);
+    return rc ? rc : write_keys(w, true);
+}
+
+static CO_FN int run(struct issuing *w)
+{
+    enum found found;
+    int rc = look(w, &found);
+    if (rc)
+        return rc;
+    if (found == FOUND_FINISHED)
+        return OC_ESTATE;
+    rc = select_mf(w);
+    if (rc)
+        return rc;
+    rc = issuing_co_authenticate(w);
+    if (rc == OC_EMAC && found == FOUND_SAME)
+        return enable(w); /* torn after its main key had been replaced */
+    if (rc == OC_EMAC)
+        return OC_ESTATE;
+    if (rc && rc != OC_ENOENT)
+        return rc;
+    rc = write_card(w, rc == OC_ENOENT);
+    return rc ? rc : enable(w);
+}
+
+/* ---- before and after ---- */
+static int check_keys(struct issuing *w)
+{
+    struct custody_card card;
+    for (size_t i = 0; i < w->plan->key_count; i++) {
+        int rc = issuing_key_card(w, &w->plan->keys[i], &card);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/** File 0015 and what follows from it. */
+static int make_identity(struct issuing *w)
+{
+    struct card_identity from;
+    const struct personalise_data *d = w->data;
+    memset(&from, 0, sizeof(from));
+    memcpy(from.issuer, d->issuer, sizeof(from.issuer));
+    memcpy(from.serial, d->serial, sizeof(from.serial));
+    from.start = d->start;
+    from.expiry = d->expiry;
+    from.category = d->category ? d->category : "";
+    from.category_until = d->category_until;
+    int rc = profile_identity_make(w->profile, &from, w->file, &w->file_len);
+    return rc ? rc : profile_identity(w->profile, w->file, w->file_len, &w->id);
+}
+
+static int prepare(struct issuing *w)
+{
+    const struct conf_bytes *key = &w->plan->transport_key;
+    if (!w->plan->present || !identity_file(w))
+        return OC_EPROFILE;
+    int rc = pboc_key_set(&w->transport, PBOC_3DES, key->bytes, key->len);
+    if (!rc)
+        rc = make_identity(w);
+    if (!rc)
+        rc = crypto_new(NULL, &w->crypto);
+    return rc ? rc : check_keys(w);
+}
+
+static void take_over(struct issuing *w, struct card_identity *ret)
+{
+    struct card_session *s = w->s;
+    s->profile = w->profile;
+    s->identity = w->id;
+    s->identified = true;
+    s->locked = false;
+    memcpy(s->aid, w->plan->aid.bytes, w->plan->aid.len);
+    s->aid_len = w->plan->aid.len;
+    if (ret)
+        *ret = w->id;
+}
+
+int personalise_co(struct card_session *s, const struct card_profile *profile, struct custody *c,
+                   const struct personalise_data *data, struct card_identity *ret)
+{
+    struct issuing *w = arena_alloc(flow_arena(), sizeof(*w));
+    if (!w)
+        return OC_ENOMEM;
+    w->s = s;
+    w->profile = profile;
+    w->plan = &profile->personalise;
+    w->data = data;
+    w->custody = c;
+    int rc = prepare(w);
+    if (!rc)
+        rc = run(w);
+    if (!rc)
+        take_over(w, ret);
+    crypto_free(&w->crypto);
+    secret_wipe(w, sizeof(*w));
+    return rc;
+}

@@ -1,4 +1,5 @@
-/* The purse's commands by profile. Each function: build, send, look at the length of the answer. Nothing here decides. */
+/* The purse's commands by profile. Each function: build, send, look at the length of the answer.
+ * Nothing here decides. */
 #include "card/purse.h"
 
 #include <string.h>
@@ -57,8 +58,8 @@ int purse_co_init_load(struct card_session *s, fen_t amount, const uint8_t sam[O
     return rc ? rc : apdu_parse_init_load(answer.data, answer.len, ret);
 }
 
-int purse_co_credit_load(struct card_session *s, const uint8_t date[4], const uint8_t time[3], const uint8_t mac2[4],
-                         struct credit_answer *ret)
+int purse_co_credit_load(struct card_session *s, const uint8_t date[4], const uint8_t time[3],
+                         const uint8_t mac2[4], struct credit_answer *ret)
 {
     struct apdu cmd;
     struct rapdu answer;
@@ -67,8 +68,8 @@ int purse_co_credit_load(struct card_session *s, const uint8_t date[4], const ui
     return rc ? rc : apdu_parse_credit(answer.data, answer.len, ret);
 }
 
-int purse_co_init_purchase(struct card_session *s, bool capp, fen_t amount, const uint8_t sam[OC_SAM_LEN],
-                           struct init_purchase_answer *ret)
+int purse_co_init_purchase(struct card_session *s, bool capp, fen_t amount,
+                           const uint8_t sam[OC_SAM_LEN], struct init_purchase_answer *ret)
 {
     struct apdu cmd;
     struct rapdu answer;
@@ -86,7 +87,8 @@ int purse_co_init_purchase(struct card_session *s, bool capp, fen_t amount, cons
     return rc ? rc : apdu_parse_init_purchase(answer.data, answer.len, ret);
 }
 
-int purse_co_security_code(struct card_session *s, bool capp, uint8_t ret_code[EP_CODE_LEN], size_t *ret_len)
+int purse_co_security_code(struct card_session *s, bool capp, uint8_t ret_code[EP_CODE_LEN],
+                           size_t *ret_len)
 {
     struct apdu cmd;
     struct rapdu answer;

@@ -1,5 +1,5 @@
-/* The card's own log as evidence (R3). Invariant: counters leave here as intents have them, before the increment, whatever
- * the card writes. */
+/* The card's own log as evidence (R3). Invariant: counters leave here as intents have them, before
+ * the increment, whatever the card writes. */
 #include "card/purse.h"
 
 #include <string.h>
@@ -87,11 +87,12 @@ int purse_co_log(struct card_session *s, bool loads, struct purse_log *ret)
 /** Loads, unloads and overdraft updates count online, everything else offline (facts §3). */
 static bool counts_online(const struct card_profile *p, uint8_t type)
 {
-    return type == p->purse.type_load || type == EP_TYPE_ED_LOAD || type == EP_TYPE_LOAD || type == EP_TYPE_UNLOAD ||
-           type == EP_TYPE_OVERDRAFT;
+    return type == p->purse.type_load || type == EP_TYPE_ED_LOAD || type == EP_TYPE_LOAD ||
+           type == EP_TYPE_UNLOAD || type == EP_TYPE_OVERDRAFT;
 }
 
-const struct ep_log *purse_log_find(const struct card_profile *p, const struct purse_log *log, bool load, uint16_t counter)
+const struct ep_log *purse_log_find(const struct card_profile *p, const struct purse_log *log,
+                                    bool load, uint16_t counter)
 {
     for (size_t i = 0; i < log->count; i++) {
         const struct ep_log *r = &log->records[i];

@@ -1,5 +1,6 @@
-/* The registry of readers and the waits on them. Invariants: a reader is never freed before its registry; `state` and
- * `arrival` change in reader_set_state() only, which wakes whoever waits; the table is called under `busy` only. */
+/* The registry of readers and the waits on them. Invariants: a reader is never freed before its
+ * registry; `state` and `arrival` change in reader_set_state() only, which wakes whoever waits; the
+ * table is called under `busy` only. */
 #include "card/reader.h"
 
 #include <stdlib.h>
@@ -77,7 +78,8 @@ int readers_bind(struct readers *rs, const char *name, struct reader **ret)
     return 0;
 }
 
-int readers_add(struct readers *rs, const char *name, const struct reader_ops *ops, void *driver, struct reader **ret)
+int readers_add(struct readers *rs, const char *name, const struct reader_ops *ops, void *driver,
+                struct reader **ret)
 {
     struct reader *r;
     int rc = readers_bind(rs, name, &r);
@@ -127,7 +129,8 @@ void reader_set_state(struct reader *r, enum reader_state state, bool new_card)
     flow_cond_broadcast(&r->registry->changed);
 }
 
-int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns, uint64_t *ret_arrival)
+int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns,
+                           uint64_t *ret_arrival)
 {
     while (!has_card(r->state) || r->arrival <= after) {
         int rc = flow_co_wait(&r->changed, deadline_ns);

@@ -1,7 +1,8 @@
-/* PC/SC readers, the loop's side: what the monitor reports becomes readers and arrivals, what a flow asks becomes a job of
- * the reader's thread.
+/* PC/SC readers, the loop's side: what the monitor reports becomes readers and arrivals, what a
+ * flow asks becomes a job of the reader's thread.
  *
- * What a reader's state is follows from two things: what the monitor last saw, and whether its thread hangs.
+ * What a reader's state is follows from two things: what the monitor last saw, and whether its
+ * thread hangs.
  *
  *   seen \ thread   works          hangs over a call
  *   no card         EMPTY          EMPTY
@@ -25,7 +26,7 @@ struct pcsc_slot {
     struct flow_cond idle;
     enum reader_state seen;
     unsigned events;
-    bool hangs; /* nobody waits for the thread any more, and it has not come back */
+    bool hangs;  /* nobody waits for the thread any more, and it has not come back */
     bool silent; /* connecting found the card mute */
 };
 struct pcsc {
@@ -256,8 +257,8 @@ static CO_FN int pcsc_co_connect(struct reader *r, struct reader_card *ret, int6
     return rc == OC_ETIMEDOUT && ours ? OC_ECARD_MUTE : rc;
 }
 
-static CO_FN int pcsc_co_transmit(struct reader *r, const uint8_t *cmd, size_t len, struct reader_answer *ret,
-                                  int64_t deadline_ns)
+static CO_FN int pcsc_co_transmit(struct reader *r, const uint8_t *cmd, size_t len,
+                                  struct reader_answer *ret, int64_t deadline_ns)
 {
     struct pcsc_slot *slot = r->driver;
     if (slot->job || len > TRANSMIT_MAX)

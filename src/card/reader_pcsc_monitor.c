@@ -1,11 +1,12 @@
-/* The thread that watches all PC/SC readers: appearing, disappearing, cards coming and going, pcscd itself restarting.
- * Invariants: it reports the whole of what is there, and only when that changed; every wait is bounded and ends on stop. */
+/* The thread that watches all PC/SC readers: appearing, disappearing, cards coming and going, pcscd
+ * itself restarting. Invariants: it reports the whole of what is there, and only when that changed;
+ * every wait is bounded and ends on stop. */
 #include "card/reader_pcsc_intern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PNP_NAME "\\\\?PnP?\\Notification"
+#define PNP_NAME  "\\\\?PnP?\\Notification"
 #define NAMES_MAX (READERS_MAX * (READER_NAME_MAX + 1) + 1)
 
 /** What the last wait told of a reader, to be handed back to the next. */
@@ -24,7 +25,7 @@ struct pcsc_monitor {
     bool has_ctx; /* under the lock, because of cancel */
     SCARDCONTEXT ctx;
     /* the thread's own */
-    char names[NAMES_MAX]; /* as listed; states[].szReader point in here */
+    char names[NAMES_MAX];                     /* as listed; states[].szReader point in here */
     SCARD_READERSTATE states[READERS_MAX + 1]; /* the last is the hot-plug notification */
     size_t count;
     struct known known[READERS_MAX];
@@ -59,7 +60,8 @@ static void report_run(struct loop_task *task)
     free(r);
 }
 
-static bool same(const struct pcsc_monitor *m, const struct pcsc_seen *seen, size_t count, bool connected)
+static bool same(const struct pcsc_monitor *m, const struct pcsc_seen *seen, size_t count,
+                 bool connected)
 {
     if (!m->reported || m->connected != connected || m->seen_count != count)
         return false;
@@ -72,7 +74,8 @@ static bool same(const struct pcsc_monitor *m, const struct pcsc_seen *seen, siz
 }
 
 /** Keeps what was seen and tells the loop. */
-static void report(struct pcsc_monitor *m, const struct pcsc_seen *seen, size_t count, bool connected)
+static void report(struct pcsc_monitor *m, const struct pcsc_seen *seen, size_t count,
+                   bool connected)
 {
     if (same(m, seen, count, connected))
         return;
@@ -179,7 +182,8 @@ static WORKER_FN bool look(struct pcsc_monitor *m)
         report(m, m->fresh, 0, true);
     else if (m->count < m->known_count)
         fresh = true; /* one has gone: say so now, not after the wait */
-    rv = m->opts.api->status_change(m->ctx, fresh ? 0 : (DWORD)m->opts.poll_ms, m->states, m->count + 1);
+    rv = m->opts.api->status_change(m->ctx, fresh ? 0 : (DWORD)m->opts.poll_ms, m->states,
+                                    m->count + 1);
     switch (rv) {
     case SCARD_S_SUCCESS:
     case SCARD_E_TIMEOUT:
@@ -247,7 +251,8 @@ static void *monitor_main(void *arg)
     return NULL;
 }
 
-int pcsc_monitor_new(const struct pcsc_opts *o, struct loop *loop, struct pcsc *owner, struct pcsc_monitor **ret)
+int pcsc_monitor_new(const struct pcsc_opts *o, struct loop *loop, struct pcsc *owner,
+                     struct pcsc_monitor **ret)
 {
     struct pcsc_monitor *m = calloc(1, sizeof(*m));
     if (!m)
@@ -277,7 +282,8 @@ void pcsc_monitor_stop(struct pcsc_monitor **ret, int64_t until_ns)
     while (!m->exited && clock_mono_ns(&clock_system) < until_ns) {
         if (m->has_ctx)
             m->opts.api->cancel(m->ctx);
-        pcsc_wait_flag(&m->lock, &m->wake, &m->exited, clock_mono_ns(&clock_system) + 20 * NS_PER_MS);
+        pcsc_wait_flag(&m->lock, &m->wake, &m->exited,
+                       clock_mono_ns(&clock_system) + 20 * NS_PER_MS);
     }
     if (!m->exited)
         log_warn("card", "left behind the PC/SC monitor: it hangs");

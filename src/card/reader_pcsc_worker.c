@@ -1,5 +1,6 @@
-/* The thread of one PC/SC reader: it alone connects, transmits and disconnects there, with a context of its own.
- * Invariant: at most one job is handed over at a time; the card handle belongs to the thread. */
+/* The thread of one PC/SC reader: it alone connects, transmits and disconnects there, with a
+ * context of its own. Invariant: at most one job is handed over at a time; the card handle belongs
+ * to the thread. */
 #include "card/reader_pcsc_intern.h"
 
 #include <stdlib.h>
@@ -76,8 +77,8 @@ void pcsc_job_put(struct pcsc_job *j)
 /* ---- the library's calls ---- */
 static bool service_gone(LONG rv)
 {
-    return rv == SCARD_E_NO_SERVICE || rv == SCARD_E_SERVICE_STOPPED || rv == SCARD_E_INVALID_HANDLE ||
-           rv == SCARD_F_COMM_ERROR;
+    return rv == SCARD_E_NO_SERVICE || rv == SCARD_E_SERVICE_STOPPED ||
+           rv == SCARD_E_INVALID_HANDLE || rv == SCARD_F_COMM_ERROR;
 }
 
 static int connect_error(LONG rv)
@@ -128,8 +129,8 @@ static WORKER_FN LONG try_connect(struct pcsc_worker *w)
             return rv;
         w->has_ctx = true;
     }
-    LONG rv = w->api->connect(w->ctx, w->name, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &w->card,
-                              &w->protocol);
+    LONG rv = w->api->connect(w->ctx, w->name, SCARD_SHARE_EXCLUSIVE,
+                              SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &w->card, &w->protocol);
     w->has_card = rv == SCARD_S_SUCCESS;
     return rv;
 }
@@ -157,7 +158,8 @@ static WORKER_FN int run_connect(struct pcsc_worker *w, struct reader_card *ret)
     return 0;
 }
 
-/** These three pcscd and its library find before the command goes to the driver; anything else may come after it left. */
+/** These three pcscd and its library find before the command goes to the driver; anything else may
+ * come after it left. */
 static bool provably_unsent(LONG rv)
 {
     return rv == SCARD_W_REMOVED_CARD || rv == SCARD_W_RESET_CARD || rv == SCARD_E_INVALID_HANDLE;
@@ -237,8 +239,8 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-int pcsc_worker_new(const struct pcsc_api *api, const char *name, struct loop *loop, struct pcsc_slot *slot,
-                    struct pcsc_worker **ret)
+int pcsc_worker_new(const struct pcsc_api *api, const char *name, struct loop *loop,
+                    struct pcsc_slot *slot, struct pcsc_worker **ret)
 {
     struct pcsc_worker *w = calloc(1, sizeof(*w));
     if (!w)

@@ -1,4 +1,5 @@
-/* Opening and closing a dialogue. Invariant: a session that is open holds the reader's dialogue lock in its own flow. */
+/* Opening and closing a dialogue. Invariant: a session that is open holds the reader's dialogue
+ * lock in its own flow. */
 #include "card/session.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ static int connect_here(struct card_session *s, uint64_t arrival, int64_t deadli
     return 0;
 }
 
-int card_co_open(struct card_session *s, struct reader *reader, uint64_t arrival, int64_t deadline_ns)
+int card_co_open(struct card_session *s, struct reader *reader, uint64_t arrival,
+                 int64_t deadline_ns)
 {
     memset(s, 0, sizeof(*s));
     s->reader = reader;

@@ -1,10 +1,10 @@
-/* One command, its GET RESPONSEs and repetitions, and what their failures mean. The header has the invariants.
+/* One command, its GET RESPONSEs and repetitions, and what their failures mean. The header has the
+ * invariants.
  *
  *   send ──6Cxx──► again with that Le (never CREDIT, DEBIT or a write)
  *     │
- *     ├──61xx──► GET RESPONSE … : from here on the command *was executed*; nothing that fails is "not sent" any more
- *     ▼
- *   answer
+ *     ├──61xx──► GET RESPONSE … : from here on the command *was executed*; nothing that fails is
+ * "not sent" any more ▼ answer
  */
 #include "card/transmit.h"
 
@@ -106,7 +106,8 @@ static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *na
     struct apdu_answer a;
     struct rapdu *to = x->answer;
     flow_shield();
-    int rc = reader_co_transmit(x->s->reader, cmd->bytes, cmd->len, &raw, flow_deadline_ms(x->s->command_ms));
+    int rc = reader_co_transmit(x->s->reader, cmd->bytes, cmd->len, &raw,
+                                flow_deadline_ms(x->s->command_ms));
     flow_unshield();
     if (rc != OC_ECARD_GONE)
         x->s->apdus++;
@@ -121,7 +122,8 @@ static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *na
     to->len += a.len;
     to->sw = x->s->sw = a.sw;
     secret_wipe(&raw, sizeof(raw));
-    log_debug("card", "%s: %zu bytes -> %zu, %04X reader=%s", name, cmd->len, a.len, a.sw, x->s->reader->name);
+    log_debug("card", "%s: %zu bytes -> %zu, %04X reader=%s", name, cmd->len, a.len, a.sw,
+              x->s->reader->name);
     return 0;
 }
 
@@ -140,7 +142,8 @@ static int fetch_rest(struct exchange *x, uint8_t ins)
         enum sw_class class = sw_class(to->sw);
         struct apdu more;
         if (class != SW_CLASS_MORE && (class != SW_CLASS_WRONG_LE || !round)) {
-            /* 61xx said that it was done; a refusal now only means that the answer cannot be had. */
+            /* 61xx said that it was done; a refusal now only means that the answer cannot be had.
+             */
             return to->sw != SW_OK && moves_value(ins) ? failed(x, "GET RESPONSE", OC_ECARD_SW) : 0;
         }
         apdu_get_response(&more, waiting_len(to->sw));
@@ -153,7 +156,8 @@ static int fetch_rest(struct exchange *x, uint8_t ins)
     return moves_value(ins) ? failed(x, "GET RESPONSE", OC_ELIMIT) : OC_ECARD_DATA;
 }
 
-/** T=0 sends a command with data without its Le, and one without anything with a fifth byte (ISO 7816-3 §12.2). */
+/** T=0 sends a command with data without its Le, and one without anything with a fifth byte (ISO
+ * 7816-3 §12.2). */
 static void shape_for_t0(struct apdu *cmd)
 {
     struct apdu_view v;
@@ -214,7 +218,8 @@ int transmit_co_ok(struct card_session *s, const struct apdu *cmd, struct rapdu 
     return 0;
 }
 
-/** ISO 7816-4 §5.6: 64xx and the checking errors 67–6E leave the card as it was; 93xx and 94xx are the purse's refusals. */
+/** ISO 7816-4 §5.6: 64xx and the checking errors 67–6E leave the card as it was; 93xx and 94xx are
+ * the purse's refusals. */
 static bool sw_refuses(uint16_t sw)
 {
     switch (sw >> 8) {
