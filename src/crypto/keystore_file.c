@@ -51,8 +51,10 @@ static int damaged(const char *path, const char *why)
 static const char *line_after(struct buf *text, const char *word, char line[LINE_MAX_LEN])
 {
     size_t left = buf_left(text), n = strlen(word);
+    if (!left)
+        return NULL;
     const uint8_t *p = text->data + text->pos;
-    const uint8_t *end = left ? memchr(p, '\n', left) : NULL;
+    const uint8_t *end = memchr(p, '\n', left);
     if (!end || (size_t)(end - p) >= LINE_MAX_LEN)
         return NULL;
     size_t len = (size_t)(end - p);

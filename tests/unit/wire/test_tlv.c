@@ -49,15 +49,16 @@ static void answer_with_nothing_but_a_name_is_read(void **state)
 
 static void malformed_answers_to_select_are_refused(void **state)
 {
-    static const char *const bad[] = {"61024F00",
-                                      "6F048405AABB",
-                                      "6F",
-                                      "6F80",
-                                      "6F05A5039F0C05",
-                                      "6F138411"
-                                      "0102030405060708090A0B0C0D0E0F1011",
-                                      "6F04A5028805",
-                                      "6F0384019F0C"};
+    static const char *const bad[] = {
+        "61024F00",
+        "6F048405AABB",
+        "6F",
+        "6F80",
+        "6F05A5039F0C05",
+        "6F04A5028805",
+        "6F0484019F0C",
+        "6F1384110102030405060708090A0B0C0D0E0F1011",
+    };
     uint8_t b[64];
     struct fci f = {.version = 7};
     (void)state;
