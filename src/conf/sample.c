@@ -38,7 +38,7 @@ static void put_sections(const struct conf_item *it, int indent, struct buf *out
 {
     struct buf inner;
 
-    if (it->type == CONF_SECTION && !it->optional && !it->absent_zero) {
+    if (it->type == CONF_SECTION && !it->optional && (it->required || !it->absent_zero)) {
         buf_printf(out, "%*s%s:\n", indent, "", it->key);
         conf_sample(it->section, indent + 2, out);
         return;

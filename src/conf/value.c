@@ -246,7 +246,7 @@ static const char *range_text(const struct conf_item *it, const char *what, char
     int64_t lo, hi;
 
     item_range(it, &lo, &hi);
-    if (it->min == 0 && it->max == 0)
+    if (it->min == 0 && it->max == 0 && it->width >= 8)
         (void)snprintf(out, cap, "%s", what);
     else if (hi == INT64_MAX)
         (void)snprintf(out, cap, "%s from %s", what, item_text(it, lo, lo_text));
@@ -262,6 +262,8 @@ static const char *length_text(const struct conf_item *it, const char *what, cha
         (void)snprintf(out, cap, "%s", what);
     else if (it->min == it->max)
         (void)snprintf(out, cap, "%s of %" PRId64 " bytes", what, it->min);
+    else if (it->min == 0)
+        (void)snprintf(out, cap, "%s of at most %" PRId64 " bytes", what, it->max);
     else
         (void)snprintf(out, cap, "%s of %" PRId64 " to %" PRId64 " bytes", what, it->min, it->max);
     return out;
@@ -290,7 +292,7 @@ const char *item_wants(const struct conf_item *it, char *out, size_t cap)
         return out;
     case CONF_BYTES:
     case CONF_BYTES_LIST:
-        return length_text(it, "hexadecimal bytes", out, cap);
+        return length_text(it, "hexadecimal text", out, cap);
     case CONF_STRING:
     case CONF_PATH:
         return length_text(it, it->type == CONF_PATH ? "a path" : "a text", out, cap);
