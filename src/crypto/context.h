@@ -4,7 +4,7 @@
 #ifndef CRYPTO_CONTEXT_H
 #define CRYPTO_CONTEXT_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "crypto/rng.h"
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 #ifndef CRYPTO_KDF_H
 #define CRYPTO_KDF_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "crypto/mac.h"
 
 /** What a passphrase is stretched with; kept beside what it protects. */

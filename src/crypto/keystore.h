@@ -6,7 +6,7 @@
 #ifndef CRYPTO_KEYSTORE_H
 #define CRYPTO_KEYSTORE_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "crypto/mac.h"
 #include <stdbool.h>
 

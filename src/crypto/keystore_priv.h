@@ -2,7 +2,7 @@
 #ifndef CRYPTO_KEYSTORE_PRIV_H
 #define CRYPTO_KEYSTORE_PRIV_H
 
-#include "base/buf.h"
+#include "base/base.h"
 #include "crypto/kdf.h"
 #include "crypto/keystore.h"
 

@@ -5,7 +5,7 @@
 #ifndef CRYPTO_MAC_H
 #define CRYPTO_MAC_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "crypto/context.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #ifndef CRYPTO_RNG_H
 #define CRYPTO_RNG_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stddef.h>
 #include <stdint.h>
 

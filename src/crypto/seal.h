@@ -4,7 +4,7 @@
 #ifndef CRYPTO_SEAL_H
 #define CRYPTO_SEAL_H
 
-#include "base/buf.h"
+#include "base/base.h"
 #include "crypto/mac.h"
 
 #define SEAL_OVERHEAD (1 + 4 + 12 + 16)

@@ -4,7 +4,7 @@
 #ifndef WIRE_APDU_H
 #define WIRE_APDU_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

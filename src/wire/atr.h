@@ -3,7 +3,7 @@
 #ifndef WIRE_ATR_H
 #define WIRE_ATR_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 #ifndef WIRE_EP_FILE_H
 #define WIRE_EP_FILE_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <onecard/types.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #ifndef WIRE_TLV_H
 #define WIRE_TLV_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
