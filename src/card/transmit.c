@@ -94,7 +94,7 @@ static int failed(struct exchange *x, const char *name, int rc)
     x->s->dead = true;
     if (rc == OC_ECARD_GONE && !x->executed)
         return OC_ECARD_GONE;
-    log_warn("card", "%s: no answer to %s reader=%s", oc_strerror(rc), name, x->s->reader->name);
+    log_warn("card", "no answer to %s: %s reader=%s", name, oc_strerror(rc), x->s->reader->name);
     return OC_ECARD_LOST;
 }
 
