@@ -1,0 +1,105 @@
+/* The daemon's configuration: one table of rows says every key, its range, its default and one
+ * sentence of help. The file is checked by it, the sample is printed from it, `--dump` shows it. */
+#ifndef SERVE_CONFIG_H
+#define SERVE_CONFIG_H
+
+#include "base/base.h"
+#include "conf/conf.h"
+
+struct serve_site {
+    const char *name;
+    uint8_t issuer[OC_ISSUER_LEN];
+    uint8_t shard;
+};
+struct serve_city {
+    const char *utc_offset;
+    int offset_min; /* of the text above */
+};
+struct serve_settlement {
+    int cutover, at; /* minutes after midnight in the city */
+};
+struct serve_paths {
+    const char *ledger, *keystore, *passphrase_file, *profiles, *modules, *settlement;
+};
+struct serve_api {
+    const char *socket, *mode;
+    unsigned mode_bits; /* of the text above */
+    struct conf_list users, groups;
+    uint16_t max_requests;
+};
+struct serve_requests {
+    uint16_t max, keep;
+    int64_t keep_ms, lease_ms;
+};
+struct serve_keys {
+    bool allow_clear;
+};
+struct serve_sam {
+    bool software;
+};
+struct serve_ceiling {
+    fen_t anonymous, named;
+};
+struct serve_policy {
+    fen_t single_max, card_day_max, terminal_day_max;
+    uint32_t card_day_count;
+    fen_t load_quota;
+    struct serve_ceiling ceiling;
+    int64_t loss_effective_ms, command_ms;
+};
+struct serve_desk {
+    int64_t wait_ms, retap_ms;
+};
+struct serve_gate {
+    int64_t retap_ms;
+};
+struct serve_readers {
+    bool pcsc;
+};
+struct serve_log {
+    enum log_level level;
+};
+struct serve_watch {
+    int64_t doubt_age_ms;
+};
+
+struct serve_config {
+    struct serve_site site;
+    struct serve_city city;
+    struct serve_settlement settlement;
+    struct serve_paths paths;
+    struct serve_api api;
+    struct serve_requests requests;
+    struct serve_keys keys;
+    struct serve_sam sam;
+    struct serve_policy policy;
+    struct serve_desk desk;
+    struct serve_gate gate;
+    struct serve_readers readers;
+    struct serve_log log;
+    struct serve_watch watch;
+    const struct conf_node *modules; /* list of names, or name: section */
+    const char *const *module_names; /* of the node above; the built-in two when it is absent */
+    size_t module_count;
+};
+
+/** The table. */
+const struct conf_schema *serve_config_schema(void);
+/** The folder of profiles in force: the configured one, else `profiles` beside the configuration
+ * file, else the one installed with the program. In `a`; NULL: no memory. Blocks. */
+const char *serve_profile_dir(const struct serve_config *c, const char *file,
+                              struct arena *a) MUST_USE WORKER_FN;
+/** The same for modules: configured, else ../lib/onecard/modules beside the program. */
+const char *serve_module_dir(const struct serve_config *c, struct arena *a) MUST_USE WORKER_FN;
+/** The node that gives modules their sections, or NULL. */
+const struct conf_node *serve_module_conf(const struct serve_config *c);
+
+/** Reads and checks a file with everything it points to (profiles, modules and their sections) and
+ * prints each mistake on its own line to `out`. 0, or OC_EINVAL where there is any. Blocks. */
+int serve_config_check(const char *file, struct buf *out) MUST_USE WORKER_FN;
+/** Appends the commented sample file, with the sections of the modules found beside the program. */
+void serve_config_sample(struct buf *out) WORKER_FN;
+/** Appends the smallest file that makes sense. */
+void serve_config_minimal(struct buf *out);
+
+#endif
