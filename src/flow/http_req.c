@@ -115,7 +115,9 @@ static int copy_headers(struct http_req *r)
 static int copy_target(struct http_req *r)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->ev);
-    if (!uri)
+    const char *raw = evhttp_request_get_uri(r->ev);
+    /* "//a/b" would be read as a host and a path. */
+    if (!uri || (raw[0] == '/' && raw[1] == '/'))
         return OC_EINVAL;
     int rc = http_path_normal(evhttp_uri_get_path(uri), &r->path);
     const char *query = evhttp_uri_get_query(uri);

@@ -216,11 +216,19 @@ static bool drain(struct loop *l)
     return true;
 }
 
-static void turn(struct loop *l)
+/* Is there nothing more to run for? `until` NULL: until stopped and empty. */
+static bool over(const struct loop *l, const struct flow *until)
+{
+    return until ? flow_done(until) : l->stopping && l->flow_count == 0;
+}
+
+static void turn(struct loop *l, const struct flow *until)
 {
     bool busy = run_posted(l);
     fire_timers(l);
     run_ready(l);
+    if (over(l, until))
+        return;
     if (busy || due(l)) {
         poll_now(l);
         return;
@@ -245,14 +253,12 @@ static void log_left(struct loop *l)
 int loop_run(struct loop *l)
 {
     CHECK(flow_self() == NULL);
-    while (!l->stopping || l->flow_count > 0) {
+    while (!over(l, NULL)) {
         if (!drain(l)) {
             log_left(l);
             return OC_EBUSY;
         }
-        /* Looked at again after draining: an empty loop must not go to sleep. */
-        if (!l->stopping || l->flow_count > 0)
-            turn(l);
+        turn(l, NULL);
     }
     (void)run_posted(l);
     poll_now(l);
@@ -266,9 +272,9 @@ int loop_run_flow(struct loop *l, const char *name, int (*fn)(void *arg), void *
     int rc = flow_start(l, name, fn, arg, &f);
     if (rc)
         return rc;
-    while (!flow_done(f)) {
+    while (!over(l, f)) {
         (void)drain(l);
-        turn(l);
+        turn(l, f);
     }
     rc = f->result;
     flow_put(f);
