@@ -1,0 +1,51 @@
+/* A read on its way: a heap job that a reader thread fills and the flow copies from. Between query.c (the pool and
+ * the jobs) and query_*.c (what is asked). Private to this folder.
+ *
+ * A look function runs on a reader thread with a connection of its own, asks with short statements and pushes rows. It
+ * never opens a transaction, so no snapshot outlives one statement: what a row needs from elsewhere is either joined in
+ * the same statement or stands in journal rows, which never change. */
+#ifndef LEDGER_QUERY_H
+#define LEDGER_QUERY_H
+
+#include "ledger/internal.h"
+
+#define QUERY_TEXT 64
+
+struct query {
+    struct offload_job job;
+    struct ledger *l;
+    struct query_pool *pool; /* l->query is gone already when the last jobs run */
+    int (*look)(struct query *q, struct db *db); /* marked WORKER_FN */
+
+    /* what is asked; copied before the job is handed over */
+    char text[3][QUERY_TEXT];
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    int64_t num[2];
+    struct txn_filter filter; /* its terminal points to text[0] or is NULL */
+
+    /* what was found */
+    size_t row_size;
+    unsigned cap, n, room;
+    char *rows;
+    int err;               /* sticky: no memory for a row */
+    struct ledger_op *op;  /* scratch of query_txn */
+};
+
+/** A job for at most `cap` rows, or NULL. */
+struct query *query_new(struct ledger *l, int (*look)(struct query *, struct db *), size_t row_size,
+                        unsigned cap) MUST_USE;
+/** Copies a text of the question. False: too long to be the key of any row. NULL counts as "". */
+bool query_text(struct query *q, unsigned which, const char *text) MUST_USE;
+/** A zeroed row to fill, NULL when there are `cap` already or no memory is left (q->err). For look functions. */
+void *query_row(struct query *q);
+/** Takes the last row back. */
+void query_drop(struct query *q);
+/** Runs the question and puts its one row in `ret`; drops the job. OC_ENOENT where there was none. `q` NULL: OC_ENOMEM. */
+int query_co_one(struct query *q, void *ret) MUST_USE CO_FN;
+/** Runs the question and puts its rows in `rows`; drops the job. */
+int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;
+
+/** Runs `job` on the thread for long work (copies, proofs) and waits as long as it takes. */
+int query_co_long(struct ledger *l, struct offload_job *job) MUST_USE CO_FN;
+
+#endif
