@@ -4,7 +4,7 @@
  *   query*.c   reader threads with connections of their own; they read rows with the helpers below
  *   verify.c   folds the journal of one file into an empty store with the same fold_apply, compares
  *
- * struct fold is the state machine: tables plus the few hot rows that a batch touches often (site, open day, accounts, SAMs),
+ * struct fold is the state machine: tables plus the few hot rows that a batch touches often (site, open day, accounts),
  * kept in memory and written once a batch. fold_apply() depends on tables, hot rows and the operation alone: no clock, no
  * randomness, no allotment (prepare allots, before the operation is encoded). So replaying the journal gives the same rows
  * wherever the batches ended. Whoever reads a hot table within a batch reads it through the fold. */
@@ -17,6 +17,7 @@
 #include "ledger/ledger.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* ---- rows (row.c): columns in this order, read with the function of the same name ---- */
 #define ROW_CARD                                                                                   \
@@ -134,6 +135,7 @@ struct fold {
     struct map accounts; /* kind byte + owner -> struct hot_account */
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
+    int64_t open_txns, cards;
     struct ledger_op *intent; /* scratch: the intent an outcome belongs to */
 };
 /** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site, open day. */
@@ -173,10 +175,12 @@ struct ledger {
 
     /* shared, under mu */
     pthread_mutex_t mu;
-    pthread_cond_t more, less; /* something queued; room again */
+    pthread_cond_t more, done; /* something queued; a batch was decided (for ledger_submit) */
     struct ledger_job *first, **last;
     unsigned queued;
     bool stopping;
+    bool stale; /* the writer's: after a rollback the hot rows could not be read again yet */
+    uint8_t head[32]; /* the writer's: MAC of the last committed journal row */
     const char *why; /* NULL: healthy; else why the store refuses, static text */
 
     atomic_llong seq, ops, batches, open_txns, cards, open_day;
@@ -187,6 +191,13 @@ struct ledger {
 
     struct query_pool *query; /* query.c's: reader threads and their connections */
 };
+
+/* ---- the writer (writer.c) ---- */
+/** Starts and ends the writer thread; what is queued is finished first. */
+int writer_start(struct ledger *l) MUST_USE WORKER_FN;
+void writer_stop(struct ledger *l) WORKER_FN;
+/** Runs one operation on the caller's thread: before the writer runs, and for files at rest. */
+int writer_run_one(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
 
 /* ---- reads (query.c) ---- */
 /** Starts l->reader_count reader threads on l->path (shard, chain are set; writer runs already). Sets l->query. */

@@ -1,0 +1,20 @@
+/* What applies each operation that is about standing data, days and lists (apply.c, apply_site.c). */
+#ifndef LEDGER_APPLY_H
+#define LEDGER_APPLY_H
+
+#include "ledger/internal.h"
+
+int apply_site(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_participant(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_terminal(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_key(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_slot(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_deny(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_citizen(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_event(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_day_close(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_settled(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_restored(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int day_write(struct fold *f, const struct day_row *d) MUST_USE WORKER_FN;
+
+#endif

@@ -1,0 +1,279 @@
+/* Decides whether an operation may happen and allots what it needs. Reads tables and hot rows, writes nothing: an operation
+ * that is refused leaves no trace, so a batch goes on without it. Everything that can be refused is refused here (R2). */
+#include "ledger/fold.h"
+#include "ledger/op_table.h"
+#include <stdarg.h>
+
+int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(op->detail, sizeof op->detail, fmt, ap);
+    va_end(ap);
+    op->reason = (uint8_t)reason;
+    return OC_EREFUSED;
+}
+
+static int missing(struct ledger_op *op, const char *what, const char *id)
+{
+    snprintf(op->detail, sizeof op->detail, "no such %s: %s", what, id);
+    return OC_ENOENT;
+}
+
+static int invalid(struct ledger_op *op, const char *why)
+{
+    snprintf(op->detail, sizeof op->detail, "%s", why);
+    return OC_EINVAL;
+}
+
+int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no, const uint8_t hash[16],
+                    int64_t *ret_txn)
+{
+    if (request_no <= 0)
+        return 0;
+    struct txn_full first;
+    int rc = txn_by_request(f, terminal, request_no, &first);
+    if (rc)
+        return rc == OC_ENOENT ? 0 : rc;
+    if (memcmp(first.request_hash, hash, sizeof first.request_hash) == 0) {
+        *ret_txn = first.id;
+        return OC_EEXIST;
+    }
+    char id[IDENT_TEXT];
+    snprintf(op->detail, sizeof op->detail, "request %lld of this terminal was transaction %s", (long long)request_no,
+             ident_text(first.id, id));
+    op->reason = OC_R_CONFLICT;
+    return OC_ECONFLICT;
+}
+
+static int prepare_site(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    const struct op_site *s = &op->site;
+    if (!date_valid(s->first_day) || s->city_offset_min < -1440 || s->city_offset_min > 1440)
+        return invalid(op, "the site's first day or offset is not possible");
+    return 0;
+}
+
+static int prepare_participant(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    const struct op_participant *p = &op->participant;
+    if (!p->id[0] || p->load_quota < 0 || p->closed > 1)
+        return invalid(op, "a participant needs an id and a quota of zero or more");
+    return 0;
+}
+
+static int prepare_terminal(struct fold *f, struct ledger_op *op)
+{
+    struct op_terminal *t = &op->terminal;
+    if (!t->id[0] || t->closed > 1)
+        return invalid(op, "a terminal needs an id");
+    struct participant_row p;
+    int rc = participant_load(f, t->participant, &p);
+    return rc == OC_ENOENT ? missing(op, "participant", t->participant) : rc;
+}
+
+static int prepare_key(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    return op->key.sealed_len ? 0 : invalid(op, "a key must be sealed");
+}
+
+static int prepare_card_add(struct fold *f, struct ledger_op *op)
+{
+    struct op_card_add *a = &op->card_add;
+    if (a->state != CARD_ISSUED && a->state != CARD_ACTIVE)
+        return invalid(op, "a new card is issued or active");
+    if (!card_kind_name(a->kind) || a->ceiling < 0)
+        return invalid(op, "a card is anonymous or named, its ceiling zero or more");
+    struct card_full have;
+    int rc = card_by_serial(f, a->issuer, a->serial, &have);
+    if (rc == 0)
+        return refuse(op, OC_R_CARD_EXISTS, "state %s", card_state_name(have.r.state));
+    if (rc != OC_ENOENT)
+        return rc;
+    a->card = ident_next(f->site.last_card, op->at_ms, f->site.shard);
+    return 0;
+}
+
+static int find_card(struct fold *f, struct ledger_op *op, int64_t id, struct card_full *ret)
+{
+    char text[IDENT_TEXT];
+    int rc = card_load(f, id, ret);
+    return rc == OC_ENOENT ? missing(op, "card", ident_text(id, text)) : rc;
+}
+
+static int prepare_card_state(struct fold *f, struct ledger_op *op)
+{
+    const struct op_card_state *s = &op->card_state;
+    if (!card_state_name(s->to))
+        return invalid(op, "no such card state");
+    struct card_full c;
+    int rc = find_card(f, op, s->card, &c);
+    if (rc)
+        return rc;
+    if (s->to == CARD_LOST && c.r.kind == CARD_ANONYMOUS)
+        return refuse(op, OC_R_ANONYMOUS, "unnamed card");
+    if (!sm_allowed(&card_states, c.r.state, s->to))
+        return refuse(op, OC_R_CARD_STATE, "%s to %s", card_state_name(c.r.state), card_state_name(s->to));
+    return 0;
+}
+
+static int prepare_slot(struct fold *f, struct ledger_op *op)
+{
+    if (!op->slot.app[0])
+        return invalid(op, "a slot needs its application's name");
+    struct card_full c;
+    return find_card(f, op, op->slot.card, &c);
+}
+
+static int prepare_deny(struct fold *f, struct ledger_op *op)
+{
+    struct op_deny *d = &op->deny;
+    if (!d->remove && d->action != 1 && d->action != 2)
+        return invalid(op, "the action is refuse or lock");
+    uint8_t action;
+    int rc = deny_read(f, d->issuer, d->serial, &action, NULL);
+    if (rc)
+        return rc;
+    if (d->remove && action == 0)
+        return missing(op, "entry", "this card is not on the deny list");
+    d->epoch = f->site.deny_epoch + 1;
+    return 0;
+}
+
+static int prepare_citizen(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    return op->citizen.id[0] ? 0 : invalid(op, "a citizen needs an id");
+}
+
+static int prepare_outcome(struct fold *f, struct ledger_op *op)
+{
+    struct op_outcome *o = &op->outcome;
+    o->clearing_date = 0;
+    if (!evidence_name(o->evidence) || o->suspense > 1)
+        return invalid(op, "no such evidence");
+    struct txn_full t;
+    int rc = txn_load(f, o->txn, &t);
+    if (rc && rc != OC_ENOENT)
+        return rc;
+    if (rc) {
+        char id[IDENT_TEXT];
+        snprintf(op->detail, sizeof op->detail, "no transaction %s", ident_text(o->txn, id));
+        return OC_ESTATE;
+    }
+    if (!sm_allowed(&txn_states, t.state, o->to)) {
+        const char *to = oc_txn_state_name(o->to);
+        snprintf(op->detail, sizeof op->detail, "%s to %s is not allowed", oc_txn_state_name(t.state), to ? to : "?");
+        return OC_ESTATE;
+    }
+    if (o->to == OC_TXN_POSTED)
+        o->clearing_date = f->day.date;
+    return 0;
+}
+
+static int prepare_refusal(struct fold *f, struct ledger_op *op)
+{
+    struct op_refusal *r = &op->refusal;
+    int rc = 0;
+    if (r->reason != OC_R_CONFLICT)
+        rc = prepare_request(f, op, r->terminal, r->request_no, r->request_hash, &r->txn);
+    struct card_full c;
+    if (!rc && r->card)
+        rc = find_card(f, op, r->card, &c);
+    if (!rc)
+        r->txn = ident_next(f->site.last_txn, op->at_ms, f->site.shard);
+    return rc;
+}
+
+static int prepare_seen(struct fold *f, struct ledger_op *op)
+{
+    struct card_full c;
+    return find_card(f, op, op->seen.card, &c);
+}
+
+static int prepare_event(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    return op->event.item.kind[0] ? 0 : invalid(op, "an event needs a kind");
+}
+
+static int prepare_day_close(struct fold *f, struct ledger_op *op)
+{
+    struct op_day_close *d = &op->day_close;
+    char text[11];
+    if (d->date != f->day.date)
+        return refuse(op, OC_R_PARAMETER, "the open day is %s", date_text(f->day.date, text));
+    d->next = date_add(d->date, 1);
+    return 0;
+}
+
+static int prepare_settled(struct fold *f, struct ledger_op *op)
+{
+    const struct op_settled *s = &op->settled;
+    struct day_row d;
+    struct db_q q;
+    db_q(&q, f->db, "SELECT " ROW_DAY " FROM day WHERE shard = ?1 AND date = ?2");
+    db_put_i64(&q, f->site.shard);
+    db_put_i64(&q, s->date);
+    bool found = db_row(&q);
+    if (found)
+        row_day(&q, &d);
+    int rc = db_end(&q);
+    if (rc)
+        return rc;
+    if (!found || d.state == 1 || s->date == f->day.date)
+        return refuse(op, OC_R_PARAMETER, found ? "the day is still open" : "no such day");
+    if (d.state == 2)
+        return 0;
+    if (memcmp(d.manifest_sha256, s->manifest_sha256, sizeof d.manifest_sha256) == 0)
+        return LEDGER_NOTHING;
+    op->reason = OC_R_CONFLICT;
+    snprintf(op->detail, sizeof op->detail, "the day was settled with another manifest");
+    return OC_ECONFLICT;
+}
+
+static int prepare_restored(struct fold *f, struct ledger_op *op)
+{
+    (void)f;
+    return op->restored.jump ? 0 : invalid(op, "sequences must jump forward");
+}
+
+typedef int (*prepare_fn)(struct fold *f, struct ledger_op *op);
+static const prepare_fn preparers[] = {
+    [LOP_SITE] = prepare_site,
+    [LOP_PARTICIPANT] = prepare_participant,
+    [LOP_TERMINAL] = prepare_terminal,
+    [LOP_KEY] = prepare_key,
+    [LOP_CARD_ADD] = prepare_card_add,
+    [LOP_CARD_STATE] = prepare_card_state,
+    [LOP_SLOT] = prepare_slot,
+    [LOP_DENY] = prepare_deny,
+    [LOP_CITIZEN] = prepare_citizen,
+    [LOP_INTENT] = prepare_intent,
+    [LOP_OUTCOME] = prepare_outcome,
+    [LOP_REFUSAL] = prepare_refusal,
+    [LOP_SEEN] = prepare_seen,
+    [LOP_EVENT] = prepare_event,
+    [LOP_DAY_CLOSE] = prepare_day_close,
+    [LOP_SETTLED] = prepare_settled,
+    [LOP_RESTORED] = prepare_restored,
+};
+
+int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)
+{
+    op->reason = OC_R_NONE;
+    op->detail[0] = '\0';
+    if (!op_valid(op) || op->type >= ARRAY_LEN(preparers) || !preparers[op->type])
+        return invalid(op, "not an operation: unknown type, text without end or count too large");
+    if (!op->who[0])
+        return invalid(op, "an operation says who asks for it (R20)");
+    if (f->site.exists && op->type == LOP_SITE)
+        return OC_EEXIST;
+    if (!f->site.exists && op->type != LOP_SITE)
+        return OC_ESTATE;
+    op->at_ms = now_ms > f->site.last_at_ms ? now_ms : f->site.last_at_ms;
+    return preparers[op->type](f, op);
+}

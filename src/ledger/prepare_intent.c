@@ -1,0 +1,340 @@
+/* May this transaction happen? One function a question, asked in the order of the table at the end; the first that refuses
+ * gives the reason. Whether the same request was here before comes first: a repeated request must get its first answer even
+ * when that answer left the card in doubt. */
+#include "ledger/fold.h"
+#include <stdlib.h>
+
+#define AMOUNT_MAX INT64_C(10000000000000)
+
+struct asked {
+    struct fold *f;
+    struct ledger_op *op;
+    struct op_intent *in;
+    struct card_full card;
+    struct terminal_full terminal;
+    bool chip;         /* the plan moves the chip */
+    bool refund_to_account; /* owed to the holder whatever became of the card */
+};
+
+static int malformed(struct asked *a, const char *why)
+{
+    snprintf(a->op->detail, sizeof a->op->detail, "%s", why);
+    return OC_EINVAL;
+}
+
+/* ---- form: what a right program never gets wrong ---- */
+
+static int legs_form(struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    fen_t sum = 0;
+    for (unsigned i = 0; i < in->leg_count; i++) {
+        const struct leg *leg = &in->legs[i];
+        if (!acct_kind_name(leg->kind) || leg->amount > AMOUNT_MAX || leg->amount < -AMOUNT_MAX)
+            return malformed(a, "a leg's account or amount is not possible");
+        if (leg_on_card(leg) && (!in->card || leg->owner[0]))
+            return malformed(a, "purse and pending load are the card's own");
+        if (leg->kind == ACCT_IN_TRANSIT || leg->kind == ACCT_SUSPENSE)
+            return malformed(a, "doubts are the ledger's own accounts");
+        sum += leg->amount;
+    }
+    if (sum != 0)
+        return malformed(a, "the legs do not sum to zero");
+    fen_t want = in->plan_kind == OC_PLAN_DEBIT ? -in->amount : in->plan_kind == OC_PLAN_CREDIT ? in->amount : 0;
+    if (legs_purse(in) != want)
+        return malformed(a, "the purse's leg is not what the chip moves");
+    return 0;
+}
+
+static bool same_record(const struct op_record *x, const struct op_record *y)
+{
+    return strcmp(x->scope, y->scope) == 0 && strcmp(x->owner, y->owner) == 0 && strcmp(x->key, y->key) == 0;
+}
+
+static int records_form(struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    for (unsigned i = 0; i < in->record_count; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (same_record(&in->records[i], &in->records[j]))
+                return malformed(a, "the same record twice");
+        }
+    }
+    return 0;
+}
+
+static int ask_form(struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    if (in->plan_kind < OC_PLAN_DEBIT || in->plan_kind > OC_PLAN_ACCOUNT)
+        return malformed(a, "no such kind of plan");
+    if (in->amount < 0 || in->amount > AMOUNT_MAX || in->gross < 0 || in->gross > AMOUNT_MAX)
+        return malformed(a, "the amount is not possible");
+    if (!date_valid(in->business_date) || in->request_no < 0)
+        return malformed(a, "business date or request number is not possible");
+    if (in->refund && (in->plan_kind == OC_PLAN_DEBIT || in->amount == 0))
+        return malformed(a, "a refund gives something back");
+    int rc = legs_form(a);
+    return rc ? rc : records_form(a);
+}
+
+/* ---- the questions ---- */
+
+static int ask_request(struct asked *a)
+{
+    struct op_intent *in = a->in;
+    return prepare_request(a->f, a->op, in->terminal, in->request_no, in->request_hash, &in->txn);
+}
+
+static int ask_card(struct asked *a)
+{
+    if (!a->in->card)
+        return a->chip ? refuse(a->op, OC_R_UNKNOWN_CARD, "no card") : 0;
+    int rc = card_load(a->f, a->in->card, &a->card);
+    return rc == OC_ENOENT ? refuse(a->op, OC_R_UNKNOWN_CARD, "no such card") : rc;
+}
+
+static int ask_state(struct asked *a)
+{
+    static const uint8_t reasons[] = {
+        [CARD_ISSUED] = OC_R_NOT_ACTIVE, [CARD_ACTIVE] = OC_R_NONE,     [CARD_SUSPENDED] = OC_R_SUSPENDED,
+        [CARD_LOST] = OC_R_LOST,         [CARD_BLOCKED] = OC_R_BLOCKED, [CARD_CANCELLED] = OC_R_CANCELLED,
+    };
+    uint8_t state = a->card.r.state;
+    if (!a->in->card || (a->refund_to_account && state != CARD_CANCELLED))
+        return 0;
+    uint8_t reason = state < ARRAY_LEN(reasons) ? reasons[state] : OC_R_NOT_ACTIVE;
+    return reason ? refuse(a->op, reason, "card is %s", card_state_name(state)) : 0;
+}
+
+static int ask_deny(struct asked *a)
+{
+    if (!a->in->card || a->refund_to_account || !a->card.r.deny_action)
+        return 0;
+    return refuse(a->op, OC_R_DENIED, a->card.r.deny_action == 2 ? "lock" : "refuse");
+}
+
+static int ask_validity(struct asked *a)
+{
+    const struct card_row *c = &a->card.r;
+    date_t day = a->in->business_date;
+    char text[11];
+    if (!a->in->card || a->refund_to_account)
+        return 0;
+    if (c->valid_from && day < c->valid_from)
+        return refuse(a->op, OC_R_NOT_YET_VALID, "valid from %s", date_text(c->valid_from, text));
+    if (c->valid_to && day > c->valid_to)
+        return refuse(a->op, OC_R_EXPIRED, "valid until %s", date_text(c->valid_to, text));
+    return 0;
+}
+
+static int ask_terminal(struct asked *a)
+{
+    struct op_intent *in = a->in;
+    int rc = terminal_load(a->f, in->terminal, &a->terminal);
+    if (rc)
+        return rc == OC_ENOENT ? refuse(a->op, OC_R_TERMINAL_UNKNOWN, "%s", in->terminal) : rc;
+    const struct terminal_row *t = &a->terminal.r;
+    if (t->t.closed)
+        return refuse(a->op, OC_R_NOT_OPEN, "%s", in->terminal);
+    if (strcmp(t->t.participant, in->participant) != 0)
+        return refuse(a->op, OC_R_TERMINAL_MAY_NOT, "the terminal is of participant %s", t->t.participant);
+    struct participant_row p;
+    rc = participant_load(a->f, in->participant, &p);
+    if (rc)
+        return rc == OC_ENOENT ? refuse(a->op, OC_R_TERMINAL_MAY_NOT, "no participant %s", in->participant) : rc;
+    return p.closed ? refuse(a->op, OC_R_NOT_OPEN, "participant %s is closed", in->participant) : 0;
+}
+
+/* R10: the number that goes into MACs is the one of the SAM that is in the terminal now. */
+static int ask_sam(struct asked *a)
+{
+    const struct terminal_row *t = &a->terminal.r;
+    if (!a->chip)
+        return 0;
+    if (memcmp(t->t.sam, a->in->sam, OC_SAM_LEN) != 0)
+        return refuse(a->op, OC_R_SAM_UNKNOWN, "another SAM is in terminal %s", t->t.id);
+    if (a->in->plan_kind == OC_PLAN_DEBIT && t->next_seq == 0)
+        return refuse(a->op, OC_R_SAM_UNKNOWN, "terminal %s has no SAM", t->t.id);
+    if (a->in->plan_kind == OC_PLAN_DEBIT && t->next_seq == UINT32_MAX)
+        return refuse(a->op, OC_R_SAM_UNKNOWN, "the SAM's sequence is used up");
+    return 0;
+}
+
+static int ask_doubt(struct asked *a)
+{
+    char id[IDENT_TEXT];
+    if (!a->chip || !a->card.r.open_txn)
+        return 0;
+    return refuse(a->op, OC_R_DOUBT_OPEN, "transaction %s", ident_text(a->card.r.open_txn, id));
+}
+
+static int ask_counter(struct asked *a)
+{
+    if (!a->chip || a->in->counter != UINT16_MAX)
+        return 0;
+    return refuse(a->op, OC_R_COUNTER_MAX, a->in->plan_kind == OC_PLAN_DEBIT ? "offline counter" : "online counter");
+}
+
+static int ask_records(struct asked *a)
+{
+    for (unsigned i = 0; i < a->in->record_count; i++) {
+        const struct op_record *r = &a->in->records[i];
+        uint32_t version;
+        int64_t locked_by;
+        int rc = record_look(a->f, r, &version, &locked_by);
+        if (rc)
+            return rc;
+        if (version != r->version_read || locked_by)
+            return refuse(a->op, OC_R_STALE, "%s/%s is at %u, read at %u%s", r->scope, r->key, version, r->version_read,
+                          locked_by ? ", held by another transaction" : "");
+    }
+    return 0;
+}
+
+static int ask_card_limits(struct asked *a)
+{
+    const struct op_limits *l = &a->in->limits;
+    const struct card_row *c = &a->card.r;
+    if (!a->chip)
+        return 0;
+    bool same_day = a->in->business_date <= c->day;
+    uint32_t count = same_day ? c->day_count : 0;
+    fen_t sum = !same_day ? 0 : a->in->plan_kind == OC_PLAN_DEBIT ? c->day_debits : c->day_credits;
+    if (l->card_day_max && sum + a->in->amount > l->card_day_max)
+        return refuse(a->op, OC_R_LIMIT, "card's day: %lld of %lld fen", (long long)sum, (long long)l->card_day_max);
+    if (l->card_day_count && count >= l->card_day_count)
+        return refuse(a->op, OC_R_LIMIT, "card's day: %u transactions", count);
+    return 0;
+}
+
+static int ask_limits(struct asked *a)
+{
+    const struct op_limits *l = &a->in->limits;
+    fen_t amount = a->in->amount;
+    if (l->single_max && amount > l->single_max)
+        return refuse(a->op, OC_R_LIMIT, "at most %lld fen at a time", (long long)l->single_max);
+    int rc = ask_card_limits(a);
+    if (rc)
+        return rc;
+    fen_t sum = a->in->business_date <= a->terminal.day ? a->terminal.day_sum : 0;
+    if (l->terminal_day_max && sum + amount > l->terminal_day_max)
+        return refuse(a->op, OC_R_LIMIT, "terminal's day: %lld of %lld fen", (long long)sum, (long long)l->terminal_day_max);
+    return 0;
+}
+
+/* R6: a refund takes from what is left of its original. */
+static int ask_original(struct asked *a)
+{
+    if (!a->in->refund)
+        return 0;
+    struct txn_full first;
+    int rc = txn_load(a->f, a->in->link, &first);
+    if (rc && rc != OC_ENOENT)
+        return rc;
+    if (rc || first.state != OC_TXN_POSTED)
+        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s", rc ? "no such transaction" : "it was not posted");
+    if (first.refund || first.card != a->in->card)
+        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s", first.refund ? "it is a refund itself" : "it is another card's");
+    fen_t left = first.amount - first.refunded;
+    if (a->in->amount > left)
+        return refuse(a->op, OC_R_OVER_ORIGINAL, "%lld fen are left", (long long)left);
+    return 0;
+}
+
+static bool same_account(const struct leg *x, const struct leg *y)
+{
+    return x->kind == y->kind && strcmp(x->owner, y->owner) == 0;
+}
+
+static fen_t debits_up_to(const struct op_intent *in, unsigned last)
+{
+    fen_t sum = 0;
+    for (unsigned i = 0; i <= last; i++) {
+        if (in->legs[i].amount < 0 && same_account(&in->legs[i], &in->legs[last]))
+            sum -= in->legs[i].amount;
+    }
+    return sum;
+}
+
+static int ask_leg(struct asked *a, unsigned i)
+{
+    const struct leg *leg = &a->in->legs[i];
+    fen_t debits = debits_up_to(a->in, i);
+    if (leg->kind == ACCT_PENDING_LOAD) {
+        fen_t left = a->card.r.pending_load - a->card.r.pending_load_reserved;
+        return debits > left ? refuse(a->op, OC_R_FUNDS, "pending load: %lld fen", (long long)left) : 0;
+    }
+    int rc = 0;
+    const struct hot_account *h = hot_account(a->f, leg->kind, leg->owner, &rc);
+    if (!h)
+        return rc;
+    const struct account_row *r = &h->row;
+    if (r->floor == INT64_MIN)
+        return 0;
+    fen_t left = r->credits_posted - r->debits_posted - r->debits_pending - r->floor;
+    if (debits <= left)
+        return 0;
+    return refuse(a->op, r->kind == ACCT_LOAD_RECEIVABLE ? OC_R_LOAD_QUOTA : OC_R_FUNDS, "%s %s: %lld fen",
+                  acct_kind_name(r->kind), r->owner, (long long)left);
+}
+
+/* A purse debit is never refused for its balance: whether the money is there the chip decides (R1). */
+static int ask_funds(struct asked *a)
+{
+    for (unsigned i = 0; i < a->in->leg_count; i++) {
+        const struct leg *leg = &a->in->legs[i];
+        int rc = leg->amount < 0 && leg->kind != ACCT_PURSE ? ask_leg(a, i) : 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int ask_ceiling(struct asked *a)
+{
+    const struct card_row *c = &a->card.r;
+    const struct op_intent *in = a->in;
+    if (in->plan_kind != OC_PLAN_CREDIT || c->ceiling == 0)
+        return 0;
+    fen_t books = c->purse + c->purse_credits_pending;
+    fen_t chip = in->seen.has & SEEN_BALANCE ? in->seen.balance : 0;
+    fen_t before = books > chip ? books : chip;
+    if (before + in->amount <= c->ceiling)
+        return 0;
+    return refuse(a->op, OC_R_OVER_CEILING, "%lld fen and %lld more, at most %lld", (long long)before, (long long)in->amount,
+                  (long long)c->ceiling);
+}
+
+typedef int (*ask_fn)(struct asked *a);
+static const ask_fn questions[] = {
+    ask_form,  ask_request, ask_card,    ask_state,   ask_deny,   ask_validity, ask_terminal, ask_sam,
+    ask_doubt, ask_counter, ask_records, ask_limits,  ask_original, ask_funds,  ask_ceiling,
+};
+
+static void allot(struct asked *a)
+{
+    struct op_intent *in = a->in;
+    in->txn = ident_next(a->f->site.last_txn, a->op->at_ms, a->f->site.shard);
+    in->terminal_seq = in->plan_kind == OC_PLAN_DEBIT ? a->terminal.r.next_seq : 0;
+    in->clearing_date = a->chip ? 0 : a->f->day.date;
+    if (in->request_no == 0)
+        in->request_no = a->terminal.r.next_request;
+}
+
+int prepare_intent(struct fold *f, struct ledger_op *op)
+{
+    struct asked *a = calloc(1, sizeof *a);
+    if (!a)
+        return OC_ENOMEM;
+    *a = (struct asked){.f = f, .op = op, .in = &op->intent};
+    a->chip = a->in->plan_kind == OC_PLAN_DEBIT || a->in->plan_kind == OC_PLAN_CREDIT;
+    a->refund_to_account = a->in->plan_kind == OC_PLAN_ACCOUNT && a->in->refund;
+    int rc = 0;
+    for (size_t i = 0; i < ARRAY_LEN(questions) && !rc; i++)
+        rc = questions[i](a);
+    if (!rc)
+        allot(a);
+    free(a);
+    return rc;
+}

@@ -1,0 +1,91 @@
+/* Module records: read with a version, locked at intent, written when the transaction posts (R2). A row of version 0 only
+ * holds the place of a record that an open transaction will create. */
+#include "ledger/fold.h"
+
+static void put_key(struct db_q *q, const struct fold *f, const struct op_record *r)
+{
+    db_put_i64(q, f->site.shard);
+    db_put_text(q, r->scope);
+    db_put_text(q, r->owner);
+    db_put_text(q, r->key);
+}
+
+int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version, int64_t *ret_locked_by)
+{
+    *ret_version = 0;
+    *ret_locked_by = 0;
+    struct db_q q;
+    db_q(&q, f->db,
+         "SELECT version, locked_by FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4");
+    put_key(&q, f, r);
+    if (db_row(&q)) {
+        *ret_version = (uint32_t)db_get_i64(&q);
+        *ret_locked_by = db_get_i64(&q);
+    }
+    return db_end(&q);
+}
+
+static int lock(struct fold *f, const struct op_intent *in, const struct op_record *r)
+{
+    struct db_q q;
+    db_q(&q, f->db,
+         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, ?3, ?4, 0, '', ?5) "
+         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET locked_by = excluded.locked_by WHERE locked_by = 0");
+    put_key(&q, f, r);
+    db_put_i64(&q, in->txn);
+    int rc = db_end(&q);
+    return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
+}
+
+static int write(struct fold *f, const struct op_intent *in, const struct op_record *r)
+{
+    struct db_q q;
+    db_q(&q, f->db,
+         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, ?3, ?4, 1, ?5, 0) "
+         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET version = version + 1, doc = excluded.doc, locked_by = 0 "
+         "WHERE version = ?6 AND locked_by IN (0, ?7)");
+    put_key(&q, f, r);
+    db_put_text(&q, r->doc);
+    db_put_i64(&q, r->version_read);
+    db_put_i64(&q, in->txn);
+    int rc = db_end(&q);
+    return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
+}
+
+static int unlock(struct fold *f, const struct op_intent *in, const struct op_record *r)
+{
+    const char *sql = r->version_read == 0 ? "DELETE FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
+                                             "AND locked_by = ?5 AND version = 0"
+                                           : "UPDATE record SET locked_by = 0 WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
+                                             "AND key = ?4 AND locked_by = ?5";
+    struct db_q q;
+    db_q(&q, f->db, sql);
+    put_key(&q, f, r);
+    db_put_i64(&q, in->txn);
+    int rc = db_end(&q);
+    return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
+}
+
+int records_lock(struct fold *f, const struct op_intent *in)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < in->record_count && !rc; i++)
+        rc = lock(f, in, &in->records[i]);
+    return rc;
+}
+
+int records_write(struct fold *f, const struct op_intent *in)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < in->record_count && !rc; i++)
+        rc = write(f, in, &in->records[i]);
+    return rc;
+}
+
+int records_unlock(struct fold *f, const struct op_intent *in)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < in->record_count && !rc; i++)
+        rc = unlock(f, in, &in->records[i]);
+    return rc;
+}

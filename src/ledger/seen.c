@@ -1,0 +1,137 @@
+/* R1, the law of the purse: chip balance = purse account - offline debits not yet received ± open doubts.
+ *
+ * The card's row holds what the chip showed last, and apart from it the counters that the books expect (due_…): those at
+ * which every transaction so far is either ours and decided, or counted in `awaiting`. Comparing what is shown with what is
+ * due gives:
+ *   offline counter ahead by n, no open transaction   n records to come: awaiting += n, event "awaiting_records"
+ *   offline counter behind                            alarm 2, event "offline_counter_back": a copy of the chip?
+ *   online counter elsewhere                          alarm 2, event "online_counter_moved": loaded without us
+ *   balance differs, nothing awaited                  alarm 1, event "balance_mismatch", once until the difference changes
+ *   balance above the purse, records awaited          the same: offline debits only lower it
+ * While a transaction of the card is open nothing is judged: its own end moves the due counters first. */
+#include "ledger/fold.h"
+
+int opening_entry(struct fold *f, struct card_full *c, fen_t amount)
+{
+    int rc = 0;
+    struct hot_account *h = hot_account(f, ACCT_OPENING, "", &rc);
+    if (!h)
+        return rc;
+    if (amount >= 0) {
+        h->row.debits_posted += amount;
+        c->purse_credits += amount;
+    } else {
+        h->row.credits_posted -= amount;
+        c->purse_debits -= amount;
+    }
+    h->dirty = true;
+    c->r.purse = c->purse_credits - c->purse_debits;
+    f->day.adjustments += amount;
+    f->day_dirty = true;
+    return 0;
+}
+
+static void remember(struct card_row *r, const struct card_seen *seen, const struct event_at *at)
+{
+    if (seen->has & SEEN_BALANCE)
+        r->last.balance = seen->balance;
+    if (seen->has & SEEN_ONLINE)
+        r->last.online = seen->online;
+    if (seen->has & SEEN_OFFLINE)
+        r->last.offline = seen->offline;
+    r->last.has |= seen->has;
+    r->seen_ms = at->at_ms;
+    snprintf(r->seen_terminal, sizeof r->seen_terminal, "%s", at->terminal);
+}
+
+static int judge_offline(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+{
+    if (!(seen->has & SEEN_OFFLINE))
+        return 0;
+    if (!(c->due_has & SEEN_OFFLINE)) {
+        c->due_has |= SEEN_OFFLINE;
+        c->due_offline = seen->offline;
+        return 0;
+    }
+    int gap = (int)seen->offline - (int)c->due_offline;
+    if (gap == 0)
+        return 0;
+    char text[160];
+    if (gap < 0) {
+        c->r.alarm = 2;
+        snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", c->due_offline, seen->offline);
+        return event_add(f, at, "offline_counter_back", text);
+    }
+    c->r.awaiting += (uint32_t)gap;
+    c->due_offline = seen->offline;
+    snprintf(text, sizeof text, "{\"records\":%d,\"awaiting\":%u}", gap, c->r.awaiting);
+    return event_add(f, at, "awaiting_records", text);
+}
+
+static int judge_online(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+{
+    if (!(seen->has & SEEN_ONLINE))
+        return 0;
+    bool known = c->due_has & SEEN_ONLINE;
+    unsigned due = c->due_online;
+    c->due_has |= SEEN_ONLINE;
+    c->due_online = seen->online;
+    if (!known || due == seen->online)
+        return 0;
+    c->r.alarm = 2;
+    char text[160];
+    snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", due, seen->online);
+    return event_add(f, at, "online_counter_moved", text);
+}
+
+static int judge_balance(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+{
+    if (!(seen->has & SEEN_BALANCE))
+        return 0;
+    fen_t diff = seen->balance - c->r.purse;
+    if (diff == 0 || (diff < 0 && c->r.awaiting > 0)) {
+        c->mismatch = 0;
+        if (c->r.alarm == 1)
+            c->r.alarm = 0;
+        return 0;
+    }
+    if (c->r.alarm == 0)
+        c->r.alarm = 1;
+    if (c->mismatch == diff)
+        return 0;
+    c->mismatch = diff;
+    char text[160];
+    snprintf(text, sizeof text, "{\"chip\":%lld,\"purse\":%lld,\"difference\":%lld}", (long long)seen->balance,
+             (long long)c->r.purse, (long long)diff);
+    return event_add(f, at, "balance_mismatch", text);
+}
+
+/* A card that was personalised elsewhere and registered without its balance brings it along at first sight. */
+static int first_sight(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+{
+    bool untouched = c->purse_debits == 0 && c->purse_credits == 0 && c->r.last_txn == 0;
+    if (!c->r.registered || !untouched || !(seen->has & SEEN_BALANCE) || seen->balance == 0)
+        return 0;
+    int rc = opening_entry(f, c, seen->balance);
+    if (rc)
+        return rc;
+    char text[160];
+    snprintf(text, sizeof text, "{\"opening\":%lld}", (long long)seen->balance);
+    return event_add(f, at, "opening_entry", text);
+}
+
+int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+{
+    if (!seen->has)
+        return 0;
+    bool first = !(c->r.last.has & SEEN_BALANCE);
+    remember(&c->r, seen, at);
+    if (c->r.open_txn)
+        return 0;
+    int rc = first ? first_sight(f, c, seen, at) : 0;
+    if (!rc)
+        rc = judge_offline(f, c, seen, at);
+    if (!rc)
+        rc = judge_online(f, c, seen, at);
+    return rc ? rc : judge_balance(f, c, seen, at);
+}

@@ -1,0 +1,533 @@
+/* The one writer: a queue, a thread, group commit.
+ *
+ *   take up to max_batch jobs ─► BEGIN IMMEDIATE ─► each: prepare ─► encode ─► journal + MAC ─► apply ─► flush, head, COMMIT
+ *                                                     │ refused: the job gets its reason, the batch goes on
+ *   wake all (one loop_post)                          ▼ the store fails: ROLLBACK, every job of the batch gets the error
+ *
+ * A job is a heap object with two owners, the submitter and the queue; nothing here points into a flow's stack.
+ * After a failure the hot rows are read again and a write of no consequence is tried every second until it succeeds. */
+#include "ledger/fold.h"
+#include "ledger/job.h"
+#include <stdlib.h>
+#include <time.h>
+
+#define QUEUE_MAX   16384 /* above every flow there can be, each of which has one operation at most */
+#define WAL_PASS    (INT64_C(4) << 20)  /* the checkpointer is woken */
+#define WAL_OWN     (INT64_C(32) << 20) /* the writer makes the last pass itself */
+#define PROBE_MS    1000
+#define OP_SIZE_MAX (64 * 1024)
+
+/* ---- jobs ---- */
+
+static struct ledger_job *job_new(const struct ledger_op *op)
+{
+    struct ledger_job *j = calloc(1, sizeof *j);
+    if (!j)
+        return NULL;
+    j->op = *op;
+    atomic_init(&j->refs, 2);
+    flow_cond_init(&j->cond);
+    return j;
+}
+
+static void job_put(struct ledger_job *j)
+{
+    if (atomic_fetch_sub(&j->refs, 1) != 1)
+        return;
+    flow_cond_fini(&j->cond);
+    secret_wipe(&j->op, sizeof j->op);
+    free(j);
+}
+
+static int job_queue(struct ledger *l, struct ledger_job *j)
+{
+    int rc = 0;
+    pthread_mutex_lock(&l->mu);
+    if (l->stopping)
+        rc = OC_ECLOSED;
+    else if (l->queued >= QUEUE_MAX)
+        rc = OC_EBUSY;
+    if (!rc) {
+        *l->last = j;
+        l->last = &j->next;
+        l->queued++;
+        pthread_cond_signal(&l->more);
+    }
+    pthread_mutex_unlock(&l->mu);
+    return rc;
+}
+
+/* What the submitter gets: the whole operation where it is in the books, else why not. */
+static int job_answer(struct ledger_job *j, struct ledger_op *op)
+{
+    int rc = j->rc;
+    if (rc == 0 || rc == OC_EEXIST) {
+        *op = j->op;
+    } else {
+        op->reason = j->op.reason;
+        memcpy(op->detail, j->op.detail, sizeof op->detail);
+    }
+    job_put(j);
+    return rc;
+}
+
+int ledger_co_submit(struct ledger *l, struct ledger_op *op)
+{
+    CHECK(l->loop);
+    struct ledger_job *j = job_new(op);
+    if (!j)
+        return OC_ENOMEM;
+    j->on_loop = true;
+    int rc = job_queue(l, j);
+    if (rc) {
+        job_put(j);
+        job_put(j);
+        return rc;
+    }
+    flow_shield();
+    while (!j->woken) {
+        /* Shielded and without deadline: only the wake-up ends this wait. */
+        rc = flow_co_wait(&j->cond, FLOW_FOREVER);
+        CHECK(rc == 0);
+    }
+    flow_unshield();
+    return job_answer(j, op);
+}
+
+int ledger_submit(struct ledger *l, struct ledger_op *op)
+{
+    struct ledger_job *j = job_new(op);
+    if (!j)
+        return OC_ENOMEM;
+    int rc = job_queue(l, j);
+    if (rc) {
+        job_put(j);
+        job_put(j);
+        return rc;
+    }
+    pthread_mutex_lock(&l->mu);
+    while (!j->done)
+        pthread_cond_wait(&l->done, &l->mu);
+    pthread_mutex_unlock(&l->mu);
+    return job_answer(j, op);
+}
+
+/* On the loop: wakes every flow of a batch. The task stands in the first job, so the list is walked before it can go. */
+static void wake_flows(struct loop_task *task)
+{
+    struct ledger_job *j = CONTAINER_OF(task, struct ledger_job, task);
+    while (j) {
+        struct ledger_job *next = j->next;
+        j->woken = true;
+        flow_cond_broadcast(&j->cond);
+        job_put(j);
+        j = next;
+    }
+}
+
+static void wake_threads(struct ledger *l, struct ledger_job *j)
+{
+    if (!j)
+        return;
+    pthread_mutex_lock(&l->mu);
+    for (struct ledger_job *i = j; i; i = i->next)
+        i->done = true;
+    pthread_cond_broadcast(&l->done);
+    pthread_mutex_unlock(&l->mu);
+    while (j) {
+        struct ledger_job *next = j->next;
+        job_put(j);
+        j = next;
+    }
+}
+
+static void wake_all(struct ledger *l, struct ledger_job *j)
+{
+    struct ledger_job *flows = NULL, **flows_end = &flows, *threads = NULL, **threads_end = &threads;
+    while (j) {
+        struct ledger_job *next = j->next;
+        struct ledger_job ***end = j->on_loop ? &flows_end : &threads_end;
+        j->next = NULL;
+        **end = j;
+        *end = &j->next;
+        j = next;
+    }
+    if (flows) {
+        flows->task.fn = wake_flows;
+        loop_post(l->loop, &flows->task);
+    }
+    wake_threads(l, threads);
+}
+
+/* ---- one batch ---- */
+
+struct batch {
+    struct ledger *l;
+    struct db_tx tx;
+    int64_t seq;
+    uint8_t mac[32];
+    unsigned applied, refused;
+};
+
+static int write_journal(struct batch *b, uint8_t shard, struct bytes op)
+{
+    struct db_q q;
+    db_q(&q, b->l->db, "INSERT INTO journal (shard, seq, op, mac) VALUES (?1, ?2, ?3, ?4)");
+    db_put_i64(&q, shard);
+    db_put_i64(&q, b->seq);
+    db_put_blob(&q, op.data, op.len);
+    db_put_blob(&q, b->mac, sizeof b->mac);
+    return db_end(&q);
+}
+
+static int write_head(struct ledger *l, int64_t seq, const uint8_t mac[32])
+{
+    uint8_t tag[32];
+    int rc = chain_tag(&l->chain, l->fold.site.shard, seq, mac, tag);
+    if (rc)
+        return rc;
+    struct db_q q;
+    db_q(&q, l->db, "INSERT OR REPLACE INTO head (shard, seq, mac, tag) VALUES (?1, ?2, ?3, ?4)");
+    db_put_i64(&q, l->fold.site.shard);
+    db_put_i64(&q, seq);
+    db_put_blob(&q, mac, 32);
+    db_put_blob(&q, tag, sizeof tag);
+    return db_end(&q);
+}
+
+static int journal_and_apply(struct batch *b, const struct ledger_op *op, struct buf *bytes)
+{
+    struct ledger *l = b->l;
+    uint8_t shard = op->type == LOP_SITE ? op->site.shard : l->fold.site.shard;
+    op_encode(op, bytes);
+    if (bytes->err)
+        return bytes->err;
+    const struct bytes blob = {bytes->data, bytes->len};
+    b->seq++;
+    int rc = chain_mac(&l->chain, b->mac, shard, b->seq, blob, b->mac);
+    if (!rc)
+        rc = write_journal(b, shard, blob);
+    return rc ? rc : fold_apply(&l->fold, op, b->seq, b->mac);
+}
+
+/* 0: goes on (the job has its result); else the batch has failed. */
+static int run_job(struct batch *b, struct ledger_job *j)
+{
+    struct ledger *l = b->l;
+    j->rc = fold_prepare(&l->fold, &j->op, clock_wall_ms(l->clock));
+    if (b->tx.err)
+        return b->tx.err;
+    if (j->rc) {
+        if (j->rc == LEDGER_NOTHING)
+            j->rc = 0;
+        else
+            b->refused++;
+        return 0;
+    }
+    struct buf bytes;
+    buf_init(&bytes, OP_SIZE_MAX);
+    int rc = journal_and_apply(b, &j->op, &bytes);
+    buf_fini(&bytes);
+    if (rc == OC_EINTERNAL) {
+        log_error("ledger", "operation %s does not fit the tables: it was not applied", op_name(j->op.type));
+        snprintf(j->op.detail, sizeof j->op.detail, "the ledger's own rules do not hold: see the log");
+    }
+    b->applied += !rc;
+    return rc;
+}
+
+static int finish(struct batch *b)
+{
+    struct ledger *l = b->l;
+    if (b->applied == 0) {
+        db_tx_rollback(&b->tx);
+        return 0;
+    }
+    int rc = fold_flush(&l->fold);
+    if (!rc)
+        rc = write_head(l, b->seq, b->mac);
+    if (!rc && l->before_commit)
+        rc = l->before_commit(l->hook_arg, b->applied);
+    if (rc)
+        return rc;
+    return db_tx_commit(&b->tx);
+}
+
+static const char *why_of(int rc)
+{
+    switch (rc) {
+    case OC_EDB_FULL:
+    case OC_ENOSPC:
+        return "no space left for the ledger";
+    case OC_EDB_CORRUPT:
+        return "the ledger file is damaged";
+    case OC_EINTERNAL:
+        return NULL;
+    default:
+        return "the ledger's store fails";
+    }
+}
+
+static void set_why(struct ledger *l, const char *why)
+{
+    pthread_mutex_lock(&l->mu);
+    bool changed = (l->why == NULL) != (why == NULL);
+    l->why = why;
+    pthread_mutex_unlock(&l->mu);
+    if (changed && why)
+        log_error("ledger", "%s: transactions stop until it is mended", why);
+    else if (changed)
+        log_info("ledger", "the store works again: transactions go on");
+}
+
+static int refresh(struct ledger *l)
+{
+    if (!l->stale)
+        return 0;
+    int rc = fold_reload(&l->fold);
+    if (!rc)
+        l->stale = false;
+    return rc;
+}
+
+static void publish(struct ledger *l, const struct batch *b)
+{
+    l->fold.seq = b->seq;
+    memcpy(l->fold.mac, b->mac, sizeof b->mac);
+    atomic_store(&l->seq, b->seq);
+    atomic_fetch_add(&l->ops, b->applied);
+    atomic_fetch_add(&l->batches, b->applied ? 1 : 0);
+    atomic_store(&l->open_txns, l->fold.open_txns);
+    atomic_store(&l->cards, l->fold.cards);
+    atomic_store(&l->open_day, l->fold.day.date);
+    if (!l->m_ops)
+        return;
+    metric_add(l->m_ops, b->applied);
+    metric_add(l->m_batches, b->applied ? 1 : 0);
+    metric_add(l->m_refused, b->refused);
+}
+
+static int run_jobs(struct batch *b, struct ledger_job *jobs)
+{
+    struct ledger *l = b->l;
+    int rc = refresh(l);
+    if (!rc)
+        rc = db_tx_begin(&b->tx, l->db);
+    for (struct ledger_job *j = jobs; j && !rc; j = j->next)
+        rc = run_job(b, j);
+    return rc ? rc : finish(b);
+}
+
+static int run_batch(struct ledger *l, struct ledger_job *jobs)
+{
+    struct batch b = {.l = l, .seq = atomic_load(&l->seq)};
+    memcpy(b.mac, l->head, sizeof b.mac);
+    int64_t start = clock_mono_ns(&clock_system);
+    db_wal_begin(l->wal);
+    int rc = run_jobs(&b, jobs);
+    db_tx_rollback(&b.tx);
+    db_wal_finish(l->wal, l->db, rc == 0 && b.applied > 0);
+    if (rc) {
+        l->stale = true;
+        int again = refresh(l);
+        (void)again; /* tried again before the next batch */
+        set_why(l, why_of(rc));
+        if (l->m_failed)
+            metric_add(l->m_failed, 1);
+        return rc;
+    }
+    memcpy(l->head, b.mac, sizeof b.mac);
+    publish(l, &b);
+    if (b.applied) {
+        set_why(l, NULL);
+        if (l->m_commit)
+            metric_observe_ns(l->m_commit, clock_mono_ns(&clock_system) - start);
+    }
+    return 0;
+}
+
+static void fail_all(struct ledger_job *jobs, int rc)
+{
+    for (struct ledger_job *j = jobs; j; j = j->next)
+        j->rc = rc;
+}
+
+/* One operation that does not fit must not fail its neighbours: then each runs in a commit of its own. */
+static void run_singly(struct ledger *l, struct ledger_job *jobs)
+{
+    while (jobs) {
+        struct ledger_job *j = jobs;
+        jobs = j->next;
+        j->next = NULL;
+        int rc = run_batch(l, j);
+        if (rc)
+            j->rc = rc;
+        j->next = jobs;
+    }
+}
+
+static void run(struct ledger *l, struct ledger_job *jobs)
+{
+    int rc = run_batch(l, jobs);
+    if (rc == OC_EINTERNAL && jobs->next)
+        run_singly(l, jobs);
+    else if (rc)
+        fail_all(jobs, rc);
+}
+
+int writer_run_one(struct ledger *l, struct ledger_op *op)
+{
+    struct ledger_job *j = job_new(op);
+    if (!j)
+        return OC_ENOMEM;
+    run(l, j);
+    job_put(j);
+    return job_answer(j, op);
+}
+
+/* ---- the thread ---- */
+
+static struct ledger_job *take(struct ledger *l)
+{
+    struct ledger_job *jobs = l->first, **end = &l->first;
+    for (unsigned n = 0; *end && n < l->max_batch; n++) {
+        end = &(*end)->next;
+        l->queued--;
+    }
+    l->first = *end;
+    *end = NULL;
+    if (!l->first)
+        l->last = &l->first;
+    return jobs;
+}
+
+static void wait_ms(pthread_cond_t *c, pthread_mutex_t *mu, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + ms * NS_PER_MS;
+    until.tv_sec += (time_t)(ns / NS_PER_S);
+    until.tv_nsec = (long)(ns % NS_PER_S);
+    pthread_cond_timedwait(c, mu, &until);
+}
+
+static int probe(struct ledger *l)
+{
+    struct batch b = {.l = l};
+    int rc = refresh(l);
+    db_wal_begin(l->wal);
+    if (!rc)
+        rc = db_tx_begin(&b.tx, l->db);
+    if (!rc)
+        rc = write_head(l, atomic_load(&l->seq), l->head);
+    if (!rc && l->before_commit)
+        rc = l->before_commit(l->hook_arg, 0);
+    if (!rc)
+        rc = db_tx_commit(&b.tx);
+    db_tx_rollback(&b.tx);
+    db_wal_finish(l->wal, l->db, rc == 0);
+    return rc;
+}
+
+/* NULL: nothing came; then either the store is to be probed or the end has come. */
+static struct ledger_job *next_batch(struct ledger *l, bool *ret_stop, bool *ret_probe)
+{
+    pthread_mutex_lock(&l->mu);
+    *ret_probe = false;
+    while (!l->first && !l->stopping && !*ret_probe) {
+        if (l->why) {
+            wait_ms(&l->more, &l->mu, PROBE_MS);
+            *ret_probe = !l->first;
+        } else {
+            pthread_cond_wait(&l->more, &l->mu);
+        }
+    }
+    struct ledger_job *jobs = take(l);
+    *ret_stop = !jobs && l->stopping;
+    pthread_mutex_unlock(&l->mu);
+    return jobs;
+}
+
+static void keep_log_short(struct ledger *l)
+{
+    int64_t bytes = db_wal_bytes(l->wal);
+    if (bytes > WAL_OWN) {
+        int rc = db_wal_pass(l->wal, l->db);
+        (void)rc; /* logged there; tried again after the next commit */
+    } else if (bytes > WAL_PASS) {
+        pthread_cond_signal(&l->ckpt_wake);
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    ROLE_ENTER_WORKER();
+    struct ledger *l = arg;
+    for (;;) {
+        bool stop, try_store;
+        struct ledger_job *jobs = next_batch(l, &stop, &try_store);
+        if (stop)
+            return NULL;
+        if (jobs) {
+            run(l, jobs);
+            wake_all(l, jobs);
+        } else if (try_store && probe(l) == 0) {
+            set_why(l, NULL);
+        }
+        keep_log_short(l);
+    }
+}
+
+/* The checkpointer: passes beside the writer, so that the writer's own are short. */
+static void *checkpointer_main(void *arg)
+{
+    ROLE_ENTER_WORKER();
+    struct ledger *l = arg;
+    pthread_mutex_lock(&l->mu);
+    while (!l->stopping) {
+        wait_ms(&l->ckpt_wake, &l->mu, 2000);
+        if (l->stopping)
+            break;
+        pthread_mutex_unlock(&l->mu);
+        int rc = db_wal_bytes(l->wal) > 0 ? db_wal_pass(l->wal, l->ckpt_db) : 0;
+        (void)rc;
+        pthread_mutex_lock(&l->mu);
+    }
+    pthread_mutex_unlock(&l->mu);
+    return NULL;
+}
+
+int writer_start(struct ledger *l)
+{
+    if (pthread_create(&l->writer, NULL, writer_main, l) != 0)
+        return OC_EIO;
+    l->writer_runs = true;
+    if (pthread_create(&l->checkpointer, NULL, checkpointer_main, l) != 0)
+        return OC_EIO;
+    l->checkpointer_runs = true;
+    return 0;
+}
+
+void writer_stop(struct ledger *l)
+{
+    pthread_mutex_lock(&l->mu);
+    l->stopping = true;
+    pthread_cond_broadcast(&l->more);
+    pthread_cond_broadcast(&l->ckpt_wake);
+    pthread_mutex_unlock(&l->mu);
+    if (l->writer_runs)
+        pthread_join(l->writer, NULL);
+    if (l->checkpointer_runs)
+        pthread_join(l->checkpointer, NULL);
+    l->writer_runs = l->checkpointer_runs = false;
+}
+
+bool ledger_healthy(struct ledger *l, const char **ret_why)
+{
+    pthread_mutex_lock(&l->mu);
+    const char *why = l->why;
+    pthread_mutex_unlock(&l->mu);
+    if (ret_why)
+        *ret_why = why ? why : "";
+    return why == NULL;
+}
