@@ -69,10 +69,12 @@ static void check_categories(const struct conf_check *c, const struct profile_id
     }
     for (size_t i = 0; i < f->categories.count; i++) {
         const char *key = f->categories.items[i].key;
-        if (hex_decode(key, code, f->category.length) != 0)
-            conf_complain_at(c, conf_child(conf_child(c->node, "categories"), key),
-                             "category code '%.20s' must be %d hexadecimal digits", key,
-                             2 * f->category.length);
+        if (hex_decode(key, code, f->category.length) == 0)
+            continue;
+        const struct conf_node *n = conf_child(conf_child(c->node, "categories"), key);
+        const struct conf_node at = {.line = n->key_line, .col = n->key_col};
+        conf_complain_at(c, &at, "category code '%.20s' must be %d hexadecimal digits", key,
+                         2 * f->category.length);
     }
 }
 
@@ -88,7 +90,8 @@ void profile_check_identity(const struct conf_check *c, void *value)
         conf_complain(c, "min_len", "'min_len' is larger than 'max_len'");
     want_slice(c, "issuer", f->issuer, OC_ISSUER_LEN, f->min_len);
     want_slice(c, "serial", f->serial, OC_SERIAL_LEN, f->min_len);
-    want_slice(c, "number", f->number, 0, f->min_len);
+    if (conf_child(c->node, "number"))
+        want_slice(c, "number", f->number, 0, f->min_len);
     want_slice(c, "category", f->category, 0, f->min_len);
     want_offset(c, "app_flag", f->app_flag, 1, f->min_len);
     want_offset(c, "version", f->version, 1, f->min_len);
