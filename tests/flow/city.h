@@ -1,0 +1,55 @@
+/* A city in one process for tests of whole dialogues: real ledger on disk, real modules and profiles, real key custody; the
+ * card is the software card in-process. Never assert inside a flow: city_run() comes back with the result. */
+#ifndef TESTS_FLOW_CITY_H
+#define TESTS_FLOW_CITY_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cardsim.h"
+#include "reader_sim.h"
+#include "txn/txn.h"
+
+#define CITY_CARDS 3
+
+struct city {
+    char dir[64];
+    struct loop *loop;
+    struct ledger *ledger;
+    struct readers *readers;
+    struct reader_sim *sim;
+    struct txn_env env;
+    struct cardsim *card[CITY_CARDS]; /* 0: adult, 1: student, 2: not registered */
+    int64_t card_id[2];
+    /* the store fails: this many commits from now on, after `store_ok` good ones */
+    int store_ok, store_bad;
+    uint8_t chain_key[32];
+};
+
+/** A city whose cards are of that kind, on `profile` (pboc-ep, mohurd, tunion). */
+void city_open(struct city *c, enum cardsim_profile kind, const char *profile);
+void city_close(struct city *c);
+/** Ends the daemon's part as kill -9 would, and starts it again over the same files; recovers. */
+void city_restart(struct city *c, unsigned *ret_recovered);
+/** A request at terminal `term` ("desk", "shop", "bus"); amount in fen. */
+struct txn_request city_request(const char *service, const char *term, fen_t amount);
+void city_param(struct txn_request *r, const char *name, const char *value);
+/** Runs it to its end. */
+struct txn_result *city_run(struct city *c, const struct txn_request *r);
+/** city_request and city_run; checks outcome and reason. */
+struct txn_result *city_do(struct city *c, const char *service, fen_t amount, enum oc_outcome outcome, enum oc_reason reason);
+/** Submits an operation outside a dialogue; its result. */
+int city_op(struct city *c, struct ledger_op *op);
+void city_card_state(struct city *c, int card, enum card_state to);
+struct card_row *city_card_row(struct city *c, int card);
+struct txn_row *city_txn(struct city *c, int64_t txn);
+struct account_row *city_account(struct city *c, enum acct_kind kind, const char *owner);
+fen_t city_chip(struct city *c, int card);
+/** Chip and ledger agree to the fen, nothing is open, and the ledger verifies (R1). */
+void city_agrees(struct city *c, int card, fen_t fen);
+
+#endif
