@@ -74,7 +74,7 @@ static int open_handle(struct db *db, const char *path, enum db_mode mode)
     return 0;
 }
 
-static int harden(struct db *db)
+static WORKER_FN int harden(struct db *db)
 {
     static const struct {
         int op, on;
@@ -89,11 +89,12 @@ static int harden(struct db *db)
         if (rc != SQLITE_OK)
             return db_error(db, rc, "db_config");
     }
-    return db_exec(db, "PRAGMA wal_autocheckpoint=0; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
-                       "PRAGMA cache_size=-32768;");
+    return db_exec(
+        db, "PRAGMA wal_autocheckpoint=0; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
+            "PRAGMA cache_size=-32768;");
 }
 
-static int set_wal(struct db *db)
+static WORKER_FN int set_wal(struct db *db)
 {
     char mode[16] = "";
     struct db_q q;
@@ -104,14 +105,15 @@ static int set_wal(struct db *db)
     if (rc)
         return rc;
     if (strcmp(mode, "wal") != 0) {
-        log_error("db", "this file system cannot hold a write-ahead log (journal mode is %s)", mode);
+        log_error("db", "this file system cannot hold a write-ahead log (journal mode is %s)",
+                  mode);
         return OC_EDB;
     }
     /* A log that once grew is cut back when it starts again. */
     return db_exec(db, "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
 }
 
-static int prepare_connection(struct db *db, const char *path, enum db_mode mode)
+static WORKER_FN int prepare_connection(struct db *db, const char *path, enum db_mode mode)
 {
     int rc = open_handle(db, path, mode);
     if (rc)
@@ -190,7 +192,8 @@ int db_limit_pages(struct db *db, int64_t more)
     if (rc)
         return rc;
     char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA max_page_count=%lld", more ? (long long)(now + more) : 1073741823LL);
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count=%lld",
+             more ? (long long)(now + more) : 1073741823LL);
     return db_exec(db, sql);
 }
 

@@ -1,13 +1,16 @@
 /* A thin face over SQLite: the only place that knows the database's API.
  *
  * Invariants:
- *   1. No connection checkpoints by itself (not on commit, not on close): checkpoints go through struct db_wal only.
- *   2. Errors stick: after the first failure of a statement every bind and get does nothing and gives zeros, and inside a
- *      struct db_tx every later write fails with the same number, so ten writes need one check at commit.
+ *   1. No connection checkpoints by itself (not on commit, not on close): checkpoints go through
+ * struct db_wal only.
+ *   2. Errors stick: after the first failure of a statement every bind and get does nothing and
+ * gives zeros, and inside a struct db_tx every later write fails with the same number, so ten
+ * writes need one check at commit.
  *   3. A connection belongs to one thread at a time; nothing here locks but struct db_wal.
  *
- * Errors of every function: OC_EDB_FULL (no space), OC_EDB_CORRUPT (damaged, or not a database), OC_EBUSY (locked by another
- * process for 5 s), OC_ENOMEM, OC_EDB (anything else). Each is logged once, where it arises. */
+ * Errors of every function: OC_EDB_FULL (no space), OC_EDB_CORRUPT (damaged, or not a database),
+ * OC_EBUSY (locked by another process for 5 s), OC_ENOMEM, OC_EDB (anything else). Each is logged
+ * once, where it arises. */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -17,37 +20,39 @@ struct db;
 struct db_tx;
 
 enum db_mode {
-    DB_READ,      /* the file must exist: OC_ENOENT */
-    DB_WRITE,     /* the file must exist: OC_ENOENT */
-    DB_CREATE,    /* the file must not exist: OC_EEXIST */
-    DB_MEMORY,    /* private, in memory (path is not used) */
-    DB_IMMUTABLE  /* read-only and nobody writes: no locks, a WAL beside it is not read */
+    DB_READ,     /* the file must exist: OC_ENOENT */
+    DB_WRITE,    /* the file must exist: OC_ENOENT */
+    DB_CREATE,   /* the file must not exist: OC_EEXIST */
+    DB_MEMORY,   /* private, in memory (path is not used) */
+    DB_IMMUTABLE /* read-only and nobody writes: no locks, a WAL beside it is not read */
 };
 
-/** Opens a connection: WAL, synchronous=FULL, no checkpoints of its own, foreign keys and trusted schema off, cells checked. */
+/** Opens a connection: WAL, synchronous=FULL, no checkpoints of its own, foreign keys and trusted
+ * schema off, cells checked. */
 int db_open(const char *path, enum db_mode mode, struct db **ret) MUST_USE WORKER_FN;
 /** Closes without a checkpoint. NULL is fine. */
 void db_close(struct db **db) WORKER_FN;
-/** Runs statements separated by semicolons that give no rows. `sql` is constant text of ours, never of outsiders. */
+/** Runs statements separated by semicolons that give no rows. `sql` is constant text of ours, never
+ * of outsiders. */
 int db_exec(struct db *db, const char *sql) MUST_USE WORKER_FN;
 /** Rows changed by the last write. */
 int db_changes(const struct db *db);
-/** Test hook: the file may have at most so many pages more than now; then writes give OC_EDB_FULL. 0: no limit again. */
+/** Test hook: the file may have at most so many pages more than now; then writes give OC_EDB_FULL.
+ * 0: no limit again. */
 int db_limit_pages(struct db *db, int64_t more) MUST_USE WORKER_FN;
 
 /* ---- statements ----
  *   struct db_q q;
- *   db_q(&q, db, "SELECT a, b FROM t WHERE k = ?1 AND n = ?2");   (prepared once a connection, kept)
- *   db_put_i64(&q, 1);  db_put_text(&q, "x");                    (parameters in order)
- *   while (db_row(&q)) { a = db_get_i64(&q); db_get_text(&q, b, sizeof b); }   (columns in order)
- *   rc = db_end(&q);
- * The same text must not be in use twice at a time on a connection (checked). */
+ *   db_q(&q, db, "SELECT a, b FROM t WHERE k = ?1 AND n = ?2");   (prepared once a connection,
+ * kept) db_put_i64(&q, 1);  db_put_text(&q, "x");                    (parameters in order) while
+ * (db_row(&q)) { a = db_get_i64(&q); db_get_text(&q, b, sizeof b); }   (columns in order) rc =
+ * db_end(&q); The same text must not be in use twice at a time on a connection (checked). */
 struct db_q {
     struct db *db;
-    void *stmt;  /* sqlite3_stmt */
-    void *slot;  /* its place in the cache */
+    void *stmt; /* sqlite3_stmt */
+    void *slot; /* its place in the cache */
     int param, col;
-    int err;     /* sticky */
+    int err; /* sticky */
     bool stepped;
 };
 void db_q(struct db_q *q, struct db *db, const char *sql) WORKER_FN;
@@ -60,23 +65,28 @@ void db_put_null(struct db_q *q);
 /** The next row: true; false at the end or after an error. Columns start again. */
 bool db_row(struct db_q *q) MUST_USE WORKER_FN;
 int64_t db_get_i64(struct db_q *q);
-/** NUL-terminated; longer than `cap`-1, or a NUL inside: OC_EDB_CORRUPT in q->err. SQL NULL gives "". */
+/** NUL-terminated; longer than `cap`-1, or a NUL inside: OC_EDB_CORRUPT in q->err. SQL NULL gives
+ * "". */
 void db_get_text(struct db_q *q, char *ret, size_t cap);
 /** Exactly `len` bytes; another length: OC_EDB_CORRUPT in q->err. SQL NULL gives zeros. */
 void db_get_fixed(struct db_q *q, void *ret, size_t len);
-/** The bytes of this column, valid until the next db_row or db_end; NULL and *ret_len 0 for SQL NULL and empty. */
+/** The bytes of this column, valid until the next db_row or db_end; NULL and *ret_len 0 for SQL
+ * NULL and empty. */
 const void *db_get_blob(struct db_q *q, size_t *ret_len);
 /** Skips a column. */
 void db_skip(struct db_q *q);
 /* For comparing and printing rows of any table: */
 int db_cols(struct db_q *q);
 const char *db_col_name(struct db_q *q, int col);
-/** A value as bytes that are equal for equal values only: type letter (N I T B) and content. Appends to `b`. */
+/** A value as bytes that are equal for equal values only: type letter (N I T B) and content.
+ * Appends to `b`. */
 void db_get_raw(struct db_q *q, struct buf *b);
-/** Ends the statement (running it first where it never gave rows) and gives the error, 0 if none. Always call it. */
+/** Ends the statement (running it first where it never gave rows) and gives the error, 0 if none.
+ * Always call it. */
 int db_end(struct db_q *q) MUST_USE WORKER_FN;
 
-/** Reads one number: the first column of the first row; OC_ENOENT where there is no row or it is NULL. */
+/** Reads one number: the first column of the first row; OC_ENOENT where there is no row or it is
+ * NULL. */
 int db_number(struct db *db, const char *sql, int64_t *ret) MUST_USE WORKER_FN;
 
 /* ---- transactions ---- */
@@ -94,26 +104,30 @@ void db_tx_rollback(struct db_tx *tx) WORKER_FN;
 
 /* ---- schema ---- */
 struct db_step {
-    int version;     /* user_version after this step; ascending from 1 */
+    int version; /* user_version after this step; ascending from 1 */
     const char *sql;
 };
-/** Brings the schema to the newest step, each step one commit. OC_EDB_SCHEMA: the file is newer than the steps. */
+/** Brings the schema to the newest step, each step one commit. OC_EDB_SCHEMA: the file is newer
+ * than the steps. */
 int db_migrate(struct db *db, const struct db_step *steps, size_t count) MUST_USE WORKER_FN;
 int db_version(struct db *db, int64_t *ret) MUST_USE WORKER_FN;
 /** A consistent copy into a new file (VACUUM INTO). OC_EEXIST. */
 int db_copy_to(struct db *db, const char *to) MUST_USE WORKER_FN;
 
 /* ---- the write-ahead log ----
- * SQLite 3.40.1 may corrupt a file when a checkpoint begins while a writer resets the log. A writer resets it at the first
- * write after a checkpoint that copied everything. So none begins between such a checkpoint and the end of the next commit
- * that began after it. Any thread may call; passes never overlap. */
+ * SQLite 3.40.1 may corrupt a file when a checkpoint begins while a writer resets the log. A writer
+ * resets it at the first write after a checkpoint that copied everything. So none begins between
+ * such a checkpoint and the end of the next commit that began after it. Any thread may call; passes
+ * never overlap. */
 struct db_wal;
 int db_wal_new(struct db_wal **ret) MUST_USE;
 void db_wal_free(struct db_wal **w);
-/** Round each write transaction, by the one writer: before BEGIN, and after COMMIT or ROLLBACK with what became of it. */
+/** Round each write transaction, by the one writer: before BEGIN, and after COMMIT or ROLLBACK with
+ * what became of it. */
 void db_wal_begin(struct db_wal *w);
 void db_wal_finish(struct db_wal *w, struct db *writer, bool committed);
-/** A PASSIVE pass over `db`. 1: everything was copied; 0: some, or the rule forbids a pass now; or an error. */
+/** A PASSIVE pass over `db`. 1: everything was copied; 0: some, or the rule forbids a pass now; or
+ * an error. */
 int db_wal_pass(struct db_wal *w, struct db *db) MUST_USE WORKER_FN;
 /** May a pass begin? (tests) */
 bool db_wal_may(struct db_wal *w);

@@ -34,7 +34,8 @@ static size_t hash(const char *key)
     return (size_t)(((uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15)) >> 40);
 }
 
-/* The statement's own text is compared as well: an address may be used again by text built at run time. */
+/* The statement's own text is compared as well: an address may be used again by text built at run
+ * time. */
 static bool same(const struct db_slot *s, const char *sql)
 {
     return s->key == sql && strcmp(sqlite3_sql(s->stmt), sql) == 0;
@@ -194,7 +195,8 @@ void db_get_fixed(struct db_q *q, void *ret, size_t len)
     if (q->err)
         return;
     if (have != len) {
-        log_error("db", "column %d has %zu bytes, not %zu: %s", q->col, have, len, sqlite3_sql(q->stmt));
+        log_error("db", "column %d has %zu bytes, not %zu: %s", q->col, have, len,
+                  sqlite3_sql(q->stmt));
         fail(q, OC_EDB_CORRUPT);
         return;
     }

@@ -44,7 +44,7 @@ int db_version(struct db *db, int64_t *ret)
     return db_number(db, "PRAGMA user_version", ret);
 }
 
-static int run_step(struct db *db, const struct db_step *step)
+static WORKER_FN int run_step(struct db *db, const struct db_step *step)
 {
     struct db_tx tx;
     int rc = db_tx_begin(&tx, db);
@@ -69,7 +69,8 @@ int db_migrate(struct db *db, const struct db_step *steps, size_t count)
     if (rc)
         return rc;
     if (count && have > steps[count - 1].version) {
-        log_error("db", "the file's schema is %lld, this program knows %d", (long long)have, steps[count - 1].version);
+        log_error("db", "the file's schema is %lld, this program knows %d", (long long)have,
+                  steps[count - 1].version);
         return OC_EDB_SCHEMA;
     }
     for (size_t i = 0; i < count; i++) {

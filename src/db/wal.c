@@ -4,9 +4,9 @@
  *   writer begins a transaction: saw_full = full        (this one may reset the log)
  *   it commits, and saw_full ──► full = false ──► passes may begin again
  *
- * A commit that began before the full pass does not lift the ban: it did not reset the log, the next one will.
- * `pass_mu` is held for a whole pass, so passes never overlap; `mu` only for the flags, so the writer never waits for a
- * pass beside it. */
+ * A commit that began before the full pass does not lift the ban: it did not reset the log, the
+ * next one will. `pass_mu` is held for a whole pass, so passes never overlap; `mu` only for the
+ * flags, so the writer never waits for a pass beside it. */
 #include "db/private.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -83,14 +83,16 @@ int db_wal_pass(struct db_wal *w, struct db *db)
     int ret = 0;
     if (db_wal_may(w)) {
         int in_log = -1, copied = -1;
-        int rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+        int rc =
+            sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
         if (rc == SQLITE_BUSY)
             ret = 0;
         else if (rc != SQLITE_OK)
             ret = db_error(db, rc, "checkpoint");
         else if (in_log >= 0 && in_log == copied)
             ret = 1;
-        /* An error may come after everything was copied (the last fsync): then too the log may be reset. */
+        /* An error may come after everything was copied (the last fsync): then too the log may be
+         * reset. */
         if (ret != 0 || (in_log >= 0 && in_log == copied))
             note_full(w);
     }

@@ -1,4 +1,5 @@
-/* Applies what is not about a card or a transaction: participants, terminals and their SAMs, keys, citizens, lists. */
+/* Applies what is not about a card or a transaction: participants, terminals and their SAMs, keys,
+ * citizens, lists. */
 #include "ledger/apply.h"
 #include "ledger/fold.h"
 
@@ -6,7 +7,8 @@ int event_add(struct fold *f, const struct event_at *at, const char *kind, const
 {
     f->site.last_event++;
     struct db_q q;
-    db_q(&q, f->db, "INSERT INTO event (shard, " ROW_EVENT ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    db_q(&q, f->db,
+         "INSERT INTO event (shard, " ROW_EVENT ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, f->site.last_event);
     db_put_i64(&q, at->at_ms);
@@ -43,7 +45,8 @@ int apply_participant(struct fold *f, const struct ledger_op *op)
     const struct op_participant *p = &op->participant;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT OR REPLACE INTO participant (shard, " ROW_PARTICIPANT ") VALUES (?1, ?2, ?3, ?4, ?5)");
+         "INSERT OR REPLACE INTO participant (shard, " ROW_PARTICIPANT
+         ") VALUES (?1, ?2, ?3, ?4, ?5)");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, p->id);
     db_put_text(&q, p->name);
@@ -66,7 +69,8 @@ int terminal_load(struct fold *f, const char *id, struct terminal_full *ret)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "SELECT " ROW_TERMINAL " FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam "
+         "SELECT " ROW_TERMINAL
+         " FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam "
          "WHERE t.shard = ?1 AND t.id = ?2");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, id);
@@ -77,15 +81,19 @@ int terminal_load(struct fold *f, const char *id, struct terminal_full *ret)
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
-static int write_terminal(struct fold *f, const struct ledger_op *op)
+static WORKER_FN int write_terminal(struct fold *f, const struct ledger_op *op)
 {
     const struct op_terminal *t = &op->terminal;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO terminal (shard, id, kind, participant, sam, reader, services, gate, params, closed, created_ms, "
-         "next_request, day, day_sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, 0, 0) "
-         "ON CONFLICT (shard, id) DO UPDATE SET kind = excluded.kind, participant = excluded.participant, sam = excluded.sam, "
-         "reader = excluded.reader, services = excluded.services, gate = excluded.gate, params = excluded.params, "
+         "INSERT INTO terminal (shard, id, kind, participant, sam, reader, services, gate, params, "
+         "closed, created_ms, "
+         "next_request, day, day_sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, 0, "
+         "0) "
+         "ON CONFLICT (shard, id) DO UPDATE SET kind = excluded.kind, participant = "
+         "excluded.participant, sam = excluded.sam, "
+         "reader = excluded.reader, services = excluded.services, gate = excluded.gate, params = "
+         "excluded.params, "
          "closed = excluded.closed");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, t->id);
@@ -107,10 +115,11 @@ static bool sam_none(const uint8_t sam[OC_SAM_LEN])
     return memcmp(sam, none, OC_SAM_LEN) == 0;
 }
 
-static int sam_leave(struct fold *f, const uint8_t *sam, int64_t at_ms)
+static WORKER_FN int sam_leave(struct fold *f, const uint8_t *sam, int64_t at_ms)
 {
     struct db_q q;
-    db_q(&q, f->db, "UPDATE sam_history SET to_ms = ?3 WHERE shard = ?1 AND sam = ?2 AND to_ms = 0");
+    db_q(&q, f->db,
+         "UPDATE sam_history SET to_ms = ?3 WHERE shard = ?1 AND sam = ?2 AND to_ms = 0");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, sam, OC_SAM_LEN);
     db_put_i64(&q, at_ms);
@@ -129,7 +138,7 @@ static int sam_leave(struct fold *f, const uint8_t *sam, int64_t at_ms)
     return db_end(&q);
 }
 
-static int sam_enter(struct fold *f, const struct ledger_op *op)
+static WORKER_FN int sam_enter(struct fold *f, const struct ledger_op *op)
 {
     const struct op_terminal *t = &op->terminal;
     struct db_q q;
@@ -143,7 +152,8 @@ static int sam_enter(struct fold *f, const struct ledger_op *op)
     if (rc)
         return rc;
     db_q(&q, f->db,
-         "INSERT INTO sam_history (shard, sam, seq, from_ms, to_ms, terminal, participant) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)");
+         "INSERT INTO sam_history (shard, sam, seq, from_ms, to_ms, terminal, participant) VALUES "
+         "(?1, ?2, ?3, ?4, 0, ?5, ?6)");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, t->sam, OC_SAM_LEN);
     db_put_i64(&q, f->seq);
@@ -190,7 +200,8 @@ int apply_key(struct fold *f, const struct ledger_op *op)
     struct db_q q;
     db_q(&q, f->db,
          "INSERT INTO key (shard, " ROW_KEY ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
-         "ON CONFLICT (shard, purpose, alg, version, issuer) DO UPDATE SET kcv = excluded.kcv, sealed = excluded.sealed, "
+         "ON CONFLICT (shard, purpose, alg, version, issuer) DO UPDATE SET kcv = excluded.kcv, "
+         "sealed = excluded.sealed, "
          "revoked = excluded.revoked");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, k->purpose);
@@ -208,9 +219,10 @@ int apply_citizen(struct fold *f, const struct ledger_op *op)
 {
     const struct op_citizen *c = &op->citizen;
     struct db_q q;
-    db_q(&q, f->db,
-         "INSERT INTO citizen (shard, " ROW_CITIZEN ") VALUES (?1, ?2, ?3, ?4, ?5) "
-         "ON CONFLICT (shard, id) DO UPDATE SET sealed = excluded.sealed, search = excluded.search");
+    db_q(
+        &q, f->db,
+        "INSERT INTO citizen (shard, " ROW_CITIZEN ") VALUES (?1, ?2, ?3, ?4, ?5) "
+        "ON CONFLICT (shard, id) DO UPDATE SET sealed = excluded.sealed, search = excluded.search");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, c->id);
     db_put_blob(&q, c->sealed, c->sealed_len);

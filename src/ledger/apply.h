@@ -1,4 +1,5 @@
-/* What applies each operation that is about standing data, days and lists (apply.c, apply_site.c). */
+/* What applies each operation that is about standing data, days and lists (apply.c, apply_site.c).
+ */
 #ifndef LEDGER_APPLY_H
 #define LEDGER_APPLY_H
 

@@ -2,15 +2,15 @@
 #include "ledger/fold.h"
 
 static const struct sm_edge card_edges[] = {
-    {CARD_ISSUED, CARD_ACTIVE},     {CARD_ISSUED, CARD_CANCELLED}, {CARD_ACTIVE, CARD_SUSPENDED},
-    {CARD_ACTIVE, CARD_LOST},       {CARD_ACTIVE, CARD_BLOCKED},   {CARD_ACTIVE, CARD_CANCELLED},
-    {CARD_SUSPENDED, CARD_ACTIVE},  {CARD_SUSPENDED, CARD_LOST},   {CARD_SUSPENDED, CARD_BLOCKED},
-    {CARD_SUSPENDED, CARD_CANCELLED}, {CARD_LOST, CARD_ACTIVE},    {CARD_LOST, CARD_BLOCKED},
-    {CARD_LOST, CARD_CANCELLED},    {CARD_BLOCKED, CARD_ACTIVE},   {CARD_BLOCKED, CARD_CANCELLED},
+    {CARD_ISSUED, CARD_ACTIVE},       {CARD_ISSUED, CARD_CANCELLED}, {CARD_ACTIVE, CARD_SUSPENDED},
+    {CARD_ACTIVE, CARD_LOST},         {CARD_ACTIVE, CARD_BLOCKED},   {CARD_ACTIVE, CARD_CANCELLED},
+    {CARD_SUSPENDED, CARD_ACTIVE},    {CARD_SUSPENDED, CARD_LOST},   {CARD_SUSPENDED, CARD_BLOCKED},
+    {CARD_SUSPENDED, CARD_CANCELLED}, {CARD_LOST, CARD_ACTIVE},      {CARD_LOST, CARD_BLOCKED},
+    {CARD_LOST, CARD_CANCELLED},      {CARD_BLOCKED, CARD_ACTIVE},   {CARD_BLOCKED, CARD_CANCELLED},
 };
 const struct sm card_states = {"card", card_edges, ARRAY_LEN(card_edges)};
 
-static int card_end(struct db_q *q, struct card_full *ret)
+static WORKER_FN int card_end(struct db_q *q, struct card_full *ret)
 {
     bool found = db_row(q);
     if (found)
@@ -27,10 +27,12 @@ int card_load(struct fold *f, int64_t id, struct card_full *ret)
     return card_end(&q, ret);
 }
 
-int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial, struct card_full *ret)
+int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
+                   struct card_full *ret)
 {
     struct db_q q;
-    db_q(&q, f->db, "SELECT " ROW_CARD " FROM card WHERE shard = ?1 AND serial = ?2 AND issuer = ?3");
+    db_q(&q, f->db,
+         "SELECT " ROW_CARD " FROM card WHERE shard = ?1 AND serial = ?2 AND issuer = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, serial, OC_SERIAL_LEN);
     db_put_blob(&q, issuer, OC_ISSUER_LEN);
@@ -83,11 +85,16 @@ int card_store(struct fold *f, const struct card_full *c)
     struct db_q q;
     db_q(&q, f->db,
          "UPDATE card SET state = ?2, loss_effective_ms = ?3, deny_action = ?4, "
-         "purse_debits = ?5, purse_credits = ?6, purse_debits_pending = ?7, purse_credits_pending = ?8, "
-         "load_debits = ?9, load_credits = ?10, load_debits_pending = ?11, load_credits_pending = ?12, "
-         "open_txn = ?13, seen_has = ?14, seen_balance = ?15, seen_online = ?16, seen_offline = ?17, seen_ms = ?18, "
-         "seen_terminal = ?19, due_has = ?20, due_online = ?21, due_offline = ?22, awaiting = ?23, alarm = ?24, "
-         "mismatch = ?25, last_txn = ?26, last_terminal = ?27, last_service = ?28, last_txn_ms = ?29, day = ?30, "
+         "purse_debits = ?5, purse_credits = ?6, purse_debits_pending = ?7, purse_credits_pending "
+         "= ?8, "
+         "load_debits = ?9, load_credits = ?10, load_debits_pending = ?11, load_credits_pending = "
+         "?12, "
+         "open_txn = ?13, seen_has = ?14, seen_balance = ?15, seen_online = ?16, seen_offline = "
+         "?17, seen_ms = ?18, "
+         "seen_terminal = ?19, due_has = ?20, due_online = ?21, due_offline = ?22, awaiting = ?23, "
+         "alarm = ?24, "
+         "mismatch = ?25, last_txn = ?26, last_terminal = ?27, last_service = ?28, last_txn_ms = "
+         "?29, day = ?30, "
          "day_debits = ?31, day_credits = ?32, day_count = ?33 WHERE id = ?1");
     db_put_i64(&q, c->r.id);
     db_put_i64(&q, c->r.state);
@@ -100,17 +107,23 @@ int card_store(struct fold *f, const struct card_full *c)
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-static int insert_card(struct fold *f, const struct ledger_op *op, uint8_t deny_action)
+static WORKER_FN int insert_card(struct fold *f, const struct ledger_op *op, uint8_t deny_action)
 {
     const struct op_card_add *a = &op->card_add;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO card (id, shard, issuer, serial, number, profile, citizen, kind, state, registered, valid_from, valid_to, "
-         "ceiling, floor, deny_action, created_ms, loss_effective_ms, purse_debits, purse_credits, purse_debits_pending, "
-         "purse_credits_pending, load_debits, load_credits, load_debits_pending, load_credits_pending, open_txn, seen_has, "
-         "seen_balance, seen_online, seen_offline, seen_ms, seen_terminal, due_has, due_online, due_offline, awaiting, alarm, "
-         "mismatch, last_txn, last_terminal, last_service, last_txn_ms, day, day_debits, day_credits, day_count) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+         "INSERT INTO card (id, shard, issuer, serial, number, profile, citizen, kind, state, "
+         "registered, valid_from, valid_to, "
+         "ceiling, floor, deny_action, created_ms, loss_effective_ms, purse_debits, purse_credits, "
+         "purse_debits_pending, "
+         "purse_credits_pending, load_debits, load_credits, load_debits_pending, "
+         "load_credits_pending, open_txn, seen_has, "
+         "seen_balance, seen_online, seen_offline, seen_ms, seen_terminal, due_has, due_online, "
+         "due_offline, awaiting, alarm, "
+         "mismatch, last_txn, last_terminal, last_service, last_txn_ms, day, day_debits, "
+         "day_credits, day_count) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, 0, 0, "
+         "0, 0, 0, 0, 0, 0, 0, 0, 0, "
          "0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0)");
     db_put_i64(&q, a->card);
     db_put_i64(&q, f->site.shard);
@@ -131,13 +144,14 @@ static int insert_card(struct fold *f, const struct ledger_op *op, uint8_t deny_
     return db_end(&q);
 }
 
-static int insert_slot(struct fold *f, const struct op_card_add *a)
+static WORKER_FN int insert_slot(struct fold *f, const struct op_card_add *a)
 {
     if (!a->category[0])
         return 0;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO card_app (shard, card, app, category, from_day, to_day, closed) VALUES (?1, ?2, 'transit', ?3, 0, ?4, 0)");
+         "INSERT INTO card_app (shard, card, app, category, from_day, to_day, closed) VALUES (?1, "
+         "?2, 'transit', ?3, 0, ?4, 0)");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, a->card);
     db_put_text(&q, a->category);
@@ -169,9 +183,10 @@ int apply_card_add(struct fold *f, const struct ledger_op *op)
     return card_store(f, &c);
 }
 
-/* Lost and blocked cards stand on the deny list, and leave it when they come back to life; one that is cancelled from there
- * stays on it: its chip is still out there. What an operator put on by hand stays until taken off by hand. */
-static int follow_on_list(struct fold *f, struct card_full *c, const struct ledger_op *op)
+/* Lost and blocked cards stand on the deny list, and leave it when they come back to life; one that
+ * is cancelled from there stays on it: its chip is still out there. What an operator put on by hand
+ * stays until taken off by hand. */
+static WORKER_FN int follow_on_list(struct fold *f, struct card_full *c, const struct ledger_op *op)
 {
     uint8_t to = op->card_state.to, by_state = 0;
     bool on = to == CARD_LOST || to == CARD_BLOCKED;

@@ -1,12 +1,15 @@
-/* Applies what is about the site as a whole: its first row, the clearing days (R11, R18, R19), the deny list (R15). */
+/* Applies what is about the site as a whole: its first row, the clearing days (R11, R18, R19), the
+ * deny list (R15). */
 #include "ledger/apply.h"
 #include "ledger/fold.h"
 
 int apply_site(struct fold *f, const struct ledger_op *op)
 {
     const struct op_site *s = &op->site;
-    f->site = (struct fold_site){
-        .exists = true, .shard = s->shard, .city_offset_min = s->city_offset_min, .first_day = s->first_day};
+    f->site = (struct fold_site){.exists = true,
+                                 .shard = s->shard,
+                                 .city_offset_min = s->city_offset_min,
+                                 .first_day = s->first_day};
     memcpy(f->site.name, s->name, sizeof f->site.name);
     f->day = (struct day_row){.date = s->first_day, .state = 1, .opened_ms = op->at_ms};
     f->day_dirty = true;
@@ -26,8 +29,10 @@ int apply_day_close(struct fold *f, const struct ledger_op *op)
     int rc = day_write(f, &d);
     if (rc)
         return rc;
-    f->day = (struct day_row){
-        .date = op->day_close.next, .state = 1, .opened_ms = op->at_ms, .float_opening = d.float_closing};
+    f->day = (struct day_row){.date = op->day_close.next,
+                              .state = 1,
+                              .opened_ms = op->at_ms,
+                              .float_opening = d.float_closing};
     f->day_dirty = true;
     return 0;
 }
@@ -35,7 +40,8 @@ int apply_day_close(struct fold *f, const struct ledger_op *op)
 int apply_settled(struct fold *f, const struct ledger_op *op)
 {
     struct db_q q;
-    db_q(&q, f->db, "UPDATE day SET state = 3, manifest = ?3 WHERE shard = ?1 AND date = ?2 AND state = 2");
+    db_q(&q, f->db,
+         "UPDATE day SET state = 3, manifest = ?3 WHERE shard = ?1 AND date = ?2 AND state = 2");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, op->settled.date);
     db_put_blob(&q, op->settled.manifest_sha256, sizeof op->settled.manifest_sha256);
@@ -43,11 +49,13 @@ int apply_settled(struct fold *f, const struct ledger_op *op)
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-int deny_read(struct fold *f, const uint8_t *issuer, const uint8_t *serial, uint8_t *ret_action, uint8_t *ret_by_state)
+int deny_read(struct fold *f, const uint8_t *issuer, const uint8_t *serial, uint8_t *ret_action,
+              uint8_t *ret_by_state)
 {
     *ret_action = 0;
     struct db_q q;
-    db_q(&q, f->db, "SELECT action, by_state FROM denylist WHERE shard = ?1 AND issuer = ?2 AND serial = ?3");
+    db_q(&q, f->db,
+         "SELECT action, by_state FROM denylist WHERE shard = ?1 AND issuer = ?2 AND serial = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, issuer, OC_ISSUER_LEN);
     db_put_blob(&q, serial, OC_SERIAL_LEN);
@@ -66,7 +74,8 @@ int deny_write(struct fold *f, const struct deny_change *d)
     f->site.deny_epoch = d->epoch;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT OR REPLACE INTO denylist (shard, issuer, serial, action, by_state, why, epoch, at_ms) "
+         "INSERT OR REPLACE INTO denylist (shard, issuer, serial, action, by_state, why, epoch, "
+         "at_ms) "
          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, d->issuer, OC_ISSUER_LEN);
@@ -92,7 +101,8 @@ int apply_deny(struct fold *f, const struct ledger_op *op)
     if (rc)
         return rc;
     struct db_q q;
-    db_q(&q, f->db, "UPDATE card SET deny_action = ?4 WHERE shard = ?1 AND serial = ?3 AND issuer = ?2");
+    db_q(&q, f->db,
+         "UPDATE card SET deny_action = ?4 WHERE shard = ?1 AND serial = ?3 AND issuer = ?2");
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, d->issuer, OC_ISSUER_LEN);
     db_put_blob(&q, d->serial, OC_SERIAL_LEN);

@@ -1,10 +1,9 @@
 /* Applies intents, outcomes and refusals:
  *
- *    intent ──► INTENDED ──► POSTED        legs pending → posted, records written, clearing day stamped
- *       │          │  ├────► VOIDED        everything that was reserved is given back
- *       │          ▼  │
- *       │       IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED
- *       └─ an account-only plan posts at once                refusal ──► REFUSED
+ *    intent ──► INTENDED ──► POSTED        legs pending → posted, records written, clearing day
+ * stamped │          │  ├────► VOIDED        everything that was reserved is given back │ ▼  │ │
+ * IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED └─ an account-only plan posts at
+ * once                refusal ──► REFUSED
  *
  * At any time the row, the card's open_txn, the accounts and the records tell the same. */
 #include "ledger/fold.h"
@@ -42,7 +41,7 @@ static void uncount_day(struct card_full *c, const struct op_intent *in)
         c->r.day_credits -= in->amount;
 }
 
-static int intent_card(struct fold *f, const struct ledger_op *op, struct card_full *c)
+static WORKER_FN int intent_card(struct fold *f, const struct ledger_op *op, struct card_full *c)
 {
     const struct op_intent *in = &op->intent;
     const struct event_at at = {op->at_ms, in->card, in->txn, in->terminal};
@@ -62,12 +61,14 @@ static int intent_card(struct fold *f, const struct ledger_op *op, struct card_f
     return 0;
 }
 
-static int raise_terminal(struct fold *f, const char *terminal, int64_t request_no, date_t day, fen_t amount)
+static WORKER_FN int raise_terminal(struct fold *f, const char *terminal, int64_t request_no,
+                                    date_t day, fen_t amount)
 {
     struct db_q q;
     db_q(&q, f->db,
          "UPDATE terminal SET next_request = max(next_request, ?3 + 1), "
-         "day_sum = CASE WHEN ?4 > day THEN ?5 ELSE day_sum + ?5 END, day = max(day, ?4) WHERE shard = ?1 AND id = ?2");
+         "day_sum = CASE WHEN ?4 > day THEN ?5 ELSE day_sum + ?5 END, day = max(day, ?4) WHERE "
+         "shard = ?1 AND id = ?2");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, terminal);
     db_put_i64(&q, request_no);
@@ -76,7 +77,7 @@ static int raise_terminal(struct fold *f, const char *terminal, int64_t request_
     return db_end(&q);
 }
 
-static int raise_sequence(struct fold *f, const struct op_intent *in)
+static WORKER_FN int raise_sequence(struct fold *f, const struct op_intent *in)
 {
     if (in->plan_kind != OC_PLAN_DEBIT)
         return 0;
@@ -90,7 +91,8 @@ static int raise_sequence(struct fold *f, const struct op_intent *in)
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-static int add_events(struct fold *f, const struct event_at *at, const struct op_event_item *items, unsigned count)
+static WORKER_FN int add_events(struct fold *f, const struct event_at *at,
+                                const struct op_event_item *items, unsigned count)
 {
     int rc = 0;
     for (unsigned i = 0; i < count && !rc; i++)
@@ -98,7 +100,7 @@ static int add_events(struct fold *f, const struct event_at *at, const struct op
     return rc;
 }
 
-static int intent_row(struct fold *f, const struct ledger_op *op, int64_t before)
+static WORKER_FN int intent_row(struct fold *f, const struct ledger_op *op, int64_t before)
 {
     const struct op_intent *in = &op->intent;
     bool now = !moves_chip(in);
@@ -123,7 +125,7 @@ static int intent_row(struct fold *f, const struct ledger_op *op, int64_t before
     return txn_insert(f, &t);
 }
 
-static int intent_money(struct fold *f, struct card_full *c, const struct op_intent *in)
+static WORKER_FN int intent_money(struct fold *f, struct card_full *c, const struct op_intent *in)
 {
     bool chip = moves_chip(in);
     int rc = legs_move(f, c, in, chip ? LEGS_RESERVE : LEGS_DIRECT);
@@ -162,9 +164,11 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
 
 /* ---- outcome ---- */
 
-/* What the books expect of the chip's counters once this transaction has happened. A CAPP of zero may or may not move the
- * counter (R3): then the chip says it itself, now or when it is next seen. */
-static void due_after_post(struct card_full *c, const struct op_intent *in, const struct card_seen *seen)
+/* What the books expect of the chip's counters once this transaction has happened. A CAPP of zero
+ * may or may not move the counter (R3): then the chip says it itself, now or when it is next seen.
+ */
+static void due_after_post(struct card_full *c, const struct op_intent *in,
+                           const struct card_seen *seen)
 {
     uint16_t next = (uint16_t)(in->counter + 1);
     if (in->plan_kind == OC_PLAN_CREDIT) {
@@ -182,7 +186,8 @@ static void due_after_post(struct card_full *c, const struct op_intent *in, cons
         c->due_offline = in->counter;
 }
 
-/* Where the outcome's own answer proves the move and nobody read the card again, the chip's state follows from the intent. */
+/* Where the outcome's own answer proves the move and nobody read the card again, the chip's state
+ * follows from the intent. */
 static struct card_seen seen_after(const struct op_intent *in, const struct op_outcome *o)
 {
     if (o->seen.has || o->to != OC_TXN_POSTED || o->evidence != EV_ANSWER)
@@ -209,7 +214,8 @@ static void day_float(struct fold *f, const struct op_intent *in)
     f->day_dirty = true;
 }
 
-static int post(struct fold *f, struct card_full *c, const struct op_intent *in, const struct op_outcome *o)
+static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_intent *in,
+                          const struct op_outcome *o)
 {
     int rc = legs_move(f, c, in, LEGS_POST);
     if (!rc)
@@ -222,8 +228,9 @@ static int post(struct fold *f, struct card_full *c, const struct op_intent *in,
     return 0;
 }
 
-/* The card's last transaction is again the one before, so that a torn tap does not count as a tap (R8). */
-static int last_before(struct fold *f, struct card_full *c, const struct txn_full *t)
+/* The card's last transaction is again the one before, so that a torn tap does not count as a tap
+ * (R8). */
+static WORKER_FN int last_before(struct fold *f, struct card_full *c, const struct txn_full *t)
 {
     if (c->r.last_txn != t->id)
         return 0;
@@ -238,10 +245,11 @@ static int last_before(struct fold *f, struct card_full *c, const struct txn_ful
     return 0;
 }
 
-static int uncount_terminal(struct fold *f, const struct op_intent *in)
+static WORKER_FN int uncount_terminal(struct fold *f, const struct op_intent *in)
 {
     struct db_q q;
-    db_q(&q, f->db, "UPDATE terminal SET day_sum = day_sum - ?4 WHERE shard = ?1 AND id = ?2 AND day = ?3");
+    db_q(&q, f->db,
+         "UPDATE terminal SET day_sum = day_sum - ?4 WHERE shard = ?1 AND id = ?2 AND day = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, in->terminal);
     db_put_i64(&q, in->business_date);
@@ -249,7 +257,8 @@ static int uncount_terminal(struct fold *f, const struct op_intent *in)
     return db_end(&q);
 }
 
-static int give_back(struct fold *f, struct card_full *c, const struct op_intent *in, const struct txn_full *t)
+static WORKER_FN int give_back(struct fold *f, struct card_full *c, const struct op_intent *in,
+                               const struct txn_full *t)
 {
     int rc = legs_move(f, c, in, LEGS_RELEASE);
     if (!rc)
@@ -265,7 +274,8 @@ static int give_back(struct fold *f, struct card_full *c, const struct op_intent
     return last_before(f, c, t);
 }
 
-static int move_state(struct fold *f, struct card_full *c, const struct txn_full *t, const struct op_outcome *o)
+static WORKER_FN int move_state(struct fold *f, struct card_full *c, const struct txn_full *t,
+                                const struct op_outcome *o)
 {
     const struct op_intent *in = &f->intent->intent;
     int rc = t->state == OC_TXN_IN_DOUBT ? legs_doubt(f, in, t->suspense, -1) : 0;
@@ -278,7 +288,8 @@ static int move_state(struct fold *f, struct card_full *c, const struct txn_full
     return legs_doubt(f, in, o->suspense, 1);
 }
 
-static int outcome_card(struct fold *f, const struct ledger_op *op, const struct txn_full *t)
+static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
+                                  const struct txn_full *t)
 {
     const struct op_outcome *o = &op->outcome;
     const struct op_intent *in = &f->intent->intent;
@@ -325,7 +336,7 @@ int apply_outcome(struct fold *f, const struct ledger_op *op)
 
 /* ---- refusal ---- */
 
-static int refusal_card(struct fold *f, const struct ledger_op *op)
+static WORKER_FN int refusal_card(struct fold *f, const struct ledger_op *op)
 {
     const struct op_refusal *r = &op->refusal;
     if (!r->card || !r->seen.has)
@@ -340,7 +351,7 @@ static int refusal_card(struct fold *f, const struct ledger_op *op)
 }
 
 /* A request refused for its number keeps no claim on that number: it belongs to the first. */
-static int refusal_number(struct fold *f, const struct op_refusal *r, int64_t *ret_no)
+static WORKER_FN int refusal_number(struct fold *f, const struct op_refusal *r, int64_t *ret_no)
 {
     *ret_no = 0;
     if (r->request_no <= 0)

@@ -1,4 +1,5 @@
-/* The journal's keyed chain: without the key nobody can change, add, drop or reorder a row unseen. */
+/* The journal's keyed chain: without the key nobody can change, add, drop or reorder a row unseen.
+ */
 #include "ledger/internal.h"
 
 int chain_init(struct chain *c, const uint8_t key[32])
@@ -23,19 +24,22 @@ static void place(uint8_t ret[9], uint8_t shard, int64_t seq)
     put_be32(ret + 5, (uint32_t)seq);
 }
 
-int chain_mac(const struct chain *c, const uint8_t prev[32], uint8_t shard, int64_t seq, struct bytes op,
-              uint8_t ret[32])
+int chain_mac(const struct chain *c, const uint8_t prev[32], uint8_t shard, int64_t seq,
+              struct bytes op, uint8_t ret[32])
 {
     uint8_t where[9];
     place(where, shard, seq);
     const struct bytes parts[] = {{"row", 3}, {prev, 32}, {where, sizeof where}, op};
-    return mac_hmac_sha256_parts(c->x, (struct bytes){c->key, sizeof c->key}, parts, ARRAY_LEN(parts), ret);
+    return mac_hmac_sha256_parts(c->x, (struct bytes){c->key, sizeof c->key}, parts,
+                                 ARRAY_LEN(parts), ret);
 }
 
-int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t mac[32], uint8_t ret[32])
+int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t mac[32],
+              uint8_t ret[32])
 {
     uint8_t where[9];
     place(where, shard, seq);
     const struct bytes parts[] = {{"head", 4}, {where, sizeof where}, {mac, 32}};
-    return mac_hmac_sha256_parts(c->x, (struct bytes){c->key, sizeof c->key}, parts, ARRAY_LEN(parts), ret);
+    return mac_hmac_sha256_parts(c->x, (struct bytes){c->key, sizeof c->key}, parts,
+                                 ARRAY_LEN(parts), ret);
 }

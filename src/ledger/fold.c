@@ -3,13 +3,14 @@
 #include "ledger/apply.h"
 #include <stdlib.h>
 
-static int read_site(struct fold *f)
+static WORKER_FN int read_site(struct fold *f)
 {
     struct fold_site *s = &f->site;
     *s = (struct fold_site){0};
     struct db_q q;
     db_q(&q, f->db,
-         "SELECT shard, name, city_offset_min, first_day, last_at_ms, last_txn, last_card, last_event, deny_epoch FROM site");
+         "SELECT shard, name, city_offset_min, first_day, last_at_ms, last_txn, last_card, "
+         "last_event, deny_epoch FROM site");
     if (db_row(&q)) {
         s->exists = true;
         s->shard = (uint8_t)db_get_i64(&q);
@@ -25,7 +26,7 @@ static int read_site(struct fold *f)
     return db_end(&q);
 }
 
-static int read_open_day(struct fold *f)
+static WORKER_FN int read_open_day(struct fold *f)
 {
     f->day = (struct day_row){0};
     f->day_dirty = false;
@@ -45,7 +46,7 @@ static int read_open_day(struct fold *f)
     return rc;
 }
 
-static int read_counts(struct fold *f)
+static WORKER_FN int read_counts(struct fold *f)
 {
     int rc = db_number(f->db, "SELECT count(*) FROM card", &f->cards);
     if (rc)
@@ -83,12 +84,13 @@ void fold_fini(struct fold *f)
     f->intent = NULL;
 }
 
-static int write_site(struct fold *f)
+static WORKER_FN int write_site(struct fold *f)
 {
     const struct fold_site *s = &f->site;
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT OR REPLACE INTO site (shard, name, city_offset_min, first_day, open_day, last_at_ms, last_txn, last_card, "
+         "INSERT OR REPLACE INTO site (shard, name, city_offset_min, first_day, open_day, "
+         "last_at_ms, last_txn, last_card, "
          "last_event, deny_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
     db_put_i64(&q, s->shard);
     db_put_text(&q, s->name);
@@ -139,22 +141,14 @@ int fold_flush(struct fold *f)
 
 typedef int (*apply_fn)(struct fold *f, const struct ledger_op *op);
 static const apply_fn appliers[] = {
-    [LOP_SITE] = apply_site,
-    [LOP_PARTICIPANT] = apply_participant,
-    [LOP_TERMINAL] = apply_terminal,
-    [LOP_KEY] = apply_key,
-    [LOP_CARD_ADD] = apply_card_add,
-    [LOP_CARD_STATE] = apply_card_state,
-    [LOP_SLOT] = apply_slot,
-    [LOP_DENY] = apply_deny,
-    [LOP_CITIZEN] = apply_citizen,
-    [LOP_INTENT] = apply_intent,
-    [LOP_OUTCOME] = apply_outcome,
-    [LOP_REFUSAL] = apply_refusal,
-    [LOP_SEEN] = apply_seen,
-    [LOP_EVENT] = apply_event,
-    [LOP_DAY_CLOSE] = apply_day_close,
-    [LOP_SETTLED] = apply_settled,
+    [LOP_SITE] = apply_site,           [LOP_PARTICIPANT] = apply_participant,
+    [LOP_TERMINAL] = apply_terminal,   [LOP_KEY] = apply_key,
+    [LOP_CARD_ADD] = apply_card_add,   [LOP_CARD_STATE] = apply_card_state,
+    [LOP_SLOT] = apply_slot,           [LOP_DENY] = apply_deny,
+    [LOP_CITIZEN] = apply_citizen,     [LOP_INTENT] = apply_intent,
+    [LOP_OUTCOME] = apply_outcome,     [LOP_REFUSAL] = apply_refusal,
+    [LOP_SEEN] = apply_seen,           [LOP_EVENT] = apply_event,
+    [LOP_DAY_CLOSE] = apply_day_close, [LOP_SETTLED] = apply_settled,
     [LOP_RESTORED] = apply_restored,
 };
 

@@ -1,12 +1,15 @@
-/* Inside the fold: what prepare and apply share. Each function gives 0 or a store error unless it says otherwise. */
+/* Inside the fold: what prepare and apply share. Each function gives 0 or a store error unless it
+ * says otherwise. */
 #ifndef LEDGER_FOLD_H
 #define LEDGER_FOLD_H
 
 #include "ledger/internal.h"
 
 /* ---- hot.c: accounts in memory ---- */
-/** The account, read or made (not yet written); NULL with *ret_err on failure. Stays valid until flush or reload. */
-struct hot_account *hot_account(struct fold *f, enum acct_kind kind, const char *owner, int *ret_err) WORKER_FN;
+/** The account, read or made (not yet written); NULL with *ret_err on failure. Stays valid until
+ * flush or reload. */
+struct hot_account *hot_account(struct fold *f, enum acct_kind kind, const char *owner,
+                                int *ret_err) WORKER_FN;
 int hot_flush(struct fold *f) MUST_USE WORKER_FN;
 void hot_forget(struct fold *f);
 
@@ -14,7 +17,8 @@ void hot_forget(struct fold *f);
 /** OC_ENOENT. */
 int card_load(struct fold *f, int64_t id, struct card_full *ret) MUST_USE WORKER_FN;
 /** OC_ENOENT. */
-int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial, struct card_full *ret) MUST_USE WORKER_FN;
+int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
+                   struct card_full *ret) MUST_USE WORKER_FN;
 /** Writes what may change. */
 int card_store(struct fold *f, const struct card_full *c) MUST_USE WORKER_FN;
 int apply_card_add(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
@@ -39,12 +43,15 @@ struct event_at {
     int64_t at_ms, card, txn;
     const char *terminal;
 };
-int event_add(struct fold *f, const struct event_at *at, const char *kind, const char *text) MUST_USE WORKER_FN;
+int event_add(struct fold *f, const struct event_at *at, const char *kind,
+              const char *text) MUST_USE WORKER_FN;
 
 /* ---- what a chip showed (seen.c, R1) ---- */
 /** Notes it in the card's row; judges it against the books where no transaction is open. */
-int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at) MUST_USE WORKER_FN;
-/** Money that stood on a card when it came to us: purse against the opening account, an adjustment of the day. */
+int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
+              const struct event_at *at) MUST_USE WORKER_FN;
+/** Money that stood on a card when it came to us: purse against the opening account, an adjustment
+ * of the day. */
 int opening_entry(struct fold *f, struct card_full *c, fen_t amount) MUST_USE WORKER_FN;
 
 /* ---- transactions (legs.c, record.c, apply_txn.c) ---- */
@@ -54,16 +61,21 @@ enum leg_move {
     LEGS_RELEASE, /* pending -= */
     LEGS_DIRECT   /* posted += */
 };
-/** Moves a transaction's legs in the card's row and the hot accounts. `c` NULL: none of them is a card's. */
-int legs_move(struct fold *f, struct card_full *c, const struct op_intent *in, enum leg_move how) MUST_USE WORKER_FN;
+/** Moves a transaction's legs in the card's row and the hot accounts. `c` NULL: none of them is a
+ * card's. */
+int legs_move(struct fold *f, struct card_full *c, const struct op_intent *in,
+              enum leg_move how) MUST_USE WORKER_FN;
 /** Shows (sign 1) or takes away (-1) a doubt in transit or suspense. */
-int legs_doubt(struct fold *f, const struct op_intent *in, uint8_t suspense, int sign) MUST_USE WORKER_FN;
+int legs_doubt(struct fold *f, const struct op_intent *in, uint8_t suspense,
+               int sign) MUST_USE WORKER_FN;
 /** Sum of the legs on the card's own purse. */
 fen_t legs_purse(const struct op_intent *in);
 bool leg_on_card(const struct leg *leg);
 
-/** The version of a record as this intent would find it and whether another transaction holds it. */
-int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version, int64_t *ret_locked_by) MUST_USE WORKER_FN;
+/** The version of a record as this intent would find it and whether another transaction holds it.
+ */
+int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version,
+                int64_t *ret_locked_by) MUST_USE WORKER_FN;
 int records_lock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
 int records_write(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
 int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
@@ -71,13 +83,16 @@ int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_F
 /** OC_ENOENT. */
 int txn_load(struct fold *f, int64_t id, struct txn_full *ret) MUST_USE WORKER_FN;
 /** By idempotency key. OC_ENOENT. */
-int txn_by_request(struct fold *f, const char *terminal, int64_t request_no, struct txn_full *ret) MUST_USE WORKER_FN;
-/** Reads a transaction's intent into f->intent. OC_EINTERNAL where the journal holds something else. */
+int txn_by_request(struct fold *f, const char *terminal, int64_t request_no,
+                   struct txn_full *ret) MUST_USE WORKER_FN;
+/** Reads a transaction's intent into f->intent. OC_EINTERNAL where the journal holds something
+ * else. */
 int txn_intent(struct fold *f, const struct txn_full *t) MUST_USE WORKER_FN;
 /** OC_ENOENT. */
 int terminal_load(struct fold *f, const char *id, struct terminal_full *ret) MUST_USE WORKER_FN;
 /** OC_ENOENT. */
-int participant_load(struct fold *f, const char *id, struct participant_row *ret) MUST_USE WORKER_FN;
+int participant_load(struct fold *f, const char *id,
+                     struct participant_row *ret) MUST_USE WORKER_FN;
 extern const struct sm txn_states, card_states;
 int apply_intent(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_outcome(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
@@ -88,7 +103,7 @@ int apply_refusal(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN
 int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...) PRINTF_FN(3, 4);
 int prepare_intent(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 /** Has this (terminal, request number) been here? 0: no; OC_EEXIST (`*ret_txn`), OC_ECONFLICT. */
-int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no, const uint8_t hash[16],
-                    int64_t *ret_txn) MUST_USE WORKER_FN;
+int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no,
+                    const uint8_t hash[16], int64_t *ret_txn) MUST_USE WORKER_FN;
 
 #endif

@@ -13,7 +13,7 @@ static size_t key_of(enum acct_kind kind, const char *owner, char key[LEDGER_ID 
 }
 
 /* Where an account may not fall below; participants' quotas change, see apply_participant(). */
-static int first_floor(struct fold *f, struct account_row *a)
+static WORKER_FN int first_floor(struct fold *f, struct account_row *a)
 {
     a->floor = INT64_MIN;
     if (a->kind == ACCT_CITIZEN || a->kind == ACCT_PERSONAL)
@@ -26,10 +26,11 @@ static int first_floor(struct fold *f, struct account_row *a)
     return rc == OC_ENOENT ? 0 : rc;
 }
 
-static int read_account(struct fold *f, struct account_row *a)
+static WORKER_FN int read_account(struct fold *f, struct account_row *a)
 {
     struct db_q q;
-    db_q(&q, f->db, "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND kind = ?2 AND owner = ?3");
+    db_q(&q, f->db,
+         "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND kind = ?2 AND owner = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, a->kind);
     db_put_text(&q, a->owner);
@@ -46,7 +47,8 @@ static int read_account(struct fold *f, struct account_row *a)
     return 0;
 }
 
-struct hot_account *hot_account(struct fold *f, enum acct_kind kind, const char *owner, int *ret_err)
+struct hot_account *hot_account(struct fold *f, enum acct_kind kind, const char *owner,
+                                int *ret_err)
 {
     char key[LEDGER_ID + 1];
     size_t key_len = key_of(kind, owner, key);
@@ -71,10 +73,12 @@ struct hot_account *hot_account(struct fold *f, enum acct_kind kind, const char 
     return h;
 }
 
-static int write_account(struct fold *f, const struct account_row *a)
+static WORKER_FN int write_account(struct fold *f, const struct account_row *a)
 {
     struct db_q q;
-    db_q(&q, f->db, "INSERT OR REPLACE INTO account (shard, " ROW_ACCOUNT ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    db_q(&q, f->db,
+         "INSERT OR REPLACE INTO account (shard, " ROW_ACCOUNT
+         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, a->kind);
     db_put_text(&q, a->owner);

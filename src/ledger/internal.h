@@ -1,13 +1,15 @@
 /* What the files of the ledger share. Two worlds meet here:
  *
- *   writer.c   one thread, the only one that writes:  prepare → op_encode → journal → fold_apply → fold_flush → COMMIT
- *   query*.c   reader threads with connections of their own; they read rows with the helpers below
- *   verify.c   folds the journal of one file into an empty store with the same fold_apply, compares
+ *   writer.c   one thread, the only one that writes:  prepare → op_encode → journal → fold_apply →
+ * fold_flush → COMMIT query*.c   reader threads with connections of their own; they read rows with
+ * the helpers below verify.c   folds the journal of one file into an empty store with the same
+ * fold_apply, compares
  *
- * struct fold is the state machine: tables plus the few hot rows that a batch touches often (site, open day, accounts),
- * kept in memory and written once a batch. fold_apply() depends on tables, hot rows and the operation alone: no clock, no
- * randomness, no allotment (prepare allots, before the operation is encoded). So replaying the journal gives the same rows
- * wherever the batches ended. Whoever reads a hot table within a batch reads it through the fold. */
+ * struct fold is the state machine: tables plus the few hot rows that a batch touches often (site,
+ * open day, accounts), kept in memory and written once a batch. fold_apply() depends on tables, hot
+ * rows and the operation alone: no clock, no randomness, no allotment (prepare allots, before the
+ * operation is encoded). So replaying the journal gives the same rows wherever the batches ended.
+ * Whoever reads a hot table within a batch reads it through the fold. */
 #ifndef LEDGER_INTERNAL_H
 #define LEDGER_INTERNAL_H
 
@@ -30,7 +32,8 @@
     "deny_action, created_ms"
 /** A card's row: what all may see, and what the fold needs. */
 struct card_full {
-    struct card_row r; /* category, category_from, category_to: left empty, they stand in card_app */
+    struct card_row
+        r; /* category, category_from, category_to: left empty, they stand in card_app */
     fen_t purse_debits, purse_credits;
     fen_t load_debits, load_credits, load_debits_pending, load_credits_pending;
     uint8_t due_has;
@@ -77,7 +80,8 @@ void row_terminal(struct db_q *q, struct terminal_full *ret) WORKER_FN;
 
 #define ROW_PARTICIPANT "id, name, load_quota, closed"
 void row_participant(struct db_q *q, struct participant_row *ret) WORKER_FN;
-#define ROW_ACCOUNT "kind, owner, debits_pending, debits_posted, credits_pending, credits_posted, floor"
+#define ROW_ACCOUNT                                                                                \
+    "kind, owner, debits_pending, debits_posted, credits_pending, credits_posted, floor"
 void row_account(struct db_q *q, struct account_row *ret) WORKER_FN;
 #define ROW_DAY                                                                                    \
     "date, state, opened_ms, closed_ms, float_opening, loads, purchases, adjustments, "            \
@@ -93,7 +97,8 @@ void row_key(struct db_q *q, struct key_row *ret) WORKER_FN;
 void row_citizen(struct db_q *q, struct citizen_row *ret) WORKER_FN;
 
 /** Reads and decodes one journal row. `ret` is large (16 KiB): heap. OC_ENOENT, OC_EPARSE. */
-int journal_read(struct db *db, uint8_t shard, int64_t seq, struct ledger_op *ret) MUST_USE WORKER_FN;
+int journal_read(struct db *db, uint8_t shard, int64_t seq,
+                 struct ledger_op *ret) MUST_USE WORKER_FN;
 
 /** LOP_RESTORED and the rest: the newest schema. */
 extern const struct db_step ledger_schema[];
@@ -108,10 +113,11 @@ struct chain {
 int chain_init(struct chain *c, const uint8_t key[32]) MUST_USE;
 void chain_fini(struct chain *c);
 /** The MAC of journal row `seq`, given that of the row before (zeros before the first). */
-int chain_mac(const struct chain *c, const uint8_t prev[32], uint8_t shard, int64_t seq, struct bytes op,
-              uint8_t ret[32]) MUST_USE;
+int chain_mac(const struct chain *c, const uint8_t prev[32], uint8_t shard, int64_t seq,
+              struct bytes op, uint8_t ret[32]) MUST_USE;
 /** The tag of table head. */
-int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t mac[32], uint8_t ret[32]) MUST_USE;
+int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t mac[32],
+              uint8_t ret[32]) MUST_USE;
 
 /* ---- the fold (fold.c, hot.c, apply_*.c) ---- */
 struct fold_site {
@@ -127,8 +133,9 @@ struct hot_account {
     bool dirty;
 };
 struct fold {
-    struct db *db;      /* the tables */
-    struct db *journal; /* where intents are read back: the writer's own db, or the file under proof */
+    struct db *db; /* the tables */
+    struct db
+        *journal; /* where intents are read back: the writer's own db, or the file under proof */
     struct fold_site site;
     struct day_row day; /* the open day */
     bool day_dirty;
@@ -138,19 +145,23 @@ struct fold {
     int64_t open_txns, cards;
     struct ledger_op *intent; /* scratch: the intent an outcome belongs to */
 };
-/** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site, open day. */
+/** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site,
+ * open day. */
 int fold_init(struct fold *f, struct db *db, struct db *journal) MUST_USE WORKER_FN;
 void fold_fini(struct fold *f);
-/** Applies an operation that was prepared (or comes from a journal): writes tables and hot rows, not the journal.
- *  The caller's transaction is open. OC_EINTERNAL: the operation does not fit these tables; or a store error. */
-int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq, const uint8_t mac[32]) MUST_USE WORKER_FN;
+/** Applies an operation that was prepared (or comes from a journal): writes tables and hot rows,
+ * not the journal. The caller's transaction is open. OC_EINTERNAL: the operation does not fit these
+ * tables; or a store error. */
+int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq,
+               const uint8_t mac[32]) MUST_USE WORKER_FN;
 /** Writes the hot rows that changed. Before each commit. */
 int fold_flush(struct fold *f) MUST_USE WORKER_FN;
 /** After a rollback: forgets the hot rows and reads them again. */
 int fold_reload(struct fold *f) MUST_USE WORKER_FN;
 
-/** Decides (prepare.c …): checks and allots [out] fields; writes nothing. OC_EREFUSED with op->reason and op->detail, OC_EEXIST, OC_ECONFLICT,
- *  OC_ENOENT, OC_ESTATE, OC_EINVAL; LEDGER_NOTHING where all is as asked already. `now_ms`: wall clock. */
+/** Decides (prepare.c …): checks and allots [out] fields; writes nothing. OC_EREFUSED with
+ * op->reason and op->detail, OC_EEXIST, OC_ECONFLICT, OC_ENOENT, OC_ESTATE, OC_EINVAL;
+ * LEDGER_NOTHING where all is as asked already. `now_ms`: wall clock. */
 int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms) MUST_USE WORKER_FN;
 #define LEDGER_NOTHING 1
 
@@ -179,9 +190,9 @@ struct ledger {
     struct ledger_job *first, **last;
     unsigned queued;
     bool stopping;
-    bool stale; /* the writer's: after a rollback the hot rows could not be read again yet */
+    bool stale;       /* the writer's: after a rollback the hot rows could not be read again yet */
     uint8_t head[32]; /* the writer's: MAC of the last committed journal row */
-    const char *why; /* NULL: healthy; else why the store refuses, static text */
+    const char *why;  /* NULL: healthy; else why the store refuses, static text */
 
     atomic_llong seq, ops, batches, open_txns, cards, open_day;
     pthread_t writer, checkpointer;
@@ -200,7 +211,8 @@ void writer_stop(struct ledger *l) WORKER_FN;
 int writer_run_one(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
 
 /* ---- reads (query.c) ---- */
-/** Starts l->reader_count reader threads on l->path (shard, chain are set; writer runs already). Sets l->query. */
+/** Starts l->reader_count reader threads on l->path (shard, chain are set; writer runs already).
+ * Sets l->query. */
 int query_start(struct ledger *l) MUST_USE WORKER_FN;
 /** Stops them; NULL l->query is fine. */
 void query_stop(struct ledger *l) WORKER_FN;

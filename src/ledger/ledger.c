@@ -4,12 +4,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TAIL_ROWS     64   /* rows of the chain proved at every start */
+#define TAIL_ROWS      64 /* rows of the chain proved at every start */
 #define CLOCK_SLACK_MS 5000
-#define DEFAULT_BATCH 512
+#define DEFAULT_BATCH  512
 
 const struct db_step ledger_schema[] = {
-    {1,
+    {
+        1,
 #include "ledger_schema.inc"
     },
 };
@@ -36,8 +37,9 @@ static int tail_row(struct ledger *l, struct db_q *q, int64_t want, uint8_t prev
     return 0;
 }
 
-/* The row before the tail is taken as it stands; each one after it must follow from the one before. */
-static int check_tail(struct ledger *l, int64_t last, uint8_t ret_mac[32])
+/* The row before the tail is taken as it stands; each one after it must follow from the one before.
+ */
+static WORKER_FN int check_tail(struct ledger *l, int64_t last, uint8_t ret_mac[32])
 {
     int64_t from = last > TAIL_ROWS ? last - TAIL_ROWS : 1;
     uint8_t prev[32] = {0};
@@ -60,7 +62,7 @@ static int check_tail(struct ledger *l, int64_t last, uint8_t ret_mac[32])
     return 0;
 }
 
-static int check_head(struct ledger *l, int64_t *ret_seq)
+static WORKER_FN int check_head(struct ledger *l, int64_t *ret_seq)
 {
     uint8_t mac[32] = {0}, tag[32] = {0}, computed[32], last[32];
     int64_t seq = 0;
@@ -109,9 +111,12 @@ static void init_metrics(struct ledger *l, struct metrics *m)
         return;
     l->m_ops = metric_counter(m, "onecard_ledger_operations_total", NULL, "Operations committed");
     l->m_batches = metric_counter(m, "onecard_ledger_commits_total", NULL, "Commits");
-    l->m_refused = metric_counter(m, "onecard_ledger_refused_total", NULL, "Operations refused by the ledger");
-    l->m_failed = metric_counter(m, "onecard_ledger_failed_commits_total", NULL, "Batches that the store refused");
-    l->m_commit = metric_histogram(m, "onecard_ledger_commit_seconds", NULL, "Time of a batch, commit included");
+    l->m_refused =
+        metric_counter(m, "onecard_ledger_refused_total", NULL, "Operations refused by the ledger");
+    l->m_failed = metric_counter(m, "onecard_ledger_failed_commits_total", NULL,
+                                 "Batches that the store refused");
+    l->m_commit = metric_histogram(m, "onecard_ledger_commit_seconds", NULL,
+                                   "Time of a batch, commit included");
 }
 
 static struct ledger *ledger_new(const struct ledger_opts *o)
@@ -136,7 +141,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
     return l;
 }
 
-static int open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
+static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
 {
     int rc = chain_init(&l->chain, o->chain_key);
     if (!rc)
@@ -184,7 +189,7 @@ static int check_clock(struct ledger *l)
     return OC_ESTATE;
 }
 
-static int open_checked(struct ledger *l, const struct ledger_opts *o)
+static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
 {
     int rc = open_store(l, o, DB_WRITE);
     if (rc)
@@ -223,7 +228,7 @@ int ledger_open(const struct ledger_opts *o, struct ledger **ret)
     return 0;
 }
 
-static int first_operation(struct ledger *l, const struct op_site *site)
+static WORKER_FN int first_operation(struct ledger *l, const struct op_site *site)
 {
     struct ledger_op *op = calloc(1, sizeof *op);
     if (!op)

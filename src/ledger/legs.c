@@ -11,16 +11,19 @@ bool leg_on_card(const struct leg *leg)
     return leg->kind == ACCT_PURSE || leg->kind == ACCT_PENDING_LOAD;
 }
 
-static int find_sums(struct fold *f, struct card_full *c, const struct leg *leg, struct sums *ret)
+static WORKER_FN int find_sums(struct fold *f, struct card_full *c, const struct leg *leg,
+                               struct sums *ret)
 {
     if (leg_on_card(leg) && !c)
         return OC_EINTERNAL;
     if (leg->kind == ACCT_PURSE) {
-        *ret = (struct sums){&c->r.purse_debits_pending, &c->purse_debits, &c->r.purse_credits_pending, &c->purse_credits};
+        *ret = (struct sums){&c->r.purse_debits_pending, &c->purse_debits,
+                             &c->r.purse_credits_pending, &c->purse_credits};
         return 0;
     }
     if (leg->kind == ACCT_PENDING_LOAD) {
-        *ret = (struct sums){&c->load_debits_pending, &c->load_debits, &c->load_credits_pending, &c->load_credits};
+        *ret = (struct sums){&c->load_debits_pending, &c->load_debits, &c->load_credits_pending,
+                             &c->load_credits};
         return 0;
     }
     int rc = 0;
@@ -29,11 +32,13 @@ static int find_sums(struct fold *f, struct card_full *c, const struct leg *leg,
         return rc;
     h->dirty = true;
     struct account_row *a = &h->row;
-    *ret = (struct sums){&a->debits_pending, &a->debits_posted, &a->credits_pending, &a->credits_posted};
+    *ret = (struct sums){&a->debits_pending, &a->debits_posted, &a->credits_pending,
+                         &a->credits_posted};
     return 0;
 }
 
-static int leg_move(struct fold *f, struct card_full *c, const struct leg *leg, enum leg_move how)
+static WORKER_FN int leg_move(struct fold *f, struct card_full *c, const struct leg *leg,
+                              enum leg_move how)
 {
     struct sums s = {0};
     int rc = find_sums(f, c, leg, &s);

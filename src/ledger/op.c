@@ -1,11 +1,16 @@
-/* One table of fields for each operation: what op_encode writes, in this order, and nothing else. Names of kinds and states.
+/* One table of fields for each operation: what op_encode writes, in this order, and nothing else.
+ * Names of kinds and states.
  *
- * The journal is read for ever. So: rows of a table are never reordered or removed; a new field is added at the end of its
- * table with `since` = the new OP_VERSION, and older encodings give zeros for it. */
+ * The journal is read for ever. So: rows of a table are never reordered or removed; a new field is
+ * added at the end of its table with `since` = the new OP_VERSION, and older encodings give zeros
+ * for it. */
 #include "ledger/op_table.h"
 
 #define F_(s, f, t, n, sub, v)                                                                     \
-    {.name = #f, .type = (t), .offset = offsetof(s, f), .size = (n), .nested = (sub), .since = (v)}
+    {                                                                                              \
+        .name = #f, .type = (t), .offset = offsetof(s, f), .size = (n), .nested = (sub),           \
+        .since = (v)                                                                               \
+    }
 #define NUM(s, f)       F_(s, f, OPF_NUMBER, sizeof(((s *)0)->f), NULL, 1)
 #define SNUM(s, f)      F_(s, f, OPF_SIGNED, sizeof(((s *)0)->f), NULL, 1)
 #define TEXT(s, f)      F_(s, f, OPF_TEXT, sizeof(((s *)0)->f), NULL, 1)
@@ -13,73 +18,95 @@
 #define INSIDE(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 1)
 /* The count's own type is one or two bytes, and stands in the struct only. */
 #define VARIABLE(s, f, n)                                                                          \
-    {.name = #f, .type = OPF_BYTES, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f),         \
-     .count_offset = offsetof(s, n), .count_size = sizeof(((s *)0)->n), .since = 1}
+    {                                                                                              \
+        .name = #f, .type = OPF_BYTES, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f),      \
+        .count_offset = offsetof(s, n), .count_size = sizeof(((s *)0)->n), .since = 1              \
+    }
 #define ARRAY(s, f, n, x)                                                                          \
-    {.name = #f, .type = OPF_ARRAY, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]),      \
-     .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                                \
-     .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 1}
+    {                                                                                              \
+        .name = #f, .type = OPF_ARRAY, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]),   \
+        .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                             \
+        .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 1                              \
+    }
 #define TABLE(name, ...)                                                                           \
     static const struct op_field name##_fields[] = {__VA_ARGS__};                                  \
     static const struct op_fields name = {name##_fields, ARRAY_LEN(name##_fields)}
 
-TABLE(t_seen, NUM(struct card_seen, has), SNUM(struct card_seen, balance), NUM(struct card_seen, online),
-      NUM(struct card_seen, offline));
+TABLE(t_seen, NUM(struct card_seen, has), SNUM(struct card_seen, balance),
+      NUM(struct card_seen, online), NUM(struct card_seen, offline));
 TABLE(t_leg, NUM(struct leg, kind), TEXT(struct leg, owner), SNUM(struct leg, amount));
-TABLE(t_record, TEXT(struct op_record, scope), TEXT(struct op_record, owner), TEXT(struct op_record, key),
-      NUM(struct op_record, version_read), TEXT(struct op_record, doc));
+TABLE(t_record, TEXT(struct op_record, scope), TEXT(struct op_record, owner),
+      TEXT(struct op_record, key), NUM(struct op_record, version_read),
+      TEXT(struct op_record, doc));
 TABLE(t_item, TEXT(struct op_event_item, kind), TEXT(struct op_event_item, text));
 TABLE(t_limits, SNUM(struct op_limits, single_max), SNUM(struct op_limits, card_day_max),
       NUM(struct op_limits, card_day_count), SNUM(struct op_limits, terminal_day_max));
 
-TABLE(t_site, TEXT(struct op_site, name), NUM(struct op_site, shard), SNUM(struct op_site, city_offset_min),
-      SNUM(struct op_site, first_day));
+TABLE(t_site, TEXT(struct op_site, name), NUM(struct op_site, shard),
+      SNUM(struct op_site, city_offset_min), SNUM(struct op_site, first_day));
 TABLE(t_participant, TEXT(struct op_participant, id), TEXT(struct op_participant, name),
       SNUM(struct op_participant, load_quota), NUM(struct op_participant, closed));
-TABLE(t_terminal, TEXT(struct op_terminal, id), TEXT(struct op_terminal, kind), TEXT(struct op_terminal, participant),
-      FIXED(struct op_terminal, sam), TEXT(struct op_terminal, reader), TEXT(struct op_terminal, services),
-      TEXT(struct op_terminal, gate), TEXT(struct op_terminal, params), NUM(struct op_terminal, closed));
+TABLE(t_terminal, TEXT(struct op_terminal, id), TEXT(struct op_terminal, kind),
+      TEXT(struct op_terminal, participant), FIXED(struct op_terminal, sam),
+      TEXT(struct op_terminal, reader), TEXT(struct op_terminal, services),
+      TEXT(struct op_terminal, gate), TEXT(struct op_terminal, params),
+      NUM(struct op_terminal, closed));
 TABLE(t_key, NUM(struct op_key, purpose), NUM(struct op_key, alg), NUM(struct op_key, version),
-      FIXED(struct op_key, issuer), FIXED(struct op_key, kcv), VARIABLE(struct op_key, sealed, sealed_len),
-      NUM(struct op_key, revoked));
-TABLE(t_card_add, SNUM(struct op_card_add, card), FIXED(struct op_card_add, issuer), FIXED(struct op_card_add, serial),
-      TEXT(struct op_card_add, number), TEXT(struct op_card_add, profile), NUM(struct op_card_add, kind),
-      NUM(struct op_card_add, state), NUM(struct op_card_add, registered), SNUM(struct op_card_add, valid_from),
-      SNUM(struct op_card_add, valid_to), TEXT(struct op_card_add, citizen), SNUM(struct op_card_add, ceiling),
-      SNUM(struct op_card_add, floor), SNUM(struct op_card_add, opening), INSIDE(struct op_card_add, seen, t_seen),
-      TEXT(struct op_card_add, category), SNUM(struct op_card_add, category_to));
-TABLE(t_card_state, SNUM(struct op_card_state, card), NUM(struct op_card_state, to), TEXT(struct op_card_state, why),
-      SNUM(struct op_card_state, effective_ms));
+      FIXED(struct op_key, issuer), FIXED(struct op_key, kcv),
+      VARIABLE(struct op_key, sealed, sealed_len), NUM(struct op_key, revoked));
+TABLE(t_card_add, SNUM(struct op_card_add, card), FIXED(struct op_card_add, issuer),
+      FIXED(struct op_card_add, serial), TEXT(struct op_card_add, number),
+      TEXT(struct op_card_add, profile), NUM(struct op_card_add, kind),
+      NUM(struct op_card_add, state), NUM(struct op_card_add, registered),
+      SNUM(struct op_card_add, valid_from), SNUM(struct op_card_add, valid_to),
+      TEXT(struct op_card_add, citizen), SNUM(struct op_card_add, ceiling),
+      SNUM(struct op_card_add, floor), SNUM(struct op_card_add, opening),
+      INSIDE(struct op_card_add, seen, t_seen), TEXT(struct op_card_add, category),
+      SNUM(struct op_card_add, category_to));
+TABLE(t_card_state, SNUM(struct op_card_state, card), NUM(struct op_card_state, to),
+      TEXT(struct op_card_state, why), SNUM(struct op_card_state, effective_ms));
 TABLE(t_slot, SNUM(struct op_slot, card), TEXT(struct op_slot, app), TEXT(struct op_slot, category),
       SNUM(struct op_slot, from), SNUM(struct op_slot, to), NUM(struct op_slot, closed));
-TABLE(t_deny, FIXED(struct op_deny, issuer), FIXED(struct op_deny, serial), NUM(struct op_deny, action),
-      NUM(struct op_deny, remove), TEXT(struct op_deny, why), SNUM(struct op_deny, epoch));
+TABLE(t_deny, FIXED(struct op_deny, issuer), FIXED(struct op_deny, serial),
+      NUM(struct op_deny, action), NUM(struct op_deny, remove), TEXT(struct op_deny, why),
+      SNUM(struct op_deny, epoch));
 TABLE(t_citizen, TEXT(struct op_citizen, id), VARIABLE(struct op_citizen, sealed, sealed_len),
       FIXED(struct op_citizen, search));
-TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace), TEXT(struct op_intent, service),
-      NUM(struct op_intent, plan_kind), NUM(struct op_intent, card_type), SNUM(struct op_intent, card),
-      TEXT(struct op_intent, terminal), TEXT(struct op_intent, participant), FIXED(struct op_intent, sam),
-      NUM(struct op_intent, terminal_seq), SNUM(struct op_intent, request_no), FIXED(struct op_intent, request_hash),
-      SNUM(struct op_intent, business_date), SNUM(struct op_intent, clearing_date), FIXED(struct op_intent, card_date),
-      FIXED(struct op_intent, card_time), SNUM(struct op_intent, amount), SNUM(struct op_intent, gross),
-      NUM(struct op_intent, counter), NUM(struct op_intent, key_version), NUM(struct op_intent, alg),
-      FIXED(struct op_intent, random), INSIDE(struct op_intent, seen, t_seen), VARIABLE(struct op_intent, capp, capp_len),
-      ARRAY(struct op_intent, legs, leg_count, t_leg), ARRAY(struct op_intent, records, record_count, t_record),
-      ARRAY(struct op_intent, events, event_count, t_item), SNUM(struct op_intent, link), NUM(struct op_intent, refund),
-      INSIDE(struct op_intent, limits, t_limits), TEXT(struct op_intent, plan), TEXT(struct op_intent, reply));
-TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to), NUM(struct op_outcome, reason),
-      NUM(struct op_outcome, evidence), NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),
-      NUM(struct op_outcome, tac_verdict), FIXED(struct op_outcome, mac2), FIXED(struct op_outcome, tac),
-      INSIDE(struct op_outcome, seen, t_seen), SNUM(struct op_outcome, clearing_date), TEXT(struct op_outcome, note),
+TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
+      TEXT(struct op_intent, service), NUM(struct op_intent, plan_kind),
+      NUM(struct op_intent, card_type), SNUM(struct op_intent, card),
+      TEXT(struct op_intent, terminal), TEXT(struct op_intent, participant),
+      FIXED(struct op_intent, sam), NUM(struct op_intent, terminal_seq),
+      SNUM(struct op_intent, request_no), FIXED(struct op_intent, request_hash),
+      SNUM(struct op_intent, business_date), SNUM(struct op_intent, clearing_date),
+      FIXED(struct op_intent, card_date), FIXED(struct op_intent, card_time),
+      SNUM(struct op_intent, amount), SNUM(struct op_intent, gross), NUM(struct op_intent, counter),
+      NUM(struct op_intent, key_version), NUM(struct op_intent, alg),
+      FIXED(struct op_intent, random), INSIDE(struct op_intent, seen, t_seen),
+      VARIABLE(struct op_intent, capp, capp_len), ARRAY(struct op_intent, legs, leg_count, t_leg),
+      ARRAY(struct op_intent, records, record_count, t_record),
+      ARRAY(struct op_intent, events, event_count, t_item), SNUM(struct op_intent, link),
+      NUM(struct op_intent, refund), INSIDE(struct op_intent, limits, t_limits),
+      TEXT(struct op_intent, plan), TEXT(struct op_intent, reply));
+TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to),
+      NUM(struct op_outcome, reason), NUM(struct op_outcome, evidence),
+      NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),
+      NUM(struct op_outcome, tac_verdict), FIXED(struct op_outcome, mac2),
+      FIXED(struct op_outcome, tac), INSIDE(struct op_outcome, seen, t_seen),
+      SNUM(struct op_outcome, clearing_date), TEXT(struct op_outcome, note),
       TEXT(struct op_outcome, reply), ARRAY(struct op_outcome, events, event_count, t_item));
-TABLE(t_refusal, SNUM(struct op_refusal, txn), NUM(struct op_refusal, trace), TEXT(struct op_refusal, service),
-      NUM(struct op_refusal, reason), TEXT(struct op_refusal, detail), SNUM(struct op_refusal, card),
-      FIXED(struct op_refusal, issuer), FIXED(struct op_refusal, serial), TEXT(struct op_refusal, terminal),
-      TEXT(struct op_refusal, participant), SNUM(struct op_refusal, request_no), FIXED(struct op_refusal, request_hash),
-      SNUM(struct op_refusal, business_date), SNUM(struct op_refusal, amount), INSIDE(struct op_refusal, seen, t_seen));
-TABLE(t_seen_op, SNUM(struct op_seen, card), TEXT(struct op_seen, terminal), INSIDE(struct op_seen, seen, t_seen));
-TABLE(t_event, SNUM(struct op_event, card), SNUM(struct op_event, txn), TEXT(struct op_event, terminal),
-      INSIDE(struct op_event, item, t_item));
+TABLE(t_refusal, SNUM(struct op_refusal, txn), NUM(struct op_refusal, trace),
+      TEXT(struct op_refusal, service), NUM(struct op_refusal, reason),
+      TEXT(struct op_refusal, detail), SNUM(struct op_refusal, card),
+      FIXED(struct op_refusal, issuer), FIXED(struct op_refusal, serial),
+      TEXT(struct op_refusal, terminal), TEXT(struct op_refusal, participant),
+      SNUM(struct op_refusal, request_no), FIXED(struct op_refusal, request_hash),
+      SNUM(struct op_refusal, business_date), SNUM(struct op_refusal, amount),
+      INSIDE(struct op_refusal, seen, t_seen));
+TABLE(t_seen_op, SNUM(struct op_seen, card), TEXT(struct op_seen, terminal),
+      INSIDE(struct op_seen, seen, t_seen));
+TABLE(t_event, SNUM(struct op_event, card), SNUM(struct op_event, txn),
+      TEXT(struct op_event, terminal), INSIDE(struct op_event, item, t_item));
 TABLE(t_day_close, SNUM(struct op_day_close, date), SNUM(struct op_day_close, next));
 TABLE(t_settled, SNUM(struct op_settled, date), FIXED(struct op_settled, manifest_sha256));
 TABLE(t_restored, NUM(struct op_restored, jump), TEXT(struct op_restored, from));

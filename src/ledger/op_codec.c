@@ -1,5 +1,6 @@
-/* The canonical encoding of operations: version, type, at_ms, who, then the fields of the type's table. Canonical: one
- * operation has one encoding, so that equal bytes mean equal operations; decoding refuses what encoding would not write. */
+/* The canonical encoding of operations: version, type, at_ms, who, then the fields of the type's
+ * table. Canonical: one operation has one encoding, so that equal bytes mean equal operations;
+ * decoding refuses what encoding would not write. */
 #include "ledger/op_table.h"
 #include <string.h>
 
@@ -225,7 +226,8 @@ static bool fields_valid(const struct op_fields *t, const uint8_t *s)
 bool op_valid(const struct ledger_op *op)
 {
     const struct op_kind *k = op_kind(op->type);
-    return k && memchr(op->who, 0, sizeof op->who) && fields_valid(k->fields, (const uint8_t *)op + k->offset);
+    return k && memchr(op->who, 0, sizeof op->who) &&
+           fields_valid(k->fields, (const uint8_t *)op + k->offset);
 }
 
 void op_encode(const struct ledger_op *op, struct buf *b)

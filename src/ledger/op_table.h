@@ -1,4 +1,5 @@
-/* How a table of fields describes an operation; between op.c (the tables) and op_codec.c (the one reader and writer). */
+/* How a table of fields describes an operation; between op.c (the tables) and op_codec.c (the one
+ * reader and writer). */
 #ifndef LEDGER_OP_TABLE_H
 #define LEDGER_OP_TABLE_H
 
@@ -35,7 +36,8 @@ struct op_kind {
 };
 /** NULL for a number not in the table. */
 const struct op_kind *op_kind(unsigned type);
-/** Is the type known, does every text end and every count fit? op_encode() aborts on an operation that is not valid. */
+/** Is the type known, does every text end and every count fit? op_encode() aborts on an operation
+ * that is not valid. */
 bool op_valid(const struct ledger_op *op);
 
 #endif

@@ -1,5 +1,6 @@
-/* Decides whether an operation may happen and allots what it needs. Reads tables and hot rows, writes nothing: an operation
- * that is refused leaves no trace, so a batch goes on without it. Everything that can be refused is refused here (R2). */
+/* Decides whether an operation may happen and allots what it needs. Reads tables and hot rows,
+ * writes nothing: an operation that is refused leaves no trace, so a batch goes on without it.
+ * Everything that can be refused is refused here (R2). */
 #include "ledger/fold.h"
 #include "ledger/op_table.h"
 #include <stdarg.h>
@@ -26,8 +27,8 @@ static int invalid(struct ledger_op *op, const char *why)
     return OC_EINVAL;
 }
 
-int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no, const uint8_t hash[16],
-                    int64_t *ret_txn)
+int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no,
+                    const uint8_t hash[16], int64_t *ret_txn)
 {
     if (request_no <= 0)
         return 0;
@@ -40,8 +41,8 @@ int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, 
         return OC_EEXIST;
     }
     char id[IDENT_TEXT];
-    snprintf(op->detail, sizeof op->detail, "request %lld of this terminal was transaction %s", (long long)request_no,
-             ident_text(first.id, id));
+    snprintf(op->detail, sizeof op->detail, "request %lld of this terminal was transaction %s",
+             (long long)request_no, ident_text(first.id, id));
     op->reason = OC_R_CONFLICT;
     return OC_ECONFLICT;
 }
@@ -64,7 +65,7 @@ static int prepare_participant(struct fold *f, struct ledger_op *op)
     return 0;
 }
 
-static int prepare_terminal(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_terminal(struct fold *f, struct ledger_op *op)
 {
     struct op_terminal *t = &op->terminal;
     if (!t->id[0] || t->closed > 1)
@@ -80,7 +81,7 @@ static int prepare_key(struct fold *f, struct ledger_op *op)
     return op->key.sealed_len ? 0 : invalid(op, "a key must be sealed");
 }
 
-static int prepare_card_add(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_card_add(struct fold *f, struct ledger_op *op)
 {
     struct op_card_add *a = &op->card_add;
     if (a->state != CARD_ISSUED && a->state != CARD_ACTIVE)
@@ -97,14 +98,15 @@ static int prepare_card_add(struct fold *f, struct ledger_op *op)
     return 0;
 }
 
-static int find_card(struct fold *f, struct ledger_op *op, int64_t id, struct card_full *ret)
+static WORKER_FN int find_card(struct fold *f, struct ledger_op *op, int64_t id,
+                               struct card_full *ret)
 {
     char text[IDENT_TEXT];
     int rc = card_load(f, id, ret);
     return rc == OC_ENOENT ? missing(op, "card", ident_text(id, text)) : rc;
 }
 
-static int prepare_card_state(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_card_state(struct fold *f, struct ledger_op *op)
 {
     const struct op_card_state *s = &op->card_state;
     if (!card_state_name(s->to))
@@ -116,11 +118,12 @@ static int prepare_card_state(struct fold *f, struct ledger_op *op)
     if (s->to == CARD_LOST && c.r.kind == CARD_ANONYMOUS)
         return refuse(op, OC_R_ANONYMOUS, "unnamed card");
     if (!sm_allowed(&card_states, c.r.state, s->to))
-        return refuse(op, OC_R_CARD_STATE, "%s to %s", card_state_name(c.r.state), card_state_name(s->to));
+        return refuse(op, OC_R_CARD_STATE, "%s to %s", card_state_name(c.r.state),
+                      card_state_name(s->to));
     return 0;
 }
 
-static int prepare_slot(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_slot(struct fold *f, struct ledger_op *op)
 {
     if (!op->slot.app[0])
         return invalid(op, "a slot needs its application's name");
@@ -128,7 +131,7 @@ static int prepare_slot(struct fold *f, struct ledger_op *op)
     return find_card(f, op, op->slot.card, &c);
 }
 
-static int prepare_deny(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_deny(struct fold *f, struct ledger_op *op)
 {
     struct op_deny *d = &op->deny;
     if (!d->remove && d->action != 1 && d->action != 2)
@@ -149,7 +152,7 @@ static int prepare_citizen(struct fold *f, struct ledger_op *op)
     return op->citizen.id[0] ? 0 : invalid(op, "a citizen needs an id");
 }
 
-static int prepare_outcome(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
 {
     struct op_outcome *o = &op->outcome;
     o->clearing_date = 0;
@@ -166,7 +169,8 @@ static int prepare_outcome(struct fold *f, struct ledger_op *op)
     }
     if (!sm_allowed(&txn_states, t.state, o->to)) {
         const char *to = oc_txn_state_name(o->to);
-        snprintf(op->detail, sizeof op->detail, "%s to %s is not allowed", oc_txn_state_name(t.state), to ? to : "?");
+        snprintf(op->detail, sizeof op->detail, "%s to %s is not allowed",
+                 oc_txn_state_name(t.state), to ? to : "?");
         return OC_ESTATE;
     }
     if (o->to == OC_TXN_POSTED)
@@ -174,7 +178,7 @@ static int prepare_outcome(struct fold *f, struct ledger_op *op)
     return 0;
 }
 
-static int prepare_refusal(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_refusal(struct fold *f, struct ledger_op *op)
 {
     struct op_refusal *r = &op->refusal;
     int rc = 0;
@@ -188,7 +192,7 @@ static int prepare_refusal(struct fold *f, struct ledger_op *op)
     return rc;
 }
 
-static int prepare_seen(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_seen(struct fold *f, struct ledger_op *op)
 {
     struct card_full c;
     return find_card(f, op, op->seen.card, &c);
@@ -210,7 +214,7 @@ static int prepare_day_close(struct fold *f, struct ledger_op *op)
     return 0;
 }
 
-static int prepare_settled(struct fold *f, struct ledger_op *op)
+static WORKER_FN int prepare_settled(struct fold *f, struct ledger_op *op)
 {
     const struct op_settled *s = &op->settled;
     struct day_row d;
@@ -243,22 +247,14 @@ static int prepare_restored(struct fold *f, struct ledger_op *op)
 
 typedef int (*prepare_fn)(struct fold *f, struct ledger_op *op);
 static const prepare_fn preparers[] = {
-    [LOP_SITE] = prepare_site,
-    [LOP_PARTICIPANT] = prepare_participant,
-    [LOP_TERMINAL] = prepare_terminal,
-    [LOP_KEY] = prepare_key,
-    [LOP_CARD_ADD] = prepare_card_add,
-    [LOP_CARD_STATE] = prepare_card_state,
-    [LOP_SLOT] = prepare_slot,
-    [LOP_DENY] = prepare_deny,
-    [LOP_CITIZEN] = prepare_citizen,
-    [LOP_INTENT] = prepare_intent,
-    [LOP_OUTCOME] = prepare_outcome,
-    [LOP_REFUSAL] = prepare_refusal,
-    [LOP_SEEN] = prepare_seen,
-    [LOP_EVENT] = prepare_event,
-    [LOP_DAY_CLOSE] = prepare_day_close,
-    [LOP_SETTLED] = prepare_settled,
+    [LOP_SITE] = prepare_site,           [LOP_PARTICIPANT] = prepare_participant,
+    [LOP_TERMINAL] = prepare_terminal,   [LOP_KEY] = prepare_key,
+    [LOP_CARD_ADD] = prepare_card_add,   [LOP_CARD_STATE] = prepare_card_state,
+    [LOP_SLOT] = prepare_slot,           [LOP_DENY] = prepare_deny,
+    [LOP_CITIZEN] = prepare_citizen,     [LOP_INTENT] = prepare_intent,
+    [LOP_OUTCOME] = prepare_outcome,     [LOP_REFUSAL] = prepare_refusal,
+    [LOP_SEEN] = prepare_seen,           [LOP_EVENT] = prepare_event,
+    [LOP_DAY_CLOSE] = prepare_day_close, [LOP_SETTLED] = prepare_settled,
     [LOP_RESTORED] = prepare_restored,
 };
 

@@ -1,6 +1,6 @@
-/* May this transaction happen? One function a question, asked in the order of the table at the end; the first that refuses
- * gives the reason. Whether the same request was here before comes first: a repeated request must get its first answer even
- * when that answer left the card in doubt. */
+/* May this transaction happen? One function a question, asked in the order of the table at the end;
+ * the first that refuses gives the reason. Whether the same request was here before comes first: a
+ * repeated request must get its first answer even when that answer left the card in doubt. */
 #include "ledger/fold.h"
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@ struct asked {
     struct op_intent *in;
     struct card_full card;
     struct terminal_full terminal;
-    bool chip;         /* the plan moves the chip */
+    bool chip;              /* the plan moves the chip */
     bool refund_to_account; /* owed to the holder whatever became of the card */
 };
 
@@ -40,7 +40,9 @@ static int legs_form(struct asked *a)
     }
     if (sum != 0)
         return malformed(a, "the legs do not sum to zero");
-    fen_t want = in->plan_kind == OC_PLAN_DEBIT ? -in->amount : in->plan_kind == OC_PLAN_CREDIT ? in->amount : 0;
+    fen_t want = in->plan_kind == OC_PLAN_DEBIT    ? -in->amount
+                 : in->plan_kind == OC_PLAN_CREDIT ? in->amount
+                                                   : 0;
     if (legs_purse(in) != want)
         return malformed(a, "the purse's leg is not what the chip moves");
     return 0;
@@ -48,7 +50,8 @@ static int legs_form(struct asked *a)
 
 static bool same_record(const struct op_record *x, const struct op_record *y)
 {
-    return strcmp(x->scope, y->scope) == 0 && strcmp(x->owner, y->owner) == 0 && strcmp(x->key, y->key) == 0;
+    return strcmp(x->scope, y->scope) == 0 && strcmp(x->owner, y->owner) == 0 &&
+           strcmp(x->key, y->key) == 0;
 }
 
 static int records_form(struct asked *a)
@@ -80,13 +83,13 @@ static int ask_form(struct asked *a)
 
 /* ---- the questions ---- */
 
-static int ask_request(struct asked *a)
+static WORKER_FN int ask_request(struct asked *a)
 {
     struct op_intent *in = a->in;
     return prepare_request(a->f, a->op, in->terminal, in->request_no, in->request_hash, &in->txn);
 }
 
-static int ask_card(struct asked *a)
+static WORKER_FN int ask_card(struct asked *a)
 {
     if (!a->in->card)
         return a->chip ? refuse(a->op, OC_R_UNKNOWN_CARD, "no card") : 0;
@@ -97,8 +100,9 @@ static int ask_card(struct asked *a)
 static int ask_state(struct asked *a)
 {
     static const uint8_t reasons[] = {
-        [CARD_ISSUED] = OC_R_NOT_ACTIVE, [CARD_ACTIVE] = OC_R_NONE,     [CARD_SUSPENDED] = OC_R_SUSPENDED,
-        [CARD_LOST] = OC_R_LOST,         [CARD_BLOCKED] = OC_R_BLOCKED, [CARD_CANCELLED] = OC_R_CANCELLED,
+        [CARD_ISSUED] = OC_R_NOT_ACTIVE,   [CARD_ACTIVE] = OC_R_NONE,
+        [CARD_SUSPENDED] = OC_R_SUSPENDED, [CARD_LOST] = OC_R_LOST,
+        [CARD_BLOCKED] = OC_R_BLOCKED,     [CARD_CANCELLED] = OC_R_CANCELLED,
     };
     uint8_t state = a->card.r.state;
     if (!a->in->card || (a->refund_to_account && state != CARD_CANCELLED))
@@ -128,7 +132,7 @@ static int ask_validity(struct asked *a)
     return 0;
 }
 
-static int ask_terminal(struct asked *a)
+static WORKER_FN int ask_terminal(struct asked *a)
 {
     struct op_intent *in = a->in;
     int rc = terminal_load(a->f, in->terminal, &a->terminal);
@@ -138,11 +142,14 @@ static int ask_terminal(struct asked *a)
     if (t->t.closed)
         return refuse(a->op, OC_R_NOT_OPEN, "%s", in->terminal);
     if (strcmp(t->t.participant, in->participant) != 0)
-        return refuse(a->op, OC_R_TERMINAL_MAY_NOT, "the terminal is of participant %s", t->t.participant);
+        return refuse(a->op, OC_R_TERMINAL_MAY_NOT, "the terminal is of participant %s",
+                      t->t.participant);
     struct participant_row p;
     rc = participant_load(a->f, in->participant, &p);
     if (rc)
-        return rc == OC_ENOENT ? refuse(a->op, OC_R_TERMINAL_MAY_NOT, "no participant %s", in->participant) : rc;
+        return rc == OC_ENOENT
+                   ? refuse(a->op, OC_R_TERMINAL_MAY_NOT, "no participant %s", in->participant)
+                   : rc;
     return p.closed ? refuse(a->op, OC_R_NOT_OPEN, "participant %s is closed", in->participant) : 0;
 }
 
@@ -173,10 +180,11 @@ static int ask_counter(struct asked *a)
 {
     if (!a->chip || a->in->counter != UINT16_MAX)
         return 0;
-    return refuse(a->op, OC_R_COUNTER_MAX, a->in->plan_kind == OC_PLAN_DEBIT ? "offline counter" : "online counter");
+    return refuse(a->op, OC_R_COUNTER_MAX,
+                  a->in->plan_kind == OC_PLAN_DEBIT ? "offline counter" : "online counter");
 }
 
-static int ask_records(struct asked *a)
+static WORKER_FN int ask_records(struct asked *a)
 {
     for (unsigned i = 0; i < a->in->record_count; i++) {
         const struct op_record *r = &a->in->records[i];
@@ -186,7 +194,8 @@ static int ask_records(struct asked *a)
         if (rc)
             return rc;
         if (version != r->version_read || locked_by)
-            return refuse(a->op, OC_R_STALE, "%s/%s is at %u, read at %u%s", r->scope, r->key, version, r->version_read,
+            return refuse(a->op, OC_R_STALE, "%s/%s is at %u, read at %u%s", r->scope, r->key,
+                          version, r->version_read,
                           locked_by ? ", held by another transaction" : "");
     }
     return 0;
@@ -202,7 +211,8 @@ static int ask_card_limits(struct asked *a)
     uint32_t count = same_day ? c->day_count : 0;
     fen_t sum = !same_day ? 0 : a->in->plan_kind == OC_PLAN_DEBIT ? c->day_debits : c->day_credits;
     if (l->card_day_max && sum + a->in->amount > l->card_day_max)
-        return refuse(a->op, OC_R_LIMIT, "card's day: %lld of %lld fen", (long long)sum, (long long)l->card_day_max);
+        return refuse(a->op, OC_R_LIMIT, "card's day: %lld of %lld fen", (long long)sum,
+                      (long long)l->card_day_max);
     if (l->card_day_count && count >= l->card_day_count)
         return refuse(a->op, OC_R_LIMIT, "card's day: %u transactions", count);
     return 0;
@@ -219,12 +229,13 @@ static int ask_limits(struct asked *a)
         return rc;
     fen_t sum = a->in->business_date <= a->terminal.day ? a->terminal.day_sum : 0;
     if (l->terminal_day_max && sum + amount > l->terminal_day_max)
-        return refuse(a->op, OC_R_LIMIT, "terminal's day: %lld of %lld fen", (long long)sum, (long long)l->terminal_day_max);
+        return refuse(a->op, OC_R_LIMIT, "terminal's day: %lld of %lld fen", (long long)sum,
+                      (long long)l->terminal_day_max);
     return 0;
 }
 
 /* R6: a refund takes from what is left of its original. */
-static int ask_original(struct asked *a)
+static WORKER_FN int ask_original(struct asked *a)
 {
     if (!a->in->refund)
         return 0;
@@ -233,9 +244,11 @@ static int ask_original(struct asked *a)
     if (rc && rc != OC_ENOENT)
         return rc;
     if (rc || first.state != OC_TXN_POSTED)
-        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s", rc ? "no such transaction" : "it was not posted");
+        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s",
+                      rc ? "no such transaction" : "it was not posted");
     if (first.refund || first.card != a->in->card)
-        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s", first.refund ? "it is a refund itself" : "it is another card's");
+        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s",
+                      first.refund ? "it is a refund itself" : "it is another card's");
     fen_t left = first.amount - first.refunded;
     if (a->in->amount > left)
         return refuse(a->op, OC_R_OVER_ORIGINAL, "%lld fen are left", (long long)left);
@@ -257,13 +270,14 @@ static fen_t debits_up_to(const struct op_intent *in, unsigned last)
     return sum;
 }
 
-static int ask_leg(struct asked *a, unsigned i)
+static WORKER_FN int ask_leg(struct asked *a, unsigned i)
 {
     const struct leg *leg = &a->in->legs[i];
     fen_t debits = debits_up_to(a->in, i);
     if (leg->kind == ACCT_PENDING_LOAD) {
         fen_t left = a->card.r.pending_load - a->card.r.pending_load_reserved;
-        return debits > left ? refuse(a->op, OC_R_FUNDS, "pending load: %lld fen", (long long)left) : 0;
+        return debits > left ? refuse(a->op, OC_R_FUNDS, "pending load: %lld fen", (long long)left)
+                             : 0;
     }
     int rc = 0;
     const struct hot_account *h = hot_account(a->f, leg->kind, leg->owner, &rc);
@@ -275,12 +289,13 @@ static int ask_leg(struct asked *a, unsigned i)
     fen_t left = r->credits_posted - r->debits_posted - r->debits_pending - r->floor;
     if (debits <= left)
         return 0;
-    return refuse(a->op, r->kind == ACCT_LOAD_RECEIVABLE ? OC_R_LOAD_QUOTA : OC_R_FUNDS, "%s %s: %lld fen",
-                  acct_kind_name(r->kind), r->owner, (long long)left);
+    return refuse(a->op, r->kind == ACCT_LOAD_RECEIVABLE ? OC_R_LOAD_QUOTA : OC_R_FUNDS,
+                  "%s %s: %lld fen", acct_kind_name(r->kind), r->owner, (long long)left);
 }
 
-/* A purse debit is never refused for its balance: whether the money is there the chip decides (R1). */
-static int ask_funds(struct asked *a)
+/* A purse debit is never refused for its balance: whether the money is there the chip decides (R1).
+ */
+static WORKER_FN int ask_funds(struct asked *a)
 {
     for (unsigned i = 0; i < a->in->leg_count; i++) {
         const struct leg *leg = &a->in->legs[i];
@@ -302,14 +317,15 @@ static int ask_ceiling(struct asked *a)
     fen_t before = books > chip ? books : chip;
     if (before + in->amount <= c->ceiling)
         return 0;
-    return refuse(a->op, OC_R_OVER_CEILING, "%lld fen and %lld more, at most %lld", (long long)before, (long long)in->amount,
-                  (long long)c->ceiling);
+    return refuse(a->op, OC_R_OVER_CEILING, "%lld fen and %lld more, at most %lld",
+                  (long long)before, (long long)in->amount, (long long)c->ceiling);
 }
 
 typedef int (*ask_fn)(struct asked *a);
 static const ask_fn questions[] = {
-    ask_form,  ask_request, ask_card,    ask_state,   ask_deny,   ask_validity, ask_terminal, ask_sam,
-    ask_doubt, ask_counter, ask_records, ask_limits,  ask_original, ask_funds,  ask_ceiling,
+    ask_form,     ask_request,  ask_card,     ask_state, ask_deny,
+    ask_validity, ask_terminal, ask_sam,      ask_doubt, ask_counter,
+    ask_records,  ask_limits,   ask_original, ask_funds, ask_ceiling,
 };
 
 static void allot(struct asked *a)

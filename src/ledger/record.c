@@ -1,5 +1,5 @@
-/* Module records: read with a version, locked at intent, written when the transaction posts (R2). A row of version 0 only
- * holds the place of a record that an open transaction will create. */
+/* Module records: read with a version, locked at intent, written when the transaction posts (R2). A
+ * row of version 0 only holds the place of a record that an open transaction will create. */
 #include "ledger/fold.h"
 
 static void put_key(struct db_q *q, const struct fold *f, const struct op_record *r)
@@ -10,13 +10,15 @@ static void put_key(struct db_q *q, const struct fold *f, const struct op_record
     db_put_text(q, r->key);
 }
 
-int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version, int64_t *ret_locked_by)
+int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version,
+                int64_t *ret_locked_by)
 {
     *ret_version = 0;
     *ret_locked_by = 0;
     struct db_q q;
     db_q(&q, f->db,
-         "SELECT version, locked_by FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4");
+         "SELECT version, locked_by FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND "
+         "key = ?4");
     put_key(&q, f, r);
     if (db_row(&q)) {
         *ret_version = (uint32_t)db_get_i64(&q);
@@ -25,24 +27,28 @@ int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version
     return db_end(&q);
 }
 
-static int lock(struct fold *f, const struct op_intent *in, const struct op_record *r)
+static WORKER_FN int lock(struct fold *f, const struct op_intent *in, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, ?3, ?4, 0, '', ?5) "
-         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET locked_by = excluded.locked_by WHERE locked_by = 0");
+         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, "
+         "?3, ?4, 0, '', ?5) "
+         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET locked_by = excluded.locked_by "
+         "WHERE locked_by = 0");
     put_key(&q, f, r);
     db_put_i64(&q, in->txn);
     int rc = db_end(&q);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-static int write(struct fold *f, const struct op_intent *in, const struct op_record *r)
+static WORKER_FN int write(struct fold *f, const struct op_intent *in, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, ?3, ?4, 1, ?5, 0) "
-         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET version = version + 1, doc = excluded.doc, locked_by = 0 "
+         "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, "
+         "?3, ?4, 1, ?5, 0) "
+         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET version = version + 1, doc = "
+         "excluded.doc, locked_by = 0 "
          "WHERE version = ?6 AND locked_by IN (0, ?7)");
     put_key(&q, f, r);
     db_put_text(&q, r->doc);
@@ -52,12 +58,14 @@ static int write(struct fold *f, const struct op_intent *in, const struct op_rec
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-static int unlock(struct fold *f, const struct op_intent *in, const struct op_record *r)
+static WORKER_FN int unlock(struct fold *f, const struct op_intent *in, const struct op_record *r)
 {
-    const char *sql = r->version_read == 0 ? "DELETE FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
-                                             "AND locked_by = ?5 AND version = 0"
-                                           : "UPDATE record SET locked_by = 0 WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
-                                             "AND key = ?4 AND locked_by = ?5";
+    const char *sql =
+        r->version_read == 0
+            ? "DELETE FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
+              "AND locked_by = ?5 AND version = 0"
+            : "UPDATE record SET locked_by = 0 WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
+              "AND key = ?4 AND locked_by = ?5";
     struct db_q q;
     db_q(&q, f->db, sql);
     put_key(&q, f, r);

@@ -1,4 +1,5 @@
-/* Rows as the database gives them to rows as C reads them: one function a table, in the order of its ROW_ macro. */
+/* Rows as the database gives them to rows as C reads them: one function a table, in the order of
+ * its ROW_ macro. */
 #include "ledger/internal.h"
 
 static uint8_t get_u8(struct db_q *q)

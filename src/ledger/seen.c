@@ -1,14 +1,15 @@
-/* R1, the law of the purse: chip balance = purse account - offline debits not yet received ± open doubts.
+/* R1, the law of the purse: chip balance = purse account - offline debits not yet received ± open
+ * doubts.
  *
- * The card's row holds what the chip showed last, and apart from it the counters that the books expect (due_…): those at
- * which every transaction so far is either ours and decided, or counted in `awaiting`. Comparing what is shown with what is
- * due gives:
- *   offline counter ahead by n, no open transaction   n records to come: awaiting += n, event "awaiting_records"
- *   offline counter behind                            alarm 2, event "offline_counter_back": a copy of the chip?
- *   online counter elsewhere                          alarm 2, event "online_counter_moved": loaded without us
- *   balance differs, nothing awaited                  alarm 1, event "balance_mismatch", once until the difference changes
- *   balance above the purse, records awaited          the same: offline debits only lower it
- * While a transaction of the card is open nothing is judged: its own end moves the due counters first. */
+ * The card's row holds what the chip showed last, and apart from it the counters that the books
+ * expect (due_…): those at which every transaction so far is either ours and decided, or counted in
+ * `awaiting`. Comparing what is shown with what is due gives: offline counter ahead by n, no open
+ * transaction   n records to come: awaiting += n, event "awaiting_records" offline counter behind
+ * alarm 2, event "offline_counter_back": a copy of the chip? online counter elsewhere alarm 2,
+ * event "online_counter_moved": loaded without us balance differs, nothing awaited alarm 1, event
+ * "balance_mismatch", once until the difference changes balance above the purse, records awaited
+ * the same: offline debits only lower it While a transaction of the card is open nothing is judged:
+ * its own end moves the due counters first. */
 #include "ledger/fold.h"
 
 int opening_entry(struct fold *f, struct card_full *c, fen_t amount)
@@ -44,7 +45,8 @@ static void remember(struct card_row *r, const struct card_seen *seen, const str
     snprintf(r->seen_terminal, sizeof r->seen_terminal, "%s", at->terminal);
 }
 
-static int judge_offline(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
+                                   const struct card_seen *seen, const struct event_at *at)
 {
     if (!(seen->has & SEEN_OFFLINE))
         return 0;
@@ -68,7 +70,8 @@ static int judge_offline(struct fold *f, struct card_full *c, const struct card_
     return event_add(f, at, "awaiting_records", text);
 }
 
-static int judge_online(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const struct card_seen *seen,
+                                  const struct event_at *at)
 {
     if (!(seen->has & SEEN_ONLINE))
         return 0;
@@ -84,7 +87,8 @@ static int judge_online(struct fold *f, struct card_full *c, const struct card_s
     return event_add(f, at, "online_counter_moved", text);
 }
 
-static int judge_balance(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
+                                   const struct card_seen *seen, const struct event_at *at)
 {
     if (!(seen->has & SEEN_BALANCE))
         return 0;
@@ -101,13 +105,15 @@ static int judge_balance(struct fold *f, struct card_full *c, const struct card_
         return 0;
     c->mismatch = diff;
     char text[160];
-    snprintf(text, sizeof text, "{\"chip\":%lld,\"purse\":%lld,\"difference\":%lld}", (long long)seen->balance,
-             (long long)c->r.purse, (long long)diff);
+    snprintf(text, sizeof text, "{\"chip\":%lld,\"purse\":%lld,\"difference\":%lld}",
+             (long long)seen->balance, (long long)c->r.purse, (long long)diff);
     return event_add(f, at, "balance_mismatch", text);
 }
 
-/* A card that was personalised elsewhere and registered without its balance brings it along at first sight. */
-static int first_sight(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+/* A card that was personalised elsewhere and registered without its balance brings it along at
+ * first sight. */
+static WORKER_FN int first_sight(struct fold *f, struct card_full *c, const struct card_seen *seen,
+                                 const struct event_at *at)
 {
     bool untouched = c->purse_debits == 0 && c->purse_credits == 0 && c->r.last_txn == 0;
     if (!c->r.registered || !untouched || !(seen->has & SEEN_BALANCE) || seen->balance == 0)
@@ -120,7 +126,8 @@ static int first_sight(struct fold *f, struct card_full *c, const struct card_se
     return event_add(f, at, "opening_entry", text);
 }
 
-int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen, const struct event_at *at)
+int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
+              const struct event_at *at)
 {
     if (!seen->has)
         return 0;

@@ -1,14 +1,15 @@
 /* Transaction rows: found by id or by idempotency key, written, moved from state to state. */
-#include "ledger/fold.h"
 #include "ledger/txn_row.h"
+#include "ledger/fold.h"
 
 static const struct sm_edge txn_edges[] = {
-    {OC_TXN_INTENDED, OC_TXN_POSTED}, {OC_TXN_INTENDED, OC_TXN_VOIDED}, {OC_TXN_INTENDED, OC_TXN_IN_DOUBT},
-    {OC_TXN_IN_DOUBT, OC_TXN_POSTED}, {OC_TXN_IN_DOUBT, OC_TXN_VOIDED}, {OC_TXN_IN_DOUBT, OC_TXN_IN_DOUBT},
+    {OC_TXN_INTENDED, OC_TXN_POSTED},   {OC_TXN_INTENDED, OC_TXN_VOIDED},
+    {OC_TXN_INTENDED, OC_TXN_IN_DOUBT}, {OC_TXN_IN_DOUBT, OC_TXN_POSTED},
+    {OC_TXN_IN_DOUBT, OC_TXN_VOIDED},   {OC_TXN_IN_DOUBT, OC_TXN_IN_DOUBT},
 };
 const struct sm txn_states = {"txn", txn_edges, ARRAY_LEN(txn_edges)};
 
-static int txn_end(struct db_q *q, struct txn_full *ret)
+static WORKER_FN int txn_end(struct db_q *q, struct txn_full *ret)
 {
     bool found = db_row(q);
     if (found)
@@ -28,7 +29,8 @@ int txn_load(struct fold *f, int64_t id, struct txn_full *ret)
 int txn_by_request(struct fold *f, const char *terminal, int64_t request_no, struct txn_full *ret)
 {
     struct db_q q;
-    db_q(&q, f->db, "SELECT " ROW_TXN " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3");
+    db_q(&q, f->db,
+         "SELECT " ROW_TXN " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, terminal);
     db_put_i64(&q, request_no);
@@ -49,7 +51,8 @@ int txn_insert(struct fold *f, const struct txn_full *t)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO txn (shard, " ROW_TXN ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+         "INSERT INTO txn (shard, " ROW_TXN
+         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
          "?17, ?18, ?19, ?20)");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, t->id);
@@ -84,7 +87,8 @@ int txn_decide(struct fold *f, const struct txn_full *t)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "UPDATE txn SET state = ?2, outcome_seq = ?3, decided_ms = ?4, clearing_date = ?5, suspense = ?6, tries = ?7 "
+         "UPDATE txn SET state = ?2, outcome_seq = ?3, decided_ms = ?4, clearing_date = ?5, "
+         "suspense = ?6, tries = ?7 "
          "WHERE id = ?1 AND (state = 1 OR state = 4)");
     db_put_i64(&q, t->id);
     db_put_i64(&q, t->state);
@@ -101,7 +105,8 @@ int txn_refunded(struct fold *f, int64_t original, fen_t amount)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "UPDATE txn SET refunded = refunded + ?2 WHERE id = ?1 AND state = 2 AND refunded + ?2 BETWEEN 0 AND amount");
+         "UPDATE txn SET refunded = refunded + ?2 WHERE id = ?1 AND state = 2 AND refunded + ?2 "
+         "BETWEEN 0 AND amount");
     db_put_i64(&q, original);
     db_put_i64(&q, amount);
     int rc = db_end(&q);

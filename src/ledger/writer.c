@@ -1,17 +1,20 @@
 /* The one writer: a queue, a thread, group commit.
  *
- *   take up to max_batch jobs ─► BEGIN IMMEDIATE ─► each: prepare ─► encode ─► journal + MAC ─► apply ─► flush, head, COMMIT
- *                                                     │ refused: the job gets its reason, the batch goes on
- *   wake all (one loop_post)                          ▼ the store fails: ROLLBACK, every job of the batch gets the error
+ *   take up to max_batch jobs ─► BEGIN IMMEDIATE ─► each: prepare ─► encode ─► journal + MAC ─►
+ * apply ─► flush, head, COMMIT │ refused: the job gets its reason, the batch goes on wake all (one
+ * loop_post)                          ▼ the store fails: ROLLBACK, every job of the batch gets the
+ * error
  *
- * A job is a heap object with two owners, the submitter and the queue; nothing here points into a flow's stack.
- * After a failure the hot rows are read again and a write of no consequence is tried every second until it succeeds. */
+ * A job is a heap object with two owners, the submitter and the queue; nothing here points into a
+ * flow's stack. After a failure the hot rows are read again and a write of no consequence is tried
+ * every second until it succeeds. */
 #include "ledger/fold.h"
 #include "ledger/job.h"
 #include <stdlib.h>
 #include <time.h>
 
-#define QUEUE_MAX   16384 /* above every flow there can be, each of which has one operation at most */
+#define QUEUE_MAX 16384 /* above every flow there can be, each of which has one operation at most  \
+                         */
 #define WAL_PASS    (INT64_C(4) << 20)  /* the checkpointer is woken */
 #define WAL_OWN     (INT64_C(32) << 20) /* the writer makes the last pass itself */
 #define PROBE_MS    1000
@@ -112,7 +115,8 @@ int ledger_submit(struct ledger *l, struct ledger_op *op)
     return job_answer(j, op);
 }
 
-/* On the loop: wakes every flow of a batch. The task stands in the first job, so the list is walked before it can go. */
+/* On the loop: wakes every flow of a batch. The task stands in the first job, so the list is walked
+ * before it can go. */
 static void wake_flows(struct loop_task *task)
 {
     struct ledger_job *j = CONTAINER_OF(task, struct ledger_job, task);
@@ -143,7 +147,8 @@ static void wake_threads(struct ledger *l, struct ledger_job *j)
 
 static void wake_all(struct ledger *l, struct ledger_job *j)
 {
-    struct ledger_job *flows = NULL, **flows_end = &flows, *threads = NULL, **threads_end = &threads;
+    struct ledger_job *flows = NULL, **flows_end = &flows, *threads = NULL,
+                      **threads_end = &threads;
     while (j) {
         struct ledger_job *next = j->next;
         struct ledger_job ***end = j->on_loop ? &flows_end : &threads_end;
@@ -169,7 +174,7 @@ struct batch {
     unsigned applied, refused;
 };
 
-static int write_journal(struct batch *b, uint8_t shard, struct bytes op)
+static WORKER_FN int write_journal(struct batch *b, uint8_t shard, struct bytes op)
 {
     struct db_q q;
     db_q(&q, b->l->db, "INSERT INTO journal (shard, seq, op, mac) VALUES (?1, ?2, ?3, ?4)");
@@ -180,7 +185,7 @@ static int write_journal(struct batch *b, uint8_t shard, struct bytes op)
     return db_end(&q);
 }
 
-static int write_head(struct ledger *l, int64_t seq, const uint8_t mac[32])
+static WORKER_FN int write_head(struct ledger *l, int64_t seq, const uint8_t mac[32])
 {
     uint8_t tag[32];
     int rc = chain_tag(&l->chain, l->fold.site.shard, seq, mac, tag);
@@ -195,7 +200,8 @@ static int write_head(struct ledger *l, int64_t seq, const uint8_t mac[32])
     return db_end(&q);
 }
 
-static int journal_and_apply(struct batch *b, const struct ledger_op *op, struct buf *bytes)
+static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *op,
+                                       struct buf *bytes)
 {
     struct ledger *l = b->l;
     uint8_t shard = op->type == LOP_SITE ? op->site.shard : l->fold.site.shard;
@@ -211,7 +217,7 @@ static int journal_and_apply(struct batch *b, const struct ledger_op *op, struct
 }
 
 /* 0: goes on (the job has its result); else the batch has failed. */
-static int run_job(struct batch *b, struct ledger_job *j)
+static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
 {
     struct ledger *l = b->l;
     j->rc = fold_prepare(&l->fold, &j->op, clock_wall_ms(l->clock));
@@ -229,14 +235,16 @@ static int run_job(struct batch *b, struct ledger_job *j)
     int rc = journal_and_apply(b, &j->op, &bytes);
     buf_fini(&bytes);
     if (rc == OC_EINTERNAL) {
-        log_error("ledger", "operation %s does not fit the tables: it was not applied", op_name(j->op.type));
-        snprintf(j->op.detail, sizeof j->op.detail, "the ledger's own rules do not hold: see the log");
+        log_error("ledger", "operation %s does not fit the tables: it was not applied",
+                  op_name(j->op.type));
+        snprintf(j->op.detail, sizeof j->op.detail,
+                 "the ledger's own rules do not hold: see the log");
     }
     b->applied += !rc;
     return rc;
 }
 
-static int finish(struct batch *b)
+static WORKER_FN int finish(struct batch *b)
 {
     struct ledger *l = b->l;
     if (b->applied == 0) {
@@ -280,7 +288,7 @@ static void set_why(struct ledger *l, const char *why)
         log_info("ledger", "the store works again: transactions go on");
 }
 
-static int refresh(struct ledger *l)
+static WORKER_FN int refresh(struct ledger *l)
 {
     if (!l->stale)
         return 0;
@@ -307,7 +315,7 @@ static void publish(struct ledger *l, const struct batch *b)
     metric_add(l->m_refused, b->refused);
 }
 
-static int run_jobs(struct batch *b, struct ledger_job *jobs)
+static WORKER_FN int run_jobs(struct batch *b, struct ledger_job *jobs)
 {
     struct ledger *l = b->l;
     int rc = refresh(l);
@@ -318,7 +326,7 @@ static int run_jobs(struct batch *b, struct ledger_job *jobs)
     return rc ? rc : finish(b);
 }
 
-static int run_batch(struct ledger *l, struct ledger_job *jobs)
+static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
 {
     struct batch b = {.l = l, .seq = atomic_load(&l->seq)};
     memcpy(b.mac, l->head, sizeof b.mac);
@@ -352,8 +360,9 @@ static void fail_all(struct ledger_job *jobs, int rc)
         j->rc = rc;
 }
 
-/* One operation that does not fit must not fail its neighbours: then each runs in a commit of its own. */
-static void run_singly(struct ledger *l, struct ledger_job *jobs)
+/* One operation that does not fit must not fail its neighbours: then each runs in a commit of its
+ * own. */
+static WORKER_FN void run_singly(struct ledger *l, struct ledger_job *jobs)
 {
     while (jobs) {
         struct ledger_job *j = jobs;
@@ -366,7 +375,7 @@ static void run_singly(struct ledger *l, struct ledger_job *jobs)
     }
 }
 
-static void run(struct ledger *l, struct ledger_job *jobs)
+static WORKER_FN void run(struct ledger *l, struct ledger_job *jobs)
 {
     int rc = run_batch(l, jobs);
     if (rc == OC_EINTERNAL && jobs->next)
@@ -411,7 +420,7 @@ static void wait_ms(pthread_cond_t *c, pthread_mutex_t *mu, int64_t ms)
     pthread_cond_timedwait(c, mu, &until);
 }
 
-static int probe(struct ledger *l)
+static WORKER_FN int probe(struct ledger *l)
 {
     struct batch b = {.l = l};
     int rc = refresh(l);
@@ -448,7 +457,7 @@ static struct ledger_job *next_batch(struct ledger *l, bool *ret_stop, bool *ret
     return jobs;
 }
 
-static void keep_log_short(struct ledger *l)
+static WORKER_FN void keep_log_short(struct ledger *l)
 {
     int64_t bytes = db_wal_bytes(l->wal);
     if (bytes > WAL_OWN) {
