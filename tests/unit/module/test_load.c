@@ -10,6 +10,12 @@
 
 #include <cmocka.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 static struct conf_errors errors;
 static struct arena arena;
 static struct modules *set;
@@ -84,7 +90,9 @@ static void wrong_modules_are_refused_with_file_and_reason(void **state)
         {"minor", OC_EABI, "/minor.so: built for module ABI 1.7; this program has 1.0"},
         {"short", OC_EABI, "/short.so: its onecard_module says 40 bytes"},
         {"long", OC_EABI, "/long.so: its onecard_module is shorter than it says"},
+#ifndef __SANITIZE_ADDRESS__ /* its red zones belong to the symbol: nothing is short any more */
         {"tiny", OC_EABI, "/tiny.so: its onecard_module is too short"},
+#endif
         {"hidden", OC_EABI, "/hidden.so: it exports no symbol onecard_module"},
         {"misnamed", OC_EMODULE, "/misnamed.so: the module in it is named other"},
         {"twice", OC_EEXIST, "/twice.so: the service twice.hello is there twice"},
