@@ -2,7 +2,7 @@
 #ifndef FLOW_ADDR_H
 #define FLOW_ADDR_H
 
-#include "base/role.h"
+#include "base/base.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

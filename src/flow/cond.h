@@ -4,8 +4,7 @@
 #ifndef FLOW_COND_H
 #define FLOW_COND_H
 
-#include "base/list.h"
-#include "base/role.h"
+#include "base/base.h"
 #include <stdint.h>
 
 struct flow;

@@ -100,6 +100,8 @@ void flow_enter_(struct flow *f);
 void flow_wake_(struct flow *f, int code);
 void loop_ready_push_(struct loop *l, struct flow *f);
 struct flow *loop_ready_pop_(struct loop *l);
+/** Runs what was posted; was there anything? */
+bool loop_run_posted_(struct loop *l);
 /** Before an operation that may not need to suspend: delivers a cancellation, suspends in the
  * always-yield mode. */
 int flow_co_checkpoint_(void) CO_FN MUST_USE;

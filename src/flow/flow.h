@@ -8,8 +8,7 @@
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
 
-#include "base/arena.h"
-#include "base/role.h"
+#include "base/base.h"
 #include "flow/cond.h"
 #include "flow/depth.h"
 #include "flow/http.h"

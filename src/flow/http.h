@@ -4,7 +4,7 @@
 #ifndef FLOW_HTTP_H
 #define FLOW_HTTP_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "flow/loop.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,7 +68,8 @@ bool http_replied(const struct http_req *req);
 /** Has the client closed its end? Best effort. */
 bool http_gone(const struct http_req *req);
 /** From now on the request's flow is cancelled when the client closes its end before the reply. Use
- * a shield where that must not interrupt. */
+ * a shield where that must not interrupt. A client that only shuts its writing side counts as gone.
+ */
 void http_cancel_when_gone(struct http_req *req);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef FLOW_LOOP_H
 #define FLOW_LOOP_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

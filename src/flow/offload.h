@@ -5,7 +5,7 @@
 #ifndef FLOW_OFFLOAD_H
 #define FLOW_OFFLOAD_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "flow/cond.h"
 #include "flow/loop.h"
 #include <stdatomic.h>

@@ -4,7 +4,7 @@
 #ifndef FLOW_SOCK_H
 #define FLOW_SOCK_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include "flow/loop.h"
 #include <stddef.h>
 #include <stdint.h>

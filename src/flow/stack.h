@@ -3,7 +3,7 @@
 #ifndef FLOW_STACK_H
 #define FLOW_STACK_H
 
-#include "base/role.h"
+#include "base/base.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -8,8 +8,7 @@
 #ifndef FLOW_SWITCH_H
 #define FLOW_SWITCH_H
 
-#include "base/list.h"
-#include "base/role.h"
+#include "base/base.h"
 #include "flow/stack.h"
 
 #include <setjmp.h>
