@@ -12,7 +12,8 @@ static struct fake f;
 static void *ctx;
 static const struct onecard_conf conf = {
     .module = &onecard_module,
-    .values = {{"concessions.student", "50%"},
+    .values = {{"same_card_seconds", "60"},
+               {"concessions.student", "50%"},
                {"concessions.elder", "free"},
                {"bearers.student", "education"},
                {"category_codes.student", "02"}},

@@ -169,8 +169,9 @@ static int ride(void *ctx, const struct onecard_request *req, struct onecard_pla
 static const struct onecard_conf_item conf_items[] = {
     {"fare", ONECARD_CONF_FEN, "2.00",
      "Flat fare in yuan, where the terminal has no parameter fare.", 1, ONECARD_AMOUNT_MAX},
-    {"same_card_seconds", ONECARD_CONF_INT, "60",
-     "The same card at the same gate within so many seconds is refused or a companion's; 0: never.",
+    {"same_card_seconds", ONECARD_CONF_INT, "0",
+     "The same card at the same terminal within so many seconds is refused, or a companion's (R8); "
+     "0: every tap is a ride.",
      0, 86400},
     {"concessions", ONECARD_CONF_MAP, NULL,
      "What the citizen pays by category: student: 50%, elder: free.", 0, 0},

@@ -1,0 +1,1 @@
+onecard_fuzzer(module_params fuzz_module_params.c LIBS onecard_module)
