@@ -36,7 +36,8 @@ static CO_FN int select_application(struct issuing *w, struct rapdu *ret)
 
 /* ---- is it ours to write? ---- */
 enum found {
-    FOUND_NOTHING,  /* no application, or one whose file 0015 was never written */
+    FOUND_NO_APPLICATION,
+    FOUND_NOTHING,  /* an application whose file 0015 was never written */
     FOUND_MARKED,   /* flag 00, another card's identity */
     FOUND_SAME,     /* flag 00, the identity we are to write: maybe only the flag is missing */
     FOUND_FINISHED, /* enabled */
@@ -64,7 +65,7 @@ static CO_FN int look(struct issuing *w, enum found *ret)
     int rc = select_application(w, &answer);
     if (rc == OC_ECARD_SW) {
         /* Blocked is finished too. */
-        *ret = sw_class(w->s->sw) == SW_CLASS_LOCKED ? FOUND_FINISHED : FOUND_NOTHING;
+        *ret = sw_class(w->s->sw) == SW_CLASS_LOCKED ? FOUND_FINISHED : FOUND_NO_APPLICATION;
         return 0;
     }
     if (rc)
@@ -97,21 +98,33 @@ static CO_FN int put_transport_key(struct issuing *w)
     return rc ? rc : issuing_co_send(w, &cmd, "transport key");
 }
 
-/** Empties the card. `bare`: an earlier attempt was torn between erasing and the transport key,
- * nothing is there. */
-static CO_FN int prepare_mf(struct issuing *w, bool bare)
+static CO_FN int make_mf_keys(struct issuing *w)
+{
+    int rc = create_key_file(w, w->plan->mf_key_size, w->plan->mf_key_app, w->plan->mf_key_add);
+    return rc ? rc : put_transport_key(w);
+}
+
+/** Empties what an earlier attempt left. The application alone where it lets us: then the transport
+ * key is in force all the time. Otherwise the whole card, with a moment in which it has no key.
+ * *ret_there: the directory is there, selected. */
+static CO_FN int erase(struct issuing *w, bool *ret_there)
 {
     struct apdu cmd;
-    int rc = 0;
-    if (!w->plan->erase && !bare)
-        return 0;
-    if (!bare) {
-        apdu_erase_df(&cmd);
-        rc = issuing_co_send(w, &cmd, "ERASE");
-    }
+    struct rapdu answer;
+    apdu_erase_df(&cmd);
+    int rc = select_application(w, &answer);
+    *ret_there = !rc;
     if (!rc)
-        rc = create_key_file(w, w->plan->mf_key_size, w->plan->mf_key_app, w->plan->mf_key_add);
-    return rc ? rc : put_transport_key(w);
+        rc = transmit_co_ok(w->s, &cmd, &answer);
+    if (rc != OC_ECARD_SW)
+        return rc;
+    *ret_there = false;
+    rc = select_mf(w);
+    if (!rc)
+        rc = issuing_co_authenticate(w);
+    if (!rc)
+        rc = issuing_co_send(w, &cmd, "ERASE");
+    return rc ? rc : make_mf_keys(w);
 }
 
 static CO_FN int create_application(struct issuing *w)
@@ -133,9 +146,7 @@ static CO_FN int create_application(struct issuing *w)
     int rc = apdu_create_file(&cmd, p->adf, info, 8 + p->aid.len);
     if (!rc)
         rc = issuing_co_send(w, &cmd, "CREATE application");
-    if (!rc)
-        rc = select_application(w, &answer);
-    return rc ? rc : create_key_file(w, p->key_size, p->key_app, p->key_add);
+    return rc ? rc : select_application(w, &answer);
 }
 
 static CO_FN int write_keys(struct issuing *w, bool in_mf)
@@ -144,9 +155,7 @@ static CO_FN int write_keys(struct issuing *w, bool in_mf)
         const struct profile_key *k = &w->plan->keys[i];
         if (k->in_mf != in_mf)
             continue;
-        bool is_transport =
-            in_mf && (k->type & 0x3F) == KEY_MAIN_TYPE && k->kid == w->plan->transport_kid;
-        int rc = issuing_co_write_key(w, k, is_transport || (in_mf && !w->plan->erase));
+        int rc = issuing_co_write_key(w, k, in_mf);
         if (rc)
             return rc;
     }
@@ -256,25 +265,42 @@ static CO_FN int enable(struct issuing *w)
     return rc;
 }
 
-/** Everything between the transport key and the card's own main key. */
-static CO_FN int write_card(struct issuing *w, bool bare)
+/** The application from its key file on. We stand in it, and it is empty. */
+static CO_FN int fill_application(struct issuing *w)
 {
-    int rc = prepare_mf(w, bare);
+    int rc = create_key_file(w, w->plan->key_size, w->plan->key_app, w->plan->key_add);
     w->master = w->transport;
-    if (!rc)
-        rc = write_files(w, true);
-    if (!rc)
-        rc = create_application(w);
     if (!rc)
         rc = write_keys(w, false);
-    if (!rc)
-        rc = write_files(w, false);
+    return rc ? rc : write_files(w, false);
+}
+
+/** The MF's own keys in place of the maker's. */
+static CO_FN int close_mf(struct issuing *w)
+{
     w->master = w->transport;
-    if (!rc)
-        rc = select_mf(w);
+    int rc = select_mf(w);
     if (!rc)
         rc = issuing_co_authenticate(w);
     return rc ? rc : write_keys(w, true);
+}
+
+/** Everything between the transport key and the card's own main key. `bare`: there is no key at
+ * all. */
+static CO_FN int write_card(struct issuing *w, enum found found, bool bare)
+{
+    bool there = false;
+    int rc = bare ? make_mf_keys(w) : 0;
+    if (!rc && found != FOUND_NO_APPLICATION)
+        rc = erase(w, &there);
+    if (!rc && !there) {
+        rc = write_files(w, true);
+        if (!rc)
+            rc = create_application(w);
+    }
+    if (!rc)
+        rc = fill_application(w);
+    return rc ? rc : close_mf(w);
 }
 
 static CO_FN int run(struct issuing *w)
@@ -283,7 +309,7 @@ static CO_FN int run(struct issuing *w)
     int rc = look(w, &found);
     if (rc)
         return rc;
-    if (found == FOUND_FINISHED)
+    if (found == FOUND_FINISHED || (found != FOUND_NO_APPLICATION && !w->plan->erase))
         return OC_ESTATE;
     rc = select_mf(w);
     if (rc)
@@ -295,7 +321,7 @@ static CO_FN int run(struct issuing *w)
         return OC_ESTATE;
     if (rc && rc != OC_ENOENT)
         return rc;
-    rc = write_card(w, rc == OC_ENOENT);
+    rc = write_card(w, found, rc == OC_ENOENT);
     return rc ? rc : enable(w);
 }
 

@@ -32,7 +32,7 @@ int issuing_co_authenticate(struct issuing *w) CO_FN MUST_USE;
  */
 int issuing_key_card(struct issuing *w, const struct profile_key *k,
                      struct custody_card *ret) MUST_USE;
-/** Writes one key: added, or in place of the one that is there. */
+/** Writes one key: added, or in place of the one that is there (added where there is none). */
 int issuing_co_write_key(struct issuing *w, const struct profile_key *k,
                          bool replace) CO_FN MUST_USE;
 /** The key of the profile's list with that type and number in the application. OC_ENOKEY. */

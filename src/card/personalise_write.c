@@ -111,11 +111,22 @@ static int derive(struct issuing *w, const struct profile_key *k, struct custody
     return rc ? rc : custody_derive_for_personalisation(w->custody, purpose, card, ret);
 }
 
+/** Sends WRITE KEY with a record under the directory's master key. */
+static CO_FN int send_key(struct issuing *w, const struct profile_key *k, uint8_t p1,
+                          const uint8_t *record, size_t len)
+{
+    struct apdu cmd;
+    int rc = apdu_write_key(&cmd, p1, k->kid, record, len);
+    if (!rc)
+        rc = issuing_co_send_sealed(w, &w->master, true, &cmd, k->name);
+    secret_wipe(&cmd, sizeof(cmd));
+    return rc;
+}
+
 int issuing_co_write_key(struct issuing *w, const struct profile_key *k, bool replace)
 {
     struct custody_card card;
     struct pboc_key key;
-    struct apdu cmd;
     uint8_t record[KEY_RECORD_MAX];
     int rc = derive(w, k, &card, &key);
     if (rc)
@@ -126,13 +137,12 @@ int issuing_co_write_key(struct issuing *w, const struct profile_key *k, bool re
     record[3] = k->versioned ? card.key_version : k->b4;
     record[4] = k->versioned ? (uint8_t)card.alg : k->b5;
     memcpy(record + 5, key.bytes, key.len);
-    rc = apdu_write_key(&cmd, replace ? k->type & TYPE_MASK : 0x01, k->kid, record, 5u + key.len);
-    if (!rc)
-        rc = issuing_co_send_sealed(w, &w->master, true, &cmd, k->name);
+    rc = send_key(w, k, replace ? k->type & TYPE_MASK : 0x01, record, 5u + key.len);
+    if (replace && rc == OC_ECARD_SW && sw_class(w->s->sw) == SW_CLASS_NO_KEY)
+        rc = send_key(w, k, 0x01, record, 5u + key.len);
     if (!rc && (k->type & TYPE_MASK) == KEY_TYPE_MAIN && k->kid == 0)
         w->master = key;
     secret_wipe(record, sizeof(record));
-    secret_wipe(&cmd, sizeof(cmd));
     pboc_key_wipe(&key);
     return rc;
 }

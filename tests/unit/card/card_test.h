@@ -1,5 +1,6 @@
-/* What the tests of cards share: virtual time, a registry, profiles, keys, a card in software. Never assert inside a flow: a
- * body says STEP(condition), and the test looks after the loop at the line that failed. */
+/* What the tests of cards share: virtual time, a registry, profiles, keys, a card in software.
+ * Never assert inside a flow: a body says STEP(condition), and the test looks after the loop at the
+ * line that failed. */
 #ifndef CARD_TEST_H
 #define CARD_TEST_H
 
@@ -112,7 +113,8 @@ static inline CO_FN int rig_bare(void *arg)
 static inline void rig_check(struct rig *r, int rc)
 {
     if (r->line)
-        fail_msg("line %d: the result was %d (%s), status word %04X", r->line, r->rc, oc_strerror(r->rc), r->s.sw);
+        fail_msg("line %d: the result was %d (%s), status word %04X", r->line, r->rc,
+                 oc_strerror(r->rc), r->s.sw);
     assert_int_equal(rc, 0);
 }
 

@@ -23,7 +23,8 @@ static CO_FN int send_balance(struct rig *r, struct rapdu *a)
 
 static CO_FN int send_debit(struct rig *r, struct rapdu *a)
 {
-    static const uint8_t date[4] = {0x20, 0x26, 0x11, 0x21}, time[3] = {8, 0, 0}, mac1[4] = {1, 1, 1, 1};
+    static const uint8_t date[4] = {0x20, 0x26, 0x11, 0x21}, time[3] = {8, 0, 0},
+                         mac1[4] = {1, 1, 1, 1};
     struct apdu cmd;
     apdu_debit(&cmd, 7, date, time, mac1);
     return transmit_co(&r->s, &cmd, a);
@@ -47,13 +48,15 @@ static void more_data_is_fetched_by_get_response(void **state)
 static void more_data_in_pieces_is_put_together(void **state)
 {
     (void)state;
-    play("> 805C000204\n< 0000 6102\n> 00C0000002\n< 00 6101\n> 00C0000001\n< 64 9000", balance_is_100);
+    play("> 805C000204\n< 0000 6102\n> 00C0000002\n< 00 6101\n> 00C0000001\n< 64 9000",
+         balance_is_100);
 }
 
 static void get_response_with_wrong_le_is_repeated(void **state)
 {
     (void)state;
-    play("> 805C000204\n< 6100\n> 00C0000000\n< 6C04\n> 00C0000004\n< 00000064 9000", balance_is_100);
+    play("> 805C000204\n< 6100\n> 00C0000000\n< 6C04\n> 00C0000004\n< 00000064 9000",
+         balance_is_100);
 }
 
 static void wrong_le_is_repeated_with_the_right_one(void **state)
@@ -102,7 +105,8 @@ static CO_FN int debit_t0(struct rig *r)
 static void t0_sends_no_le_and_fetches_the_answer(void **state)
 {
     (void)state;
-    play("protocol T0\n> 805401000F 00000007 20261121 080000 01010101\n< 6108\n> 00C0000008\n< 0102030405060708 9000",
+    play("protocol T0\n> 805401000F 00000007 20261121 080000 01010101\n< 6108\n> 00C0000008\n< "
+         "0102030405060708 9000",
          debit_t0);
 }
 
@@ -275,7 +279,8 @@ static void cancellation_does_not_interrupt_what_was_sent(void **state)
 /* ---- what a status word proves ---- */
 static void R5_status_words_prove_what_the_standard_says(void **state)
 {
-    static const uint16_t not_moved[] = {0x9302, 0x6982, 0x6988, 0x9401, 0x9402, 0x6901, 0x6985, 0x6700, 0x6D00, 0x6400};
+    static const uint16_t not_moved[] = {0x9302, 0x6982, 0x6988, 0x9401, 0x9402,
+                                         0x6901, 0x6985, 0x6700, 0x6D00, 0x6400};
     static const uint16_t unknown[] = {0x6581, 0x6F00, 0x6281, 0x63C1, 0x6108, 0x9100};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(not_moved); i++)
@@ -303,8 +308,10 @@ static void script_says_what_differed(void **state)
     assert_int_equal(reader_script_new(r->rs, "a", "x.card", "\n> 805C010204\n< 9000", &s), 0);
     r->reader = reader_script_reader(s);
     rig_run(r, send_other);
-    assert_string_equal(reader_script_verdict(s), "x.card:2: expected > 805C010204, got > 805C000204");
-    assert_int_equal(reader_script_new(r->rs, "b", "y.card", "> 00\n> 01\n< 9000\n", &s), OC_EPARSE);
+    assert_string_equal(reader_script_verdict(s),
+                        "x.card:2: expected > 805C010204, got > 805C000204");
+    assert_int_equal(reader_script_new(r->rs, "b", "y.card", "> 00\n> 01\n< 9000\n", &s),
+                     OC_EPARSE);
     assert_int_equal(reader_script_new(r->rs, "c", "y.card", "? 00\n", &s), OC_EPARSE);
     assert_int_equal(reader_script_new(r->rs, "d", "y.card", "> 805C*\n< 9000\n", &s), 0);
     assert_string_equal(reader_script_verdict(s), "y.card:1: never came: > 805C*");
