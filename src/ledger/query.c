@@ -1,11 +1,14 @@
-/* The readers: threads with read-only connections, and the jobs that carry questions to them. A flow that stops waiting
- * leaves its job behind; what the reader then writes goes into the job's own memory and is dropped with it. */
+/* The readers: threads with read-only connections, and the jobs that carry questions to them. A
+ * flow that stops waiting leaves its job behind; what the reader then writes goes into the job's
+ * own memory and is dropped with it. */
 #include "ledger/query.h"
 #include <stdlib.h>
 
 #define MAX_READERS 16
-#define MAX_QUEUE   32768 /* more than a loop has flows, so that it bounds memory and refuses nobody in practice */
-#define MAX_LONG    8
+#define MAX_QUEUE                                                                                  \
+    32768 /* more than a loop has flows, so that it bounds memory and refuses nobody in practice   \
+           */
+#define MAX_LONG 8
 
 struct query_pool {
     struct pool *readers, *longs;
@@ -14,8 +17,7 @@ struct query_pool {
     struct db *db[MAX_READERS];
 };
 
-static void close_all(struct query_pool *p) WORKER_FN;
-static void close_all(struct query_pool *p)
+static WORKER_FN void close_all(struct query_pool *p)
 {
     for (unsigned i = 0; i < p->idle; i++)
         db_close(&p->db[i]);
@@ -23,8 +25,7 @@ static void close_all(struct query_pool *p)
     free(p);
 }
 
-static int open_all(struct query_pool *p, const char *path) WORKER_FN;
-static int open_all(struct query_pool *p, const char *path)
+static WORKER_FN int open_all(struct query_pool *p, const char *path)
 {
     while (p->idle < p->count) {
         int rc = db_open(path, DB_READ, &p->db[p->idle]);
@@ -41,7 +42,9 @@ int query_start(struct ledger *l)
     if (!p)
         return OC_ENOMEM;
     (void)pthread_mutex_init(&p->mu, NULL);
-    p->count = l->reader_count < 1 ? 1 : l->reader_count > MAX_READERS ? MAX_READERS : l->reader_count;
+    p->count = l->reader_count < 1             ? 1
+               : l->reader_count > MAX_READERS ? MAX_READERS
+                                               : l->reader_count;
     int rc = open_all(p, l->path);
     if (!rc)
         rc = pool_new(&p->readers, "ledger-read", p->count, MAX_QUEUE, NULL, NULL);
@@ -85,8 +88,7 @@ static void give(struct query_pool *p, struct db *db)
     (void)pthread_mutex_unlock(&p->mu);
 }
 
-static int look(struct query *q, struct db *db) WORKER_FN;
-static int look(struct query *q, struct db *db)
+static WORKER_FN int look(struct query *q, struct db *db)
 {
     int rc = q->look(q, db);
     return rc ? rc : q->err;
@@ -109,7 +111,8 @@ static void destroy(struct offload_job *job)
     free(q->op);
 }
 
-struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *), size_t row_size, unsigned cap)
+struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *), size_t row_size,
+                        unsigned cap)
 {
     struct query *q = offload_job_new(sizeof *q, run, destroy);
     if (!q)
@@ -162,8 +165,7 @@ void query_drop(struct query *q)
     q->n--;
 }
 
-static int ask(struct query *q) CO_FN;
-static int ask(struct query *q)
+static CO_FN int ask(struct query *q)
 {
     q->pool = q->l->query;
     if (!q->pool)

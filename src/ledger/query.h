@@ -1,9 +1,10 @@
-/* A read on its way: a heap job that a reader thread fills and the flow copies from. Between query.c (the pool and
- * the jobs) and query_*.c (what is asked). Private to this folder.
+/* A read on its way: a heap job that a reader thread fills and the flow copies from. Between
+ * query.c (the pool and the jobs) and query_*.c (what is asked). Private to this folder.
  *
- * A look function runs on a reader thread with a connection of its own, asks with short statements and pushes rows. It
- * never opens a transaction, so no snapshot outlives one statement: what a row needs from elsewhere is either joined in
- * the same statement or stands in journal rows, which never change. */
+ * A look function runs on a reader thread with a connection of its own, asks with short statements
+ * and pushes rows. It never opens a transaction, so no snapshot outlives one statement: what a row
+ * needs from elsewhere is either joined in the same statement or stands in journal rows, which
+ * never change. */
 #ifndef LEDGER_QUERY_H
 #define LEDGER_QUERY_H
 
@@ -27,8 +28,8 @@ struct query {
     size_t row_size;
     unsigned cap, n, room;
     char *rows;
-    int err;               /* sticky: no memory for a row */
-    struct ledger_op *op;  /* scratch of query_txn */
+    int err;              /* sticky: no memory for a row */
+    struct ledger_op *op; /* scratch of query_txn */
 };
 
 /** A job for at most `cap` rows, or NULL. */
@@ -36,11 +37,13 @@ struct query *query_new(struct ledger *l, int (*look)(struct query *, struct db 
                         unsigned cap) MUST_USE;
 /** Copies a text of the question. False: too long to be the key of any row. NULL counts as "". */
 bool query_text(struct query *q, unsigned which, const char *text) MUST_USE;
-/** A zeroed row to fill, NULL when there are `cap` already or no memory is left (q->err). For look functions. */
+/** A zeroed row to fill, NULL when there are `cap` already or no memory is left (q->err). For look
+ * functions. */
 void *query_row(struct query *q);
 /** Takes the last row back. */
 void query_drop(struct query *q);
-/** Runs the question and puts its one row in `ret`; drops the job. OC_ENOENT where there was none. `q` NULL: OC_ENOMEM. */
+/** Runs the question and puts its one row in `ret`; drops the job. OC_ENOENT where there was none.
+ * `q` NULL: OC_ENOMEM. */
 int query_co_one(struct query *q, void *ret) MUST_USE CO_FN;
 /** Runs the question and puts its rows in `rows`; drops the job. */
 int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;

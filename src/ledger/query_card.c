@@ -1,13 +1,13 @@
 /* Cards: by number, by identity, by what a person typed, and all of them page by page. */
 #include "ledger/query.h"
 
-#define CARD_ROW ROW_CARD ", coalesce(a.category, ''), coalesce(a.from_day, 0), coalesce(a.to_day, 0)"
+#define CARD_ROW                                                                                   \
+    ROW_CARD ", coalesce(a.category, ''), coalesce(a.from_day, 0), coalesce(a.to_day, 0)"
 #define CARD_FROM                                                                                  \
     " FROM card LEFT JOIN card_app a ON a.shard = card.shard AND a.card = card.id"                 \
     " AND a.app = 'transit' AND a.closed = 0 "
 
-static bool push(struct query *q, struct db_q *s) WORKER_FN;
-static bool push(struct query *q, struct db_q *s)
+static WORKER_FN bool push(struct query *q, struct db_q *s)
 {
     struct card_full full;
     struct card_row *r = query_row(q);
@@ -21,16 +21,14 @@ static bool push(struct query *q, struct db_q *s)
     return true;
 }
 
-static int collect(struct query *q, struct db_q *s) WORKER_FN;
-static int collect(struct query *q, struct db_q *s)
+static WORKER_FN int collect(struct query *q, struct db_q *s)
 {
     while (q->n < q->cap && db_row(s) && push(q, s))
         ;
     return db_end(s);
 }
 
-static int by_id(struct query *q, struct db *db) WORKER_FN;
-static int by_id(struct query *q, struct db *db)
+static WORKER_FN int by_id(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db, "SELECT " CARD_ROW CARD_FROM "WHERE card.id = ?1 AND card.shard = ?2");
@@ -39,11 +37,12 @@ static int by_id(struct query *q, struct db *db)
     return collect(q, &s);
 }
 
-static int by_identity(struct query *q, struct db *db) WORKER_FN;
-static int by_identity(struct query *q, struct db *db)
+static WORKER_FN int by_identity(struct query *q, struct db *db)
 {
     struct db_q s;
-    db_q(&s, db, "SELECT " CARD_ROW CARD_FROM "WHERE card.shard = ?1 AND card.serial = ?2 AND card.issuer = ?3");
+    db_q(&s, db,
+         "SELECT " CARD_ROW CARD_FROM
+         "WHERE card.shard = ?1 AND card.serial = ?2 AND card.issuer = ?3");
     db_put_i64(&s, q->l->shard);
     db_put_blob(&s, q->serial, sizeof q->serial);
     db_put_blob(&s, q->issuer, sizeof q->issuer);
@@ -58,8 +57,8 @@ int ledger_co_card_id(struct ledger *l, int64_t card, struct card_row *ret)
     return query_co_one(q, ret);
 }
 
-int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
-                   struct card_row *ret)
+int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN],
+                   const uint8_t serial[OC_SERIAL_LEN], struct card_row *ret)
 {
     struct query *q = query_new(l, by_identity, sizeof *ret, 1);
     if (q) {
@@ -72,8 +71,7 @@ int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const 
 /* ---- what a person typed ---- */
 
 /* Notes the id of each card that fits; two different ones are too many. */
-static int note_id(struct query *q, struct db_q *s) WORKER_FN;
-static int note_id(struct query *q, struct db_q *s)
+static WORKER_FN int note_id(struct query *q, struct db_q *s)
 {
     int rc = 0;
     while (!rc && db_row(s)) {
@@ -86,8 +84,7 @@ static int note_id(struct query *q, struct db_q *s)
     return err ? err : rc;
 }
 
-static int find_serial(struct query *q, struct db *db) WORKER_FN;
-static int find_serial(struct query *q, struct db *db)
+static WORKER_FN int find_serial(struct query *q, struct db *db)
 {
     if (hex_decode(q->text[0], q->serial, sizeof q->serial))
         return 0;
@@ -98,8 +95,7 @@ static int find_serial(struct query *q, struct db *db)
     return note_id(q, &s);
 }
 
-static int find_number(struct query *q, struct db *db) WORKER_FN;
-static int find_number(struct query *q, struct db *db)
+static WORKER_FN int find_number(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db, "SELECT id FROM card WHERE shard = ?1 AND number = ?2 AND number <> '' LIMIT 2");
@@ -116,11 +112,11 @@ static bool is_identity(struct query *q)
         return false;
     char issuer[2 * OC_ISSUER_LEN + 1] = {0};
     memcpy(issuer, q->text[0], sizeof issuer - 1);
-    return !hex_decode(issuer, q->issuer, sizeof q->issuer) && !hex_decode(dash + 1, q->serial, sizeof q->serial);
+    return !hex_decode(issuer, q->issuer, sizeof q->issuer) &&
+           !hex_decode(dash + 1, q->serial, sizeof q->serial);
 }
 
-static int by_words(struct query *q, struct db *db) WORKER_FN;
-static int by_words(struct query *q, struct db *db)
+static WORKER_FN int by_words(struct query *q, struct db *db)
 {
     if (is_identity(q))
         return by_identity(q, db);
@@ -144,11 +140,11 @@ int ledger_co_card_find(struct ledger *l, const char *text, struct card_row *ret
 
 /* ---- all of them ---- */
 
-/* In pieces, so that looking for the few cards of one state among a million holds no snapshot for long. */
+/* In pieces, so that looking for the few cards of one state among a million holds no snapshot for
+ * long. */
 #define PIECE 2048
 
-static int next_piece(struct query *q, struct db *db, int64_t *after, unsigned *ret_seen) WORKER_FN;
-static int next_piece(struct query *q, struct db *db, int64_t *after, unsigned *ret_seen)
+static WORKER_FN int next_piece(struct query *q, struct db *db, int64_t *after, unsigned *ret_seen)
 {
     struct db_q s;
     unsigned seen = 0;
@@ -166,8 +162,7 @@ static int next_piece(struct query *q, struct db *db, int64_t *after, unsigned *
     return db_end(&s);
 }
 
-static int all_cards(struct query *q, struct db *db) WORKER_FN;
-static int all_cards(struct query *q, struct db *db)
+static WORKER_FN int all_cards(struct query *q, struct db *db)
 {
     int64_t after = q->num[0];
     unsigned seen = 1;
@@ -177,8 +172,8 @@ static int all_cards(struct query *q, struct db *db)
     return rc;
 }
 
-int ledger_co_cards(struct ledger *l, int64_t after_id, uint8_t state_or_0, struct card_row *rows, unsigned cap,
-                    unsigned *ret_n)
+int ledger_co_cards(struct ledger *l, int64_t after_id, uint8_t state_or_0, struct card_row *rows,
+                    unsigned cap, unsigned *ret_n)
 {
     struct query *q = query_new(l, all_cards, sizeof *rows, cap);
     if (q) {

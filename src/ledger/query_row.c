@@ -2,8 +2,9 @@
 #include "ledger/query.h"
 
 /* A text too long for its column is the key of no row. */
-static struct query *with_text(struct ledger *l, int (*ask)(struct query *, struct db *), size_t row_size,
-                               const char *const *texts, unsigned count, int *ret_err)
+static struct query *with_text(struct ledger *l, int (*ask)(struct query *, struct db *),
+                               size_t row_size, const char *const *texts, unsigned count,
+                               int *ret_err)
 {
     struct query *q = query_new(l, ask, row_size, 1);
     *ret_err = OC_ENOMEM;
@@ -16,13 +17,13 @@ static struct query *with_text(struct ledger *l, int (*ask)(struct query *, stru
     return q;
 }
 
-static int terminal(struct query *q, struct db *db) WORKER_FN;
-static int terminal(struct query *q, struct db *db)
+static WORKER_FN int terminal(struct query *q, struct db *db)
 {
     struct db_q s;
     struct terminal_full full;
     db_q(&s, db,
-         "SELECT " ROW_TERMINAL " FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam"
+         "SELECT " ROW_TERMINAL
+         " FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam"
          " WHERE t.shard = ?1 AND t.id = ?2");
     db_put_i64(&s, q->l->shard);
     db_put_text(&s, q->text[0]);
@@ -41,8 +42,7 @@ int ledger_co_terminal(struct ledger *l, const char *id, struct terminal_row *re
     return q ? query_co_one(q, ret) : rc;
 }
 
-static int participant(struct query *q, struct db *db) WORKER_FN;
-static int participant(struct query *q, struct db *db)
+static WORKER_FN int participant(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db, "SELECT " ROW_PARTICIPANT " FROM participant WHERE shard = ?1 AND id = ?2");
@@ -61,11 +61,11 @@ int ledger_co_participant(struct ledger *l, const char *id, struct participant_r
     return q ? query_co_one(q, ret) : rc;
 }
 
-static int account(struct query *q, struct db *db) WORKER_FN;
-static int account(struct query *q, struct db *db)
+static WORKER_FN int account(struct query *q, struct db *db)
 {
     struct db_q s;
-    db_q(&s, db, "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND kind = ?2 AND owner = ?3");
+    db_q(&s, db,
+         "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND kind = ?2 AND owner = ?3");
     db_put_i64(&s, q->l->shard);
     db_put_i64(&s, q->num[0]);
     db_put_text(&s, q->text[0]);
@@ -75,7 +75,8 @@ static int account(struct query *q, struct db *db)
     return db_end(&s);
 }
 
-int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner, struct account_row *ret)
+int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner,
+                      struct account_row *ret)
 {
     int rc;
     struct query *q = with_text(l, account, sizeof *ret, &owner, 1, &rc);
@@ -84,12 +85,12 @@ int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner, 
     return q ? query_co_one(q, ret) : rc;
 }
 
-static int record(struct query *q, struct db *db) WORKER_FN;
-static int record(struct query *q, struct db *db)
+static WORKER_FN int record(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db,
-         "SELECT version, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4"
+         "SELECT version, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = "
+         "?4"
          " AND version > 0"); /* 0: a place that a transaction holds; nothing was written yet */
     db_put_i64(&s, q->l->shard);
     for (unsigned i = 0; i < 3; i++)
@@ -102,7 +103,8 @@ static int record(struct query *q, struct db *db)
     return db_end(&s);
 }
 
-int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key, struct record_row *ret)
+int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
+                     struct record_row *ret)
 {
     int rc;
     const char *const texts[] = {scope, owner, key};
@@ -110,8 +112,7 @@ int ledger_co_record(struct ledger *l, const char *scope, const char *owner, con
     return q ? query_co_one(q, ret) : rc;
 }
 
-static int citizen(struct query *q, struct db *db) WORKER_FN;
-static int citizen(struct query *q, struct db *db)
+static WORKER_FN int citizen(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db, "SELECT " ROW_CITIZEN " FROM citizen WHERE shard = ?1 AND id = ?2");
@@ -130,14 +131,15 @@ int ledger_co_citizen(struct ledger *l, const char *id, struct citizen_row *ret)
     return q ? query_co_one(q, ret) : rc;
 }
 
-static int day(struct query *q, struct db *db) WORKER_FN;
-static int day(struct query *q, struct db *db)
+static WORKER_FN int day(struct query *q, struct db *db)
 {
     struct db_q s;
     if (q->num[0])
         db_q(&s, db, "SELECT " ROW_DAY " FROM day WHERE shard = ?1 AND date = ?2");
     else
-        db_q(&s, db, "SELECT " ROW_DAY " FROM day WHERE shard = ?1 AND state = 1 ORDER BY date DESC LIMIT 1");
+        db_q(&s, db,
+             "SELECT " ROW_DAY
+             " FROM day WHERE shard = ?1 AND state = 1 ORDER BY date DESC LIMIT 1");
     db_put_i64(&s, q->l->shard);
     if (q->num[0])
         db_put_i64(&s, q->num[0]);
@@ -155,12 +157,12 @@ int ledger_co_day(struct ledger *l, date_t date, struct day_row *ret)
     return query_co_one(q, ret);
 }
 
-static int denied(struct query *q, struct db *db) WORKER_FN;
-static int denied(struct query *q, struct db *db)
+static WORKER_FN int denied(struct query *q, struct db *db)
 {
     struct db_q s;
     db_q(&s, db,
-         "SELECT " ROW_DENY " FROM denylist WHERE shard = ?1 AND issuer = ?2 AND serial = ?3 AND action <> 0");
+         "SELECT " ROW_DENY
+         " FROM denylist WHERE shard = ?1 AND issuer = ?2 AND serial = ?3 AND action <> 0");
     db_put_i64(&s, q->l->shard);
     db_put_blob(&s, q->issuer, sizeof q->issuer);
     db_put_blob(&s, q->serial, sizeof q->serial);
@@ -170,8 +172,8 @@ static int denied(struct query *q, struct db *db)
     return db_end(&s);
 }
 
-int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
-                     struct deny_row *ret)
+int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN],
+                     const uint8_t serial[OC_SERIAL_LEN], struct deny_row *ret)
 {
     struct query *q = query_new(l, denied, sizeof *ret, 1);
     if (q) {

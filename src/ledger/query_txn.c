@@ -1,8 +1,9 @@
-/* Transactions. A row of txn says where its words stand in the journal: the intent (or refusal) and the last outcome.
+/* Transactions. A row of txn says where its words stand in the journal: the intent (or refusal) and
+ * the last outcome.
  *
- * A list is found in two steps, ids first and whole transactions after, in pieces: so a filter without an index (a
- * terminal, a state) may look through years of rows and still holds no snapshot for longer than one piece. What changed
- * between the steps is looked at again. */
+ * A list is found in two steps, ids first and whole transactions after, in pieces: so a filter
+ * without an index (a terminal, a state) may look through years of rows and still holds no snapshot
+ * for longer than one piece. What changed between the steps is looked at again. */
 #include "ledger/query.h"
 #include <stdlib.h>
 
@@ -11,8 +12,7 @@
 
 /* ---- one ---- */
 
-static int load_row(struct query *q, struct db *db, int64_t id, struct txn_full *ret) WORKER_FN;
-static int load_row(struct query *q, struct db *db, int64_t id, struct txn_full *ret)
+static WORKER_FN int load_row(struct query *q, struct db *db, int64_t id, struct txn_full *ret)
 {
     struct db_q s;
     db_q(&s, db, "SELECT " ROW_TXN " FROM txn WHERE id = ?1 AND shard = ?2");
@@ -25,8 +25,7 @@ static int load_row(struct query *q, struct db *db, int64_t id, struct txn_full 
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
-static int load_card(struct query *q, struct db *db, struct txn_row *r) WORKER_FN;
-static int load_card(struct query *q, struct db *db, struct txn_row *r)
+static WORKER_FN int load_card(struct query *q, struct db *db, struct txn_row *r)
 {
     struct db_q s;
     db_q(&s, db, "SELECT issuer, serial FROM card WHERE id = ?1 AND shard = ?2");
@@ -39,8 +38,7 @@ static int load_card(struct query *q, struct db *db, struct txn_row *r)
     return db_end(&s);
 }
 
-static int load_op(struct query *q, struct db *db, int64_t seq) WORKER_FN;
-static int load_op(struct query *q, struct db *db, int64_t seq)
+static WORKER_FN int load_op(struct query *q, struct db *db, int64_t seq)
 {
     if (!q->op)
         q->op = malloc(sizeof *q->op);
@@ -102,8 +100,8 @@ static int fill_first(struct query *q, struct txn_row *r)
     return r->in.txn == r->id ? 0 : OC_EBOOKS;
 }
 
-static int fill(struct query *q, struct db *db, const struct txn_full *t, struct txn_row *r) WORKER_FN;
-static int fill(struct query *q, struct db *db, const struct txn_full *t, struct txn_row *r)
+static WORKER_FN int fill(struct query *q, struct db *db, const struct txn_full *t,
+                          struct txn_row *r)
 {
     r->id = t->id;
     r->state = t->state;
@@ -129,20 +127,19 @@ static int fill(struct query *q, struct db *db, const struct txn_full *t, struct
     return 0;
 }
 
-static int push_txn(struct query *q, struct db *db, const struct txn_full *t) WORKER_FN;
-static int push_txn(struct query *q, struct db *db, const struct txn_full *t)
+static WORKER_FN int push_txn(struct query *q, struct db *db, const struct txn_full *t)
 {
     struct txn_row *r = query_row(q);
     if (!r)
         return q->err;
     int rc = fill(q, db, t, r);
     if (rc == OC_EBOOKS)
-        log_error("ledger", "transaction %lld points to a journal row that is not its own", (long long)t->id);
+        log_error("ledger", "transaction %lld points to a journal row that is not its own",
+                  (long long)t->id);
     return rc;
 }
 
-static int by_id(struct query *q, struct db *db) WORKER_FN;
-static int by_id(struct query *q, struct db *db)
+static WORKER_FN int by_id(struct query *q, struct db *db)
 {
     struct txn_full t;
     int rc = load_row(q, db, q->num[0], &t);
@@ -157,12 +154,12 @@ int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret)
     return query_co_one(q, ret);
 }
 
-static int by_request(struct query *q, struct db *db) WORKER_FN;
-static int by_request(struct query *q, struct db *db)
+static WORKER_FN int by_request(struct query *q, struct db *db)
 {
     struct db_q s;
     struct txn_full t;
-    db_q(&s, db, "SELECT " ROW_TXN " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3");
+    db_q(&s, db,
+         "SELECT " ROW_TXN " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3");
     db_put_i64(&s, q->l->shard);
     db_put_text(&s, q->text[0]);
     db_put_i64(&s, q->num[0]);
@@ -175,7 +172,8 @@ static int by_request(struct query *q, struct db *db)
     return push_txn(q, db, &t);
 }
 
-int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no, struct txn_row *ret)
+int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no,
+                          struct txn_row *ret)
 {
     struct query *q = query_new(l, by_request, sizeof *ret, 1);
     if (q && !query_text(q, 0, terminal)) {
@@ -196,26 +194,30 @@ static bool is_open(uint8_t state)
 
 static bool fits(const struct txn_filter *f, const struct txn_full *t)
 {
-    return (!f->card || t->card == f->card) && (!f->terminal || strcmp(t->terminal, f->terminal) == 0) &&
-           (!f->state || t->state == f->state) && (!f->clearing || t->clearing_date == f->clearing) &&
+    return (!f->card || t->card == f->card) &&
+           (!f->terminal || strcmp(t->terminal, f->terminal) == 0) &&
+           (!f->state || t->state == f->state) &&
+           (!f->clearing || t->clearing_date == f->clearing) &&
            (!f->open_only || is_open(t->state));
 }
 
 #define CANDIDATE "SELECT id, state, coalesce(card, 0), terminal, clearing_date FROM txn "
 
 /* Oldest first for what is worked off in order (a day, the open ones), else newest first. */
-static void ask_ids(struct query *q, struct db *db, struct db_q *s, int64_t cursor) WORKER_FN;
-static void ask_ids(struct query *q, struct db *db, struct db_q *s, int64_t cursor)
+static WORKER_FN void ask_ids(struct query *q, struct db *db, struct db_q *s, int64_t cursor)
 {
     const struct txn_filter *f = &q->filter;
     int64_t key = f->clearing ? f->clearing : f->card;
     if (f->open_only)
-        db_q(s, db, CANDIDATE "WHERE shard = ?1 AND id > ?2 AND state IN (1, 4) ORDER BY id LIMIT ?3");
+        db_q(s, db,
+             CANDIDATE "WHERE shard = ?1 AND id > ?2 AND state IN (1, 4) ORDER BY id LIMIT ?3");
     else if (f->clearing)
         db_q(s, db,
-             CANDIDATE "WHERE shard = ?1 AND id > ?2 AND state = 2 AND clearing_date = ?4 ORDER BY id LIMIT ?3");
+             CANDIDATE "WHERE shard = ?1 AND id > ?2 AND state = 2 AND clearing_date = ?4 ORDER BY "
+                       "id LIMIT ?3");
     else if (f->card)
-        db_q(s, db, CANDIDATE "WHERE shard = ?1 AND id < ?2 AND card = ?4 ORDER BY id DESC LIMIT ?3");
+        db_q(s, db,
+             CANDIDATE "WHERE shard = ?1 AND id < ?2 AND card = ?4 ORDER BY id DESC LIMIT ?3");
     else
         db_q(s, db, CANDIDATE "WHERE +shard = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
     db_put_i64(s, q->l->shard);
@@ -232,8 +234,7 @@ struct found {
     int64_t id[FOUND];
 };
 
-static int scan(struct query *q, struct db *db, struct found *at) WORKER_FN;
-static int scan(struct query *q, struct db *db, struct found *at)
+static WORKER_FN int scan(struct query *q, struct db *db, struct found *at)
 {
     struct db_q s;
     struct txn_full t = {0};
@@ -256,8 +257,7 @@ static int scan(struct query *q, struct db *db, struct found *at)
     return db_end(&s);
 }
 
-static int take_found(struct query *q, struct db *db, const struct found *at) WORKER_FN;
-static int take_found(struct query *q, struct db *db, const struct found *at)
+static WORKER_FN int take_found(struct query *q, struct db *db, const struct found *at)
 {
     struct txn_full t;
     for (unsigned i = 0; i < at->n; i++) {
@@ -273,8 +273,7 @@ static int take_found(struct query *q, struct db *db, const struct found *at)
     return 0;
 }
 
-static int list_txns(struct query *q, struct db *db) WORKER_FN;
-static int list_txns(struct query *q, struct db *db)
+static WORKER_FN int list_txns(struct query *q, struct db *db)
 {
     struct found at = {.more = true, .cursor = q->filter.before};
     if (!at.cursor && !q->filter.open_only && !q->filter.clearing)
@@ -288,7 +287,8 @@ static int list_txns(struct query *q, struct db *db)
     return rc;
 }
 
-int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap, unsigned *ret_n)
+int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap,
+                   unsigned *ret_n)
 {
     struct query *q = query_new(l, list_txns, sizeof *rows, cap);
     if (q && !query_text(q, 0, f->terminal)) {

@@ -1,0 +1,363 @@
+/* Copies of a ledger: made while it works, proved, and put back.
+ *
+ * Invariants:
+ *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing.
+ *   2. A restore never leaves a ledger without its log: the old file and its log get second names
+ * before either loses its first, and the new file has no log when it gets its name. A crash in
+ * between leaves the old ledger, or none under `path` and the old one whole beside it; the restore
+ * can then be started again.
+ *   3. What is installed is what was verified: the copy is proved, not the file it came from. */
+#include "ledger/query.h"
+#include "ledger/verify.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const TAILS[] = {"", "-wal", "-shm"};
+
+static int disk_error(const char *what, const char *path)
+{
+    int rc = errno == EEXIST   ? OC_EEXIST
+             : errno == ENOENT ? OC_ENOENT
+             : errno == ENOSPC ? OC_EDB_FULL
+                               : OC_EIO;
+    log_error("ledger", "%s %s: %s", what, path, strerror(errno));
+    return rc;
+}
+
+static WORKER_FN int sync_file(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0)
+        return disk_error("cannot open", path);
+    int rc = fsync(fd) ? disk_error("cannot sync", path) : 0;
+    (void)close(fd);
+    return rc;
+}
+
+static WORKER_FN int sync_folder(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return OC_ENOMEM;
+    int rc = sync_file(dirname(copy), O_RDONLY | O_DIRECTORY);
+    free(copy);
+    return rc;
+}
+
+/* A file, its log and its index; what is not there is no error. */
+static WORKER_FN void remove_all(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(TAILS); i++) {
+        char *name = verify_path(path, TAILS[i]);
+        if (name)
+            (void)unlink(name);
+        free(name);
+    }
+}
+
+/* ---- a copy ---- */
+
+/* The file is made here, so that nobody else can read it; VACUUM INTO takes an empty one. */
+static WORKER_FN int make_empty(const char *path)
+{
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return disk_error("cannot make", path);
+    (void)close(fd);
+    return 0;
+}
+
+static WORKER_FN int vacuum_into(struct db *db, const char *to)
+{
+    struct db_q q;
+    db_q(&q, db, "VACUUM INTO ?1");
+    db_put_text(&q, to);
+    return db_end(&q);
+}
+
+/* link() refuses where the name is taken; rename() would replace. */
+static WORKER_FN int give_name(const char *part, const char *to)
+{
+    if (link(part, to))
+        return disk_error("cannot make", to);
+    if (unlink(part))
+        return disk_error("cannot remove", part);
+    return sync_folder(to);
+}
+
+static WORKER_FN int copy_through(struct db *db, const char *part, const char *to)
+{
+    int rc = make_empty(part);
+    if (rc)
+        return rc;
+    rc = vacuum_into(db, part);
+    if (!rc)
+        rc = sync_file(part, O_RDONLY);
+    if (!rc)
+        rc = give_name(part, to);
+    if (rc)
+        (void)unlink(part);
+    return rc;
+}
+
+/** A whole copy of the ledger at `from` under the free name `to`. */
+static WORKER_FN int copy_ledger(const char *from, const char *to)
+{
+    if (access(to, F_OK) == 0)
+        return OC_EEXIST;
+    struct db *db = NULL;
+    char *part = verify_path(to, ".part");
+    int rc = part ? verify_open(from, &db) : OC_ENOMEM;
+    if (!rc)
+        rc = copy_through(db, part, to);
+    db_close(&db);
+    free(part);
+    return rc;
+}
+
+/* ---- for flows ---- */
+
+struct copy_job {
+    struct offload_job job;
+    char *path, *to;
+    uint8_t key[32];
+    struct ledger_report report;
+};
+
+static void destroy_copy(struct offload_job *job)
+{
+    struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
+    secret_wipe(c->key, sizeof c->key);
+    free(c->path);
+    free(c->to);
+}
+
+static void run_backup(struct offload_job *job)
+{
+    struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
+    ROLE_ENTER_WORKER();
+    job->result = copy_ledger(c->path, c->to);
+}
+
+static void run_verify(struct offload_job *job)
+{
+    struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
+    ROLE_ENTER_WORKER();
+    remove_all(c->to); /* of a verification that did not end */
+    int rc = copy_ledger(c->path, c->to);
+    if (!rc)
+        rc = ledger_verify_file(c->to, c->key, NULL, NULL, &c->report);
+    remove_all(c->to);
+    job->result = rc;
+}
+
+static struct copy_job *copy_job_new(struct ledger *l, void (*run)(struct offload_job *),
+                                     const char *to, const char *tail)
+{
+    struct copy_job *c = offload_job_new(sizeof *c, run, destroy_copy);
+    if (!c)
+        return NULL;
+    c->job.droppable = true;
+    c->path = strdup(l->path);
+    c->to = verify_path(to, tail);
+    memcpy(c->key, l->chain.key, sizeof c->key);
+    if (c->path && c->to)
+        return c;
+    offload_job_put(&c->job);
+    return NULL;
+}
+
+int ledger_co_backup(struct ledger *l, const char *to)
+{
+    struct copy_job *c = copy_job_new(l, run_backup, to, "");
+    if (!c)
+        return OC_ENOMEM;
+    int rc = query_co_long(l, &c->job);
+    offload_job_put(&c->job);
+    return rc;
+}
+
+int ledger_co_verify(struct ledger *l, struct ledger_report *ret)
+{
+    struct copy_job *c = copy_job_new(l, run_verify, l->path, ".verify");
+    if (!c)
+        return OC_ENOMEM;
+    int rc = query_co_long(l, &c->job);
+    if (!rc)
+        *ret = c->report;
+    offload_job_put(&c->job);
+    return rc;
+}
+
+/* ---- putting one back ---- */
+
+/* Through the writer, so that the jump stands in the journal and in the chain. */
+static WORKER_FN int jump_sequences(const char *path, const uint8_t key[32], uint32_t jump,
+                                    const char *from)
+{
+    struct ledger *l = NULL;
+    const struct ledger_opts o = {.path = path, .chain_key = key};
+    struct ledger_op *op = calloc(1, sizeof *op);
+    if (!op)
+        return OC_ENOMEM;
+    int rc = ledger_open(&o, &l);
+    if (!rc) {
+        const char *base = strrchr(from, '/');
+        op->type = LOP_RESTORED;
+        op->restored.jump = jump;
+        (void)snprintf(op->who, sizeof op->who, "restore");
+        (void)snprintf(op->restored.from, sizeof op->restored.from, "%.63s",
+                       base ? base + 1 : from);
+        rc = ledger_submit(l, op);
+        ledger_close(&l);
+    }
+    free(op);
+    return rc;
+}
+
+/* Everything into the file itself. Nobody else has it open, so one pass copies all. */
+static WORKER_FN int drop_log(const char *path)
+{
+    struct db *db = NULL;
+    struct db_wal *wal = NULL;
+    int rc = db_open(path, DB_WRITE, &db);
+    if (!rc)
+        rc = db_wal_new(&wal);
+    if (!rc) {
+        rc = db_wal_pass(wal, db);
+        rc = rc == 1 ? 0 : rc ? rc : OC_EBUSY;
+    }
+    db_wal_free(&wal);
+    db_close(&db);
+    for (size_t i = 1; !rc && i < ARRAY_LEN(TAILS); i++) {
+        char *name = verify_path(path, TAILS[i]);
+        if (!name || (unlink(name) && errno != ENOENT))
+            rc = name ? disk_error("cannot remove", name) : OC_ENOMEM;
+        free(name);
+    }
+    return rc ? rc : sync_file(path, O_RDONLY);
+}
+
+/* "<path>.replaced-<n>", the first n whose names are free. */
+static WORKER_FN char *kept_name(const char *path)
+{
+    char tail[32];
+    for (unsigned n = 1; n < 10000; n++) {
+        (void)snprintf(tail, sizeof tail, ".replaced-%u", n);
+        char *name = verify_path(path, tail);
+        char *log = name ? verify_path(name, "-wal") : NULL;
+        bool is_free = log && access(name, F_OK) && access(log, F_OK);
+        free(log);
+        if (is_free || !name)
+            return name;
+        free(name);
+    }
+    return NULL;
+}
+
+static WORKER_FN int second_name(const char *path, const char *kept, const char *tail)
+{
+    char *from = verify_path(path, tail);
+    char *to = verify_path(kept, tail);
+    int rc = from && to ? 0 : OC_ENOMEM;
+    if (!rc && link(from, to) && errno != ENOENT)
+        rc = disk_error("cannot keep", from);
+    free(from);
+    free(to);
+    return rc;
+}
+
+static WORKER_FN int keep_old(const char *path)
+{
+    char *kept = kept_name(path);
+    if (!kept)
+        return OC_ENOMEM;
+    int rc = second_name(path, kept, "");
+    if (!rc)
+        rc = second_name(path, kept, "-wal");
+    if (!rc)
+        rc = sync_folder(path);
+    if (!rc) {
+        remove_all(path);
+        rc = sync_folder(path);
+        log_info("ledger", "the old ledger is kept as %s", kept);
+    }
+    free(kept);
+    return rc;
+}
+
+/* Who restores may be root; who opens the ledger afterwards is not. */
+static WORKER_FN int like_old(const char *copy, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return 0;
+    if (chown(copy, st.st_uid, st.st_gid) || chmod(copy, st.st_mode & 07777))
+        return disk_error("cannot give owner and mode to", copy);
+    return 0;
+}
+
+static WORKER_FN int install(const char *copy, const char *path)
+{
+    int rc = like_old(copy, path);
+    if (!rc)
+        rc = keep_old(path);
+    if (rc)
+        return rc;
+    if (rename(copy, path))
+        return disk_error("cannot install", path);
+    return sync_folder(path);
+}
+
+/* In WAL mode a connection holds a shared lock on the file for as long as it is open; F_GETLK sees
+ * that of another process. */
+static WORKER_FN bool in_use(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
+    bool used = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    (void)close(fd);
+    return used;
+}
+
+static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint8_t key[32],
+                                  uint32_t jump, struct ledger_report *ret)
+{
+    remove_all(copy); /* of a restore that did not end */
+    int rc = copy_ledger(from, copy);
+    if (!rc)
+        rc = ledger_verify_file(copy, key, NULL, NULL, ret);
+    if (!rc && ret->faults) {
+        log_error("ledger", "%s does not verify and is not installed: %s", from, ret->first_fault);
+        rc = OC_ECHAIN;
+    }
+    if (!rc)
+        rc = jump_sequences(copy, key, jump, from);
+    return rc ? rc : drop_log(copy);
+}
+
+int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
+                   struct ledger_report *ret)
+{
+    if (in_use(path)) {
+        log_error("ledger", "%s is in use: stop the daemon first", path);
+        return OC_EBUSY;
+    }
+    char *copy = verify_path(path, ".restoring");
+    if (!copy)
+        return OC_ENOMEM;
+    int rc = prepare_copy(from, copy, chain_key, jump, ret);
+    if (!rc)
+        rc = install(copy, path);
+    remove_all(copy);
+    free(copy);
+    return rc;
+}
