@@ -6,7 +6,7 @@
 
 #define COMMAND_MS 3000
 
-static int connect_here(struct card_session *s, uint64_t arrival, int64_t deadline_ns)
+static CO_FN int connect_here(struct card_session *s, uint64_t arrival, int64_t deadline_ns)
 {
     struct reader *r = s->reader;
     if (arrival && arrival != r->arrival)
