@@ -8,6 +8,7 @@
 
 static const uint8_t issuer[OC_ISSUER_LEN] = {0x10, 0x20, 0x30, 0x40, 0x00, 0x00, 0x00, 0x01};
 static const uint8_t master[16] = {0x11, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10};
+const char *city_student_pays = "50%";
 static struct txn_result result;
 static struct card_row card_row;
 static struct txn_row txn_row;
@@ -153,10 +154,16 @@ static void load_parts(struct city *c)
     struct conf_errors errors;
     struct buf text;
     static const char *const names[] = {"payment", "transit"};
+    char conf[160];
+    int len = snprintf(conf, sizeof conf, "modules: {transit: {concessions: {student: %s}, bearers: {student: treasury}}}",
+                       city_student_pays);
     ROLE_ENTER_WORKER();
     conf_errors_init(&errors);
+    arena_init(&c->arena, 0);
+    assert_int_equal(conf_tree_parse("test", conf, (size_t)len, &c->arena, &errors, &c->tree), 0);
     if (profile_set_load(ONECARD_SOURCE_DIR "/conf/profiles", &errors, &c->env.profiles) != 0 ||
-        module_set_load(&(struct modules_opts){.dir = ONECARD_BINARY_DIR "/lib/onecard/modules", .names = names, .count = 2},
+        module_set_load(&(struct modules_opts){.dir = ONECARD_BINARY_DIR "/lib/onecard/modules", .names = names, .count = 2, .tree = &c->tree,
+                                                .conf = conf_subtree(&c->tree, "modules")},
                         &errors, &c->env.modules) != 0) {
         buf_init(&text, 0);
         conf_errors_print(&errors, &text);
@@ -225,7 +232,7 @@ void city_close(struct city *c)
 {
     stop(c);
     txn_env_fini(&c->env);
-    readers_free(c->readers);
+    readers_free(&c->readers);
     for (int i = 0; i < CITY_CARDS; i++)
         cardsim_free(&c->card[i]);
     loop_free(&c->loop);
@@ -233,6 +240,7 @@ void city_close(struct city *c)
     profile_set_free(&c->env.profiles);
     custody_free(&c->env.custody);
     crypto_free(&c->env.crypto);
+    arena_fini(&c->arena);
     nftw(c->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -16,6 +16,9 @@
 
 #define CITY_CARDS 3
 
+/** What the student's card pays on the bus: "50%", "free"; looked at by city_open(). */
+extern const char *city_student_pays;
+
 struct city {
     char dir[64];
     struct loop *loop;
@@ -28,6 +31,8 @@ struct city {
     /* the store fails: this many commits from now on, after `store_ok` good ones */
     int store_ok, store_bad;
     uint8_t chain_key[32];
+    struct arena arena;
+    struct conf_tree tree;
 };
 
 /** A city whose cards are of that kind, on `profile` (pboc-ep, mohurd, tunion). */

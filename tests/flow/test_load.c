@@ -44,6 +44,7 @@ static void R7_load_over_the_quota_is_refused(void **state)
     static struct ledger_op op;
     memset(&op, 0, sizeof op);
     op.type = LOP_PARTICIPANT;
+    snprintf(op.who, sizeof op.who, "test");
     snprintf(op.participant.id, sizeof op.participant.id, "bank");
     snprintf(op.participant.name, sizeof op.participant.name, "bank");
     op.participant.load_quota = 6000;
