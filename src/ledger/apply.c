@@ -3,7 +3,7 @@
 #include "ledger/apply.h"
 #include "ledger/fold.h"
 
-int event_add(struct fold *f, const struct event_at *at, const char *kind, const char *text)
+int fold_event(struct fold *f, const struct event_at *at, const char *kind, const char *text)
 {
     f->site.last_event++;
     struct db_q q;
@@ -24,7 +24,7 @@ int apply_event(struct fold *f, const struct ledger_op *op)
 {
     const struct op_event *e = &op->event;
     const struct event_at at = {op->at_ms, e->card, e->txn, e->terminal};
-    return event_add(f, &at, e->item.kind, e->item.text);
+    return fold_event(f, &at, e->item.kind, e->item.text);
 }
 
 int participant_load(struct fold *f, const char *id, struct participant_row *ret)

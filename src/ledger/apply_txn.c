@@ -96,7 +96,7 @@ static WORKER_FN int add_events(struct fold *f, const struct event_at *at,
 {
     int rc = 0;
     for (unsigned i = 0; i < count && !rc; i++)
-        rc = event_add(f, at, items[i].kind, items[i].text);
+        rc = fold_event(f, at, items[i].kind, items[i].text);
     return rc;
 }
 

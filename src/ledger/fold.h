@@ -43,7 +43,7 @@ struct event_at {
     int64_t at_ms, card, txn;
     const char *terminal;
 };
-int event_add(struct fold *f, const struct event_at *at, const char *kind,
+int fold_event(struct fold *f, const struct event_at *at, const char *kind,
               const char *text) MUST_USE WORKER_FN;
 
 /* ---- what a chip showed (seen.c, R1) ---- */

@@ -62,12 +62,12 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
     if (gap < 0) {
         c->r.alarm = 2;
         snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", c->due_offline, seen->offline);
-        return event_add(f, at, "offline_counter_back", text);
+        return fold_event(f, at, "offline_counter_back", text);
     }
     c->r.awaiting += (uint32_t)gap;
     c->due_offline = seen->offline;
     snprintf(text, sizeof text, "{\"records\":%d,\"awaiting\":%u}", gap, c->r.awaiting);
-    return event_add(f, at, "awaiting_records", text);
+    return fold_event(f, at, "awaiting_records", text);
 }
 
 static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const struct card_seen *seen,
@@ -84,7 +84,7 @@ static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const str
     c->r.alarm = 2;
     char text[160];
     snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", due, seen->online);
-    return event_add(f, at, "online_counter_moved", text);
+    return fold_event(f, at, "online_counter_moved", text);
 }
 
 static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
@@ -107,7 +107,7 @@ static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
     char text[160];
     snprintf(text, sizeof text, "{\"chip\":%lld,\"purse\":%lld,\"difference\":%lld}",
              (long long)seen->balance, (long long)c->r.purse, (long long)diff);
-    return event_add(f, at, "balance_mismatch", text);
+    return fold_event(f, at, "balance_mismatch", text);
 }
 
 /* A card that was personalised elsewhere and registered without its balance brings it along at
@@ -123,7 +123,7 @@ static WORKER_FN int first_sight(struct fold *f, struct card_full *c, const stru
         return rc;
     char text[160];
     snprintf(text, sizeof text, "{\"opening\":%lld}", (long long)seen->balance);
-    return event_add(f, at, "opening_entry", text);
+    return fold_event(f, at, "opening_entry", text);
 }
 
 int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
