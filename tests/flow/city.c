@@ -19,8 +19,8 @@ static void serial_of(int card, uint8_t ret[OC_SERIAL_LEN])
 {
     memset(ret, 0, OC_SERIAL_LEN);
     ret[2] = 0x31;
-    ret[8] = 0x26;
-    ret[9] = (uint8_t)(card + 1);
+    ret[8] = (uint8_t)((card + 1) / 100 % 100 / 10 * 16 + (card + 1) / 100 % 10);
+    ret[9] = (uint8_t)((card + 1) % 100 / 10 * 16 + (card + 1) % 10);
 }
 
 static void key_of(enum key_purpose purpose, uint8_t ret[16])
@@ -40,8 +40,9 @@ static void put_key(struct cardsim_personal *p, enum cardsim_key_use use, enum k
     key_of(purpose, k->value);
 }
 
-static void make_card(struct city *c, int i, enum cardsim_profile kind)
+static struct cardsim *make_card(int i, enum cardsim_profile kind)
 {
+    struct cardsim *card = NULL;
     struct cardsim_personal p;
     struct cardsim_options o = {.profile = kind};
     cardsim_personal_init(&p, kind);
@@ -57,9 +58,10 @@ static void make_card(struct city *c, int i, enum cardsim_profile kind)
     put_key(&p, CARDSIM_KEY_LOAD, KEY_LOAD, 1);
     put_key(&p, CARDSIM_KEY_TAC, KEY_TAC, 0);
     put_key(&p, CARDSIM_KEY_INTERNAL, KEY_INTERNAL, 0);
-    assert_int_equal(cardsim_new(&c->card[i], &o), 0);
-    cardsim_set_seed(c->card[i], (uint64_t)(i + 1));
-    assert_int_equal(cardsim_personalise(c->card[i], &p), 0);
+    assert_int_equal(cardsim_new(&card, &o), 0);
+    cardsim_set_seed(card, (uint64_t)(i + 1));
+    assert_int_equal(cardsim_personalise(card, &p), 0);
+    return card;
 }
 
 static int before_commit(void *arg, unsigned ops)
@@ -107,7 +109,7 @@ static struct ledger_op *fresh(enum ledger_op_type type)
 }
 
 static void add_terminal(struct city *c, const char *id, const char *kind, const char *participant, uint8_t sam,
-                         const char *gate)
+                         const char *gate, const char *reader)
 {
     struct op_terminal *t = &fresh(LOP_TERMINAL)->terminal;
     snprintf(t->id, sizeof t->id, "%s", id);
@@ -115,7 +117,7 @@ static void add_terminal(struct city *c, const char *id, const char *kind, const
     snprintf(t->participant, sizeof t->participant, "%s", participant);
     t->sam[0] = 0x10;
     t->sam[5] = sam;
-    snprintf(t->reader, sizeof t->reader, "sim");
+    snprintf(t->reader, sizeof t->reader, "%s", reader);
     snprintf(t->services, sizeof t->services, "*");
     snprintf(t->gate, sizeof t->gate, "%s", gate);
     snprintf(t->params, sizeof t->params, "{\"fare\":\"2.00\",\"line\":\"12\",\"same_card_seconds\":\"0\"}");
@@ -131,12 +133,12 @@ static void add_participant(struct city *c, const char *id)
     assert_int_equal(city_op(c, &op), 0);
 }
 
-static void register_card(struct city *c, int i, const char *profile)
+static int64_t register_card(struct city *c, int i, const char *profile)
 {
     struct op_card_add *a = &fresh(LOP_CARD_ADD)->card_add;
     memcpy(a->issuer, issuer, sizeof issuer);
     serial_of(i, a->serial);
-    snprintf(a->number, sizeof a->number, "31000000000000260%d", i + 1);
+    snprintf(a->number, sizeof a->number, "3100000000000%05u", (unsigned)(i + 1) % 100000);
     snprintf(a->profile, sizeof a->profile, "%s", profile);
     a->kind = CARD_NAMED;
     a->state = CARD_ACTIVE;
@@ -146,7 +148,7 @@ static void register_card(struct city *c, int i, const char *profile)
     a->category_to = i == 1 ? 20401231 : 0;
     snprintf(a->citizen, sizeof a->citizen, "c%d", i + 1);
     assert_int_equal(city_op(c, &op), 0);
-    c->card_id[i] = op.card_add.card;
+    return op.card_add.card;
 }
 
 static void load_parts(struct city *c)
@@ -186,6 +188,8 @@ static void load_keys(struct city *c)
 void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
 {
     memset(c, 0, sizeof *c);
+    c->kind = kind;
+    c->profile = profile;
     log_set_level(LOG_ERROR);
     snprintf(c->dir, sizeof c->dir, "/tmp/onecard-city.XXXXXX");
     assert_non_null(mkdtemp(c->dir));
@@ -207,13 +211,24 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
     add_participant(c, "bank");
     add_participant(c, "shop");
     add_participant(c, "bus");
-    add_terminal(c, "desk", "desk", "bank", 1, "");
-    add_terminal(c, "shop", "pos", "shop", 2, "");
-    add_terminal(c, "bus", "bus", "bus", 3, "transit.ride");
+    add_terminal(c, "desk", "desk", "bank", 1, "", "sim");
+    add_terminal(c, "shop", "pos", "shop", 2, "", "sim");
+    add_terminal(c, "bus", "bus", "bus", 3, "transit.ride", "sim");
     for (int i = 0; i < CITY_CARDS; i++)
-        make_card(c, i, kind);
-    register_card(c, 0, profile);
-    register_card(c, 1, profile);
+        c->card[i] = make_card(i, kind);
+    for (int i = 0; i < 2; i++)
+        c->card_id[i] = register_card(c, i, profile);
+}
+
+void city_lane(struct city *c, unsigned n, struct reader_sim **ret_sim, struct cardsim **ret_card)
+{
+    char name[16];
+    snprintf(name, sizeof name, "lane%u", n);
+    assert_int_equal(reader_sim_new(c->readers, name, ret_sim), 0);
+    add_terminal(c, name, "desk", "bank", (uint8_t)(16 + n), "", name);
+    *ret_card = make_card((int)(CITY_CARDS + n), c->kind);
+    register_card(c, (int)(CITY_CARDS + n), c->profile);
+    reader_sim_insert(*ret_sim, *ret_card);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

@@ -31,6 +31,8 @@ struct city {
     /* the store fails: this many commits from now on, after `store_ok` good ones */
     int store_ok, store_bad;
     uint8_t chain_key[32];
+    enum cardsim_profile kind;
+    const char *profile;
     struct arena arena;
     struct conf_tree tree;
 };
@@ -38,6 +40,8 @@ struct city {
 /** A city whose cards are of that kind, on `profile` (pboc-ep, mohurd, tunion). */
 void city_open(struct city *c, enum cardsim_profile kind, const char *profile);
 void city_close(struct city *c);
+/** One more desk "laneN" with a reader and a registered card of its own, for loads of work. */
+void city_lane(struct city *c, unsigned n, struct reader_sim **ret_sim, struct cardsim **ret_card);
 /** Ends the daemon's part as kill -9 would, and starts it again over the same files; recovers. */
 void city_restart(struct city *c, unsigned *ret_recovered);
 /** A request at terminal `term` ("desk", "shop", "bus"); amount in fen. */
