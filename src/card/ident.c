@@ -197,21 +197,19 @@ static CO_FN int identify(struct search *f)
 
 int card_co_select(struct card_session *s, const struct profile_set *set, struct card_identity *ret)
 {
-    struct search *f = arena_alloc(flow_arena(), sizeof(*f));
-    if (!f)
-        return OC_ENOMEM;
+    struct search f = {
+        .s = s,
+        .set = set,
+        .known = {.historical = s->atr.historical, .historical_len = s->atr.historical_len},
+    };
     forget(s);
-    f->s = s;
-    f->set = set;
-    f->known.historical = s->atr.historical;
-    f->known.historical_len = s->atr.historical_len;
-    int rc = find_application(f);
+    int rc = find_application(&f);
     if (rc)
         return rc;
-    rc = identify(f);
-    if (f->lock_sw && (!rc || rc == OC_ECARD_SW || rc == OC_ECARD_DATA || rc == OC_EPROFILE)) {
+    rc = identify(&f);
+    if (f.lock_sw && (!rc || rc == OC_ECARD_SW || rc == OC_ECARD_DATA || rc == OC_EPROFILE)) {
         s->locked = true;
-        s->sw = f->lock_sw;
+        s->sw = f.lock_sw;
         return OC_ECARD_SW;
     }
     if (!rc && ret)

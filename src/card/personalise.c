@@ -382,20 +382,19 @@ static void take_over(struct issuing *w, struct card_identity *ret)
 int personalise_co(struct card_session *s, const struct card_profile *profile, struct custody *c,
                    const struct personalise_data *data, struct card_identity *ret)
 {
-    struct issuing *w = arena_alloc(flow_arena(), sizeof(*w));
-    if (!w)
-        return OC_ENOMEM;
-    w->s = s;
-    w->profile = profile;
-    w->plan = &profile->personalise;
-    w->data = data;
-    w->custody = c;
-    int rc = prepare(w);
+    struct issuing w = {
+        .s = s,
+        .profile = profile,
+        .plan = &profile->personalise,
+        .data = data,
+        .custody = c,
+    };
+    int rc = prepare(&w);
     if (!rc)
-        rc = run(w);
+        rc = run(&w);
     if (!rc)
-        take_over(w, ret);
-    crypto_free(&w->crypto);
-    secret_wipe(w, sizeof(*w));
+        take_over(&w, ret);
+    crypto_free(&w.crypto);
+    secret_wipe(&w, sizeof(w));
     return rc;
 }

@@ -206,6 +206,46 @@ static void R3_log_counters_stand_as_before_the_increment(void **state)
          log_body);
 }
 
+/* ---- a whole dialogue from a script file ---- */
+static CO_FN int lost_body(struct rig *r)
+{
+    static const uint8_t sam[6] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66};
+    struct purse_debit d = {.sam_seq = 7, .date = {0x20, 0x26, 0x11, 0x21}, .time = {8, 0x30, 5}};
+    struct init_purchase_answer init;
+    struct debit_answer a;
+    struct purse_log log;
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    EXPECT(purse_co_init_purchase(&r->s, false, 300, sam, &init), 0);
+    STEP(init.balance == 10000 && init.offline_counter == 0x28);
+    EXPECT(purse_co_debit(&r->s, &d, &a), OC_ECARD_LOST);
+    card_co_close(&r->s);
+    EXPECT(card_co_open(&r->s, r->reader, 2, FLOW_FOREVER), 0);
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    EXPECT(purse_co_log(&r->s, false, &log), 0);
+    const struct ep_log *e = purse_log_find(r->s.profile, &log, false, init.offline_counter);
+    STEP(log.complete && e && e->amount == 300 && !memcmp(e->sam, sam, 6));
+    return 0;
+}
+
+static void R3_purchase_answer_never_fetched_is_found_in_the_log(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct reader_script *s;
+    rig_profiles(r);
+    assert_int_equal(
+        reader_script_load(r->rs, "script",
+                           ONECARD_SOURCE_DIR "/tests/cards/pboc-t0-purchase-lost.card", &s),
+        0);
+    r->reader = reader_script_reader(s);
+    r->body = lost_body;
+    int rc = loop_run_flow(r->loop, "test", rig_main, r);
+    assert_string_equal(reader_script_verdict(s), "");
+    rig_check(r, rc);
+    assert_int_equal(reader_script_load(r->rs, "none", "/nonexistent.card", &s), OC_ENOENT);
+    rig_free(r);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -222,6 +262,7 @@ int main(void)
         cmocka_unit_test(R8_another_card_at_reselection_is_seen),
         cmocka_unit_test(tunion_balance_goes_below_zero_by_the_overdraft_used),
         cmocka_unit_test(R3_log_counters_stand_as_before_the_increment),
+        cmocka_unit_test(R3_purchase_answer_never_fetched_is_found_in_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,260 +1,7 @@
 /* PC/SC readers over a fake winscard: hot-plug, tearing, restarts of pcscd, hanging readers. Real
  * threads, real time. */
 #include "card_test.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-
-#define SLOTS 3
-#define PNP   "\\\\?PnP?\\Notification"
-
-enum mode { MODE_ANSWER, MODE_HANG, MODE_TEAR };
-struct fake_slot {
-    const char *name;
-    bool there, present, mute, hang_connect;
-    enum mode transmit;
-    unsigned events, connects, disconnects;
-};
-/* One fake pcscd; the C API has no place for a pointer to it. */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool up, cancelled;
-    long generation;
-    unsigned transmits;
-    struct fake_slot slots[SLOTS];
-} fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-/* ---- what the test does to it ---- */
-#define FAKE(stmt)                                                                                 \
-    do {                                                                                           \
-        pthread_mutex_lock(&fake.lock);                                                            \
-        stmt;                                                                                      \
-        pthread_cond_broadcast(&fake.changed);                                                     \
-        pthread_mutex_unlock(&fake.lock);                                                          \
-    } while (0)
-
-static void plug(int i, bool there)
-{
-    FAKE(fake.slots[i].there = there);
-}
-
-static void put(int i, bool present)
-{
-    FAKE({
-        fake.slots[i].present = present;
-        fake.slots[i].events++;
-    });
-}
-
-static void fake_reset(void)
-{
-    static const char *const names[SLOTS] = {"Reader A 00 00", "Reader B 00 00", "Reader C 00 00"};
-    FAKE({
-        memset(fake.slots, 0, sizeof(fake.slots));
-        for (int i = 0; i < SLOTS; i++)
-            fake.slots[i].name = names[i];
-        fake.up = true;
-        fake.cancelled = false;
-        fake.generation++;
-        fake.transmits = 0;
-    });
-}
-
-/* ---- the API ---- */
-static bool alive(long ctx)
-{
-    return fake.up && ctx == fake.generation;
-}
-
-static struct fake_slot *slot_named(const char *name)
-{
-    for (int i = 0; i < SLOTS; i++) {
-        if (fake.slots[i].there && !strcmp(fake.slots[i].name, name))
-            return &fake.slots[i];
-    }
-    return NULL;
-}
-
-static LONG fake_establish(DWORD scope, LPCVOID r1, LPCVOID r2, LPSCARDCONTEXT ctx)
-{
-    (void)scope, (void)r1, (void)r2;
-    pthread_mutex_lock(&fake.lock);
-    LONG rv = fake.up ? SCARD_S_SUCCESS : SCARD_E_NO_SERVICE;
-    *ctx = fake.generation;
-    pthread_mutex_unlock(&fake.lock);
-    return rv;
-}
-
-static LONG fake_release(SCARDCONTEXT ctx)
-{
-    (void)ctx;
-    return SCARD_S_SUCCESS;
-}
-
-static LONG fake_list(SCARDCONTEXT ctx, LPCSTR groups, LPSTR names, LPDWORD len)
-{
-    (void)groups, (void)len;
-    size_t at = 0;
-    pthread_mutex_lock(&fake.lock);
-    LONG rv = alive(ctx) ? SCARD_S_SUCCESS : SCARD_E_SERVICE_STOPPED;
-    for (int i = 0; i < SLOTS && !rv; i++) {
-        if (!fake.slots[i].there)
-            continue;
-        strcpy(names + at, fake.slots[i].name);
-        at += strlen(names + at) + 1;
-    }
-    names[at] = 0;
-    pthread_mutex_unlock(&fake.lock);
-    return rv ? rv : at ? rv : SCARD_E_NO_READERS_AVAILABLE;
-}
-
-/* Fills the states; whether one differs from what the caller knew. The lock is held. */
-static bool look(SCARD_READERSTATE *states, DWORD count, unsigned readers)
-{
-    bool changed = false;
-    unsigned now = 0;
-    for (int i = 0; i < SLOTS; i++)
-        now += fake.slots[i].there;
-    for (DWORD i = 0; i < count; i++) {
-        SCARD_READERSTATE *s = &states[i];
-        if (!strcmp(s->szReader, PNP)) {
-            changed |= now != readers;
-            continue;
-        }
-        const struct fake_slot *slot = slot_named(s->szReader);
-        if (!slot)
-            s->dwEventState = SCARD_STATE_UNKNOWN;
-        else
-            s->dwEventState = (DWORD)slot->events << 16 |
-                              (slot->present ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY) |
-                              (slot->present && slot->mute ? SCARD_STATE_MUTE : 0);
-        if (s->dwEventState != s->dwCurrentState) {
-            s->dwEventState |= SCARD_STATE_CHANGED;
-            changed = true;
-        }
-    }
-    return changed;
-}
-
-static LONG fake_status_change(SCARDCONTEXT ctx, DWORD timeout_ms, SCARD_READERSTATE *states,
-                               DWORD count)
-{
-    struct timespec until;
-    LONG rv = SCARD_S_SUCCESS;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    until.tv_sec += (time_t)(timeout_ms / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&fake.lock);
-    fake.cancelled = false;
-    for (;;) {
-        if (!alive(ctx))
-            rv = SCARD_E_SERVICE_STOPPED;
-        else if (fake.cancelled)
-            rv = SCARD_E_CANCELLED;
-        else if (!look(states, count, (unsigned)count - 1) && !rv) {
-            if (pthread_cond_timedwait(&fake.changed, &fake.lock, &until))
-                rv = SCARD_E_TIMEOUT;
-            if (!rv)
-                continue;
-        }
-        break;
-    }
-    pthread_mutex_unlock(&fake.lock);
-    return rv;
-}
-
-static LONG fake_cancel(SCARDCONTEXT ctx)
-{
-    (void)ctx;
-    FAKE(fake.cancelled = true);
-    return SCARD_S_SUCCESS;
-}
-
-static LONG fake_connect(SCARDCONTEXT ctx, LPCSTR reader, DWORD share, DWORD protocols,
-                         LPSCARDHANDLE card, LPDWORD protocol)
-{
-    (void)protocols;
-    LONG rv = share == SCARD_SHARE_EXCLUSIVE ? SCARD_S_SUCCESS : SCARD_E_INVALID_VALUE;
-    pthread_mutex_lock(&fake.lock);
-    struct fake_slot *slot = slot_named(reader);
-    while (slot && slot->hang_connect)
-        pthread_cond_wait(&fake.changed, &fake.lock);
-    if (!alive(ctx))
-        rv = SCARD_E_INVALID_HANDLE;
-    else if (!slot)
-        rv = SCARD_E_UNKNOWN_READER;
-    else if (!slot->present)
-        rv = SCARD_E_NO_SMARTCARD;
-    else if (slot->mute)
-        rv = SCARD_W_UNRESPONSIVE_CARD;
-    if (!rv) {
-        slot->connects++;
-        *card = slot - fake.slots + 1 + 16 * fake.generation;
-        *protocol = SCARD_PROTOCOL_T1;
-    }
-    pthread_mutex_unlock(&fake.lock);
-    return rv;
-}
-
-static LONG fake_status(SCARDHANDLE card, LPSTR name, LPDWORD name_len, LPDWORD state,
-                        LPDWORD protocol, LPBYTE atr, LPDWORD atr_len)
-{
-    (void)card, (void)name, (void)name_len;
-    *state = 0;
-    *protocol = SCARD_PROTOCOL_T1;
-    atr[0] = 0x3B;
-    atr[1] = 0;
-    *atr_len = 2;
-    return SCARD_S_SUCCESS;
-}
-
-static LONG fake_transmit(SCARDHANDLE card, const SCARD_IO_REQUEST *pci, LPCBYTE cmd, DWORD len,
-                          SCARD_IO_REQUEST *recv, LPBYTE answer, LPDWORD answer_len)
-{
-    (void)pci, (void)cmd, (void)len, (void)recv;
-    LONG rv = SCARD_S_SUCCESS;
-    pthread_mutex_lock(&fake.lock);
-    struct fake_slot *slot = &fake.slots[card % 16 - 1];
-    fake.transmits++;
-    while (slot->transmit == MODE_HANG)
-        pthread_cond_wait(&fake.changed, &fake.lock);
-    if (card / 16 != fake.generation)
-        rv = SCARD_E_INVALID_HANDLE;
-    else if (!slot->present)
-        rv = SCARD_W_REMOVED_CARD;
-    else if (slot->transmit == MODE_TEAR) {
-        slot->present = slot->there = false;
-        slot->events++;
-        rv = SCARD_E_NOT_TRANSACTED;
-        pthread_cond_broadcast(&fake.changed);
-    }
-    answer[0] = 0x90;
-    answer[1] = 0;
-    *answer_len = 2;
-    pthread_mutex_unlock(&fake.lock);
-    return rv;
-}
-
-static LONG fake_disconnect(SCARDHANDLE card, DWORD disposition)
-{
-    (void)disposition;
-    FAKE(fake.slots[card % 16 - 1].disconnects++);
-    return SCARD_S_SUCCESS;
-}
-
-static const struct pcsc_api fake_api = {
-    .establish = fake_establish,
-    .release = fake_release,
-    .list_readers = fake_list,
-    .status_change = fake_status_change,
-    .cancel = fake_cancel,
-    .connect = fake_connect,
-    .status = fake_status,
-    .transmit = fake_transmit,
-    .disconnect = fake_disconnect,
-};
+#include "fake_winscard.h"
 
 /* ---- the rig: real time ---- */
 static const struct pcsc_opts opts = {
@@ -325,22 +72,22 @@ static CO_FN int hot_plug_body(struct rig *r)
     EXPECT(readers_bind(r->rs, "Reader A 00 00", &a), 0);
     EXPECT(card_co_open(&r->s, a, 0, SOON), OC_EREADER);
     EXPECT(reader_co_wait_arrival(a, 0, flow_deadline_ms(60), &arrival), OC_ETIMEDOUT);
-    plug(0, true);
+    fake_plug(0, true);
     EXPECT(until_state(r, "Reader A 00 00", READER_EMPTY), 0);
     EXPECT(card_co_open(&r->s, a, 0, SOON), OC_ECARD_GONE);
-    put(0, true);
+    fake_put(0, true);
     EXPECT(reader_co_wait_arrival(a, 0, SOON, &arrival), 0);
     STEP(arrival == 1);
     EXPECT(dialogue(r, a->name), 0);
     STEP(r->s.card.atr_len == 2 && r->s.card.protocol == CARD_T1);
-    put(0, false);
+    fake_put(0, false);
     EXPECT(reader_co_wait_empty(a, arrival, SOON), 0);
-    plug(1, true);
+    fake_plug(1, true);
     EXPECT(until_state(r, "Reader B 00 00", READER_EMPTY), 0);
-    plug(0, false);
+    fake_plug(0, false);
     EXPECT(until_state(r, "Reader A 00 00", READER_GONE), 0);
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     EXPECT(reader_co_wait_arrival(a, arrival, SOON, &arrival), 0);
     STEP(arrival == 2);
     EXPECT(dialogue(r, a->name), 0);
@@ -372,8 +119,8 @@ static void R8_card_exchanged_unseen_is_another_arrival(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     run(swapped_body);
 }
 
@@ -387,8 +134,8 @@ static CO_FN int torn_body(struct rig *r)
     EXPECT(dialogue(r, a->name), OC_ECARD_LOST);
     EXPECT(until_state(r, "Reader A 00 00", READER_GONE), 0);
     FAKE(fake.slots[0].transmit = MODE_ANSWER);
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     EXPECT(reader_co_wait_arrival(a, 1, SOON, &arrival), 0);
     EXPECT(dialogue(r, a->name), 0);
     return 0;
@@ -398,8 +145,8 @@ static void R3_reader_pulled_out_in_the_middle_is_lost(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     run(torn_body);
 }
 
@@ -423,8 +170,8 @@ static void card_that_left_before_is_gone_not_lost(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     run(unsent_body);
 }
 
@@ -451,8 +198,8 @@ static void restart_of_pcscd_is_survived(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     run(restart_body);
 }
 
@@ -469,8 +216,8 @@ static void pcscd_may_start_after_us(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     FAKE(fake.up = false);
     run(absent_body);
 }
@@ -510,10 +257,10 @@ static void hanging_reader_is_marked_mute_and_does_not_hold_up_the_other(void **
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    plug(1, true);
-    put(0, true);
-    put(1, true);
+    fake_plug(0, true);
+    fake_plug(1, true);
+    fake_put(0, true);
+    fake_put(1, true);
     FAKE(fake.slots[0].hang_connect = true);
     run(hanging_body);
 }
@@ -532,9 +279,9 @@ static void mute_card_arrives_and_is_mute(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
+    fake_plug(0, true);
     FAKE(fake.slots[0].mute = true);
-    put(0, true);
+    fake_put(0, true);
     run(mute_body);
 }
 
@@ -564,8 +311,8 @@ static void R3_answer_after_its_deadline_is_lost_and_the_card_let_go(void **stat
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     run(slow_body);
     assert_true(fake.slots[0].disconnects >= 2);
 }
@@ -581,8 +328,8 @@ static void stopping_leaves_a_hanging_thread_behind(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     FAKE(fake.slots[0].hang_connect = true);
     int64_t began = clock_mono_ns(&clock_system);
     run(give_up_body);
@@ -618,8 +365,8 @@ static void cancelled_connect_leaves_the_reader_usable(void **state)
 {
     (void)state;
     fake_reset();
-    plug(0, true);
-    put(0, true);
+    fake_plug(0, true);
+    fake_put(0, true);
     FAKE(fake.slots[0].hang_connect = true);
     run(cancel_body);
 }
