@@ -272,15 +272,17 @@ int book_show(struct book *b)
 
 /* ---- reading ---- */
 
-struct card_full book_card(struct book *b)
+const struct card_full *book_card(struct book *b)
 {
-    struct card_full c = {0};
+    b->row = (struct card_full){0};
     struct db_q q;
     db_q(&q, b->db, "SELECT " ROW_CARD " FROM card WHERE id = ?1");
     db_put_i64(&q, b->card);
     if (db_row(&q))
-        row_card(&q, &c);
-    return db_end(&q) ? (struct card_full){0} : c;
+        row_card(&q, &b->row);
+    if (db_end(&q))
+        b->row = (struct card_full){0};
+    return &b->row;
 }
 
 struct account_row book_account(struct book *b, enum acct_kind kind, const char *owner)

@@ -26,6 +26,7 @@ struct book {
     atomic_int fail_with;  /* before_commit gives it */
     atomic_uint commits, largest;
     unsigned max_batch;
+    struct card_full row;
 };
 
 /* cmocka fixtures: *state is a struct book with the standing data above. */
@@ -52,7 +53,8 @@ int book_card_to(struct book *b, enum card_state to) WORKER_FN;
 /** The chip is shown at T1 and nothing else happens. */
 int book_show(struct book *b) WORKER_FN;
 
-struct card_full book_card(struct book *b) WORKER_FN;
+/** The card's row; valid until the next call. */
+const struct card_full *book_card(struct book *b) WORKER_FN;
 struct account_row book_account(struct book *b, enum acct_kind kind, const char *owner) WORKER_FN;
 struct txn_full book_txn(struct book *b, int64_t id) WORKER_FN;
 int64_t book_number(struct book *b, const char *sql) WORKER_FN;

@@ -1,9 +1,10 @@
 /* What an intent is refused for, and what it reserves. */
 #include "book.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 /* Submits the scratch operation and wants this refusal, and nothing written. */
 static WORKER_FN void refused(struct book *b, enum oc_reason reason)
@@ -25,7 +26,7 @@ static void R2_intent_reserves_everything_in_one_commit(void **state)
     struct txn_full t = book_txn(b, txn);
     assert_int_equal(t.state, OC_TXN_INTENDED);
     assert_int_equal(t.clearing_date, 0);
-    struct card_full c = book_card(b);
+    struct card_full c = *book_card(b);
     assert_int_equal(c.r.purse, 5000);
     assert_int_equal(c.r.purse_debits_pending, 300);
     assert_int_equal(c.r.open_txn, txn);
@@ -285,7 +286,7 @@ static void R2_void_gives_records_and_limits_back(void **state)
     assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_VOIDED, EV_CARD_REFUSED), 0);
     assert_int_equal(book_number(b, "SELECT count(*) FROM record"), 0);
     assert_int_equal(book_number(b, "SELECT day_sum FROM terminal WHERE id = 'T1'"), 0);
-    struct card_full c = book_card(b);
+    struct card_full c = *book_card(b);
     assert_int_equal(c.r.day_debits, 0);
     assert_int_equal(c.r.day_count, 0);
     assert_int_equal(c.r.open_txn, 0);
@@ -366,7 +367,7 @@ static void R1_debit_is_never_refused_for_the_purse_account(void **state)
     ROLE_ENTER_WORKER();
     struct book *b = *state;
     assert_true(book_buy(b, 9000) != 0);
-    assert_int_equal(book_card(b).r.purse, -4000);
+    assert_int_equal(book_card(b)->r.purse, -4000);
 }
 
 static void R6_refund_is_bounded_by_its_original(void **state)
@@ -387,7 +388,7 @@ static void R6_refund_is_bounded_by_its_original(void **state)
     assert_int_equal(b->op->intent.clearing_date, BOOK_DAY);
     assert_int_equal(book_txn(b, back).state, OC_TXN_POSTED);
     assert_int_equal(book_txn(b, buy).refunded, 600);
-    assert_int_equal(book_card(b).r.pending_load, 600);
+    assert_int_equal(book_card(b)->r.pending_load, 600);
     book_refund(b, buy, 401);
     refused(b, OC_R_OVER_ORIGINAL);
     book_refund(b, back, 100);
