@@ -419,7 +419,7 @@ static CO_FN void record_refusal(struct dialogue *d)
     f->reason = (uint8_t)r->reason;
     f->card = d->has_card ? d->card->id : 0;
     f->business_date = d->business_date;
-    f->amount = d->req->amount;
+    f->amount = d->req->amount > 0 ? d->req->amount : 0; /* a negative one was refused as such */
     f->request_no = d->req->request_no;
     memcpy(f->request_hash, d->req->request_hash, sizeof f->request_hash);
     memcpy(f->service, d->res->service, sizeof f->service);
