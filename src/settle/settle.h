@@ -60,6 +60,7 @@ struct settle_report {
     fen_t gross, borne, net;
     struct day_row day;    /* the ledger's figures, R19; of an open day as so far */
     fen_t from_postings;   /* purse movement of all postings: loads - purchases */
+    bool purses_checked;   /* all purses together were the ledger's float now; false: too busy to tell, or not asked */
     uint32_t doubts;       /* open at the close */
     fen_t doubts_amount;
     int64_t oldest_doubt_ms; /* age at the close; 0: none */
@@ -74,7 +75,8 @@ struct settle_report {
  *  OC_ESTATE: the day is open and this is no preview. OC_ENOENT: never opened, or in the future. OC_EINVAL: no date.
  *  OC_EBOOKS: the figures do not add up. OC_EEXIST: a different folder is there, or the ledger has recorded a different
  *  manifest; nothing was touched. OC_EBUSY: another run or verification goes on. OC_ENOSPC, OC_EIO, OC_ECANCELED,
- *  OC_ECLOSED, OC_ENOMEM, OC_ECRYPTO, and the ledger's errors. After an error nothing new is visible. */
+ *  OC_ECLOSED, OC_ENOMEM, OC_ECRYPTO, and the ledger's errors. After an error nothing new is visible, but where the store
+ *  failed after the folder was published: then the next run compares and records it. */
 int settle_co_run(struct settle_env *env, date_t date, bool preview, struct settle_report *ret) MUST_USE CO_FN;
 
 /** Makes a settled day's files again from the ledger and compares them with the published folder byte for byte: each file
