@@ -48,12 +48,14 @@ void ledger_close(struct ledger **l) WORKER_FN;
  *  Not cancellable: an operation either answers or the store has failed.
  *  OC_EREFUSED (op->reason, op->detail say why; nothing was written), OC_EDB_FULL, OC_EDB, OC_ENOENT, OC_ESTATE,
  *  OC_ECONFLICT (same request number, other content). The same request number with the same content: OC_EEXIST and
- *  the txn id of the first. */
+ *  the txn id of the first. OC_EINVAL (not an operation a right program builds: op->detail says what), OC_EBUSY (16,384
+ *  operations wait already), OC_ECLOSED (the ledger is closing). */
 int ledger_co_submit(struct ledger *l, struct ledger_op *op) MUST_USE CO_FN;
 /** The same from a thread that may block (tools, start-up). */
 int ledger_submit(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
 
-/** False while the store refuses money (disk full, I/O error); `ret_why` gets a static text. Any thread. */
+/** False while the store refuses money (disk full, I/O error); `ret_why` (may be NULL) gets a static text, "" when healthy.
+ *  The store is tried every second, and by every operation submitted meanwhile. Any thread. */
 bool ledger_healthy(struct ledger *l, const char **ret_why);
 
 /* ---- rows ---- */
@@ -61,7 +63,7 @@ struct account_row {
     uint8_t kind;
     char owner[LEDGER_ID];
     fen_t debits_pending, debits_posted, credits_pending, credits_posted;
-    fen_t floor; /* lowest allowed credits − debits (pending debits counted) */
+    fen_t floor; /* lowest allowed credits − debits (pending debits counted); INT64_MIN: none */
 };
 struct participant_row {
     char id[LEDGER_ID];
@@ -136,7 +138,7 @@ struct day_row {
 };
 struct deny_row {
     uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
-    uint8_t action;
+    uint8_t action; /* 1 refuse, 2 lock; 0: taken off at this epoch (lists tell it, so that copies can follow) */
     char why[64];
     int64_t epoch, at_ms;
 };

@@ -1,0 +1,1 @@
+onecard_fuzzer(op fuzz_op.c LIBS onecard_ledger)
