@@ -178,9 +178,9 @@ static void tell_column(struct verify *v, const struct table *t, struct side *ha
         print_value(&a, &have->row, i);
         print_value(&b, want, i);
     }
-    verify_fault(v, "table %s, row %s, column %s: differs from the replay%s%s%s%s", t->name,
+    verify_fault(v, "table %s, row %s, column %s: differs from the replay%s%s%s%s%s", t->name,
                  buf_cstr(&key), db_col_name(&have->q, i), number ? " (" : "", buf_cstr(&a),
-                 number ? " instead of " : "", number ? buf_cstr(&b) : "");
+                 number ? " instead of " : "", buf_cstr(&b), number ? ")" : "");
     buf_fini(&key);
     buf_fini(&a);
     buf_fini(&b);
