@@ -16,13 +16,23 @@ static const struct conf_item site_items[] = {
 };
 static const struct conf_schema site_schema = CONF_SCHEMA(struct serve_site, site_items, NULL);
 
+/* "08:00" to minutes; false: not in this form. */
+static bool read_offset(const char *s, int *ret)
+{
+    static const char form[] = "dd:dd";
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if (form[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
+            return false;
+    *ret = ((s[0] - '0') * 10 + s[1] - '0') * 60 + (s[3] - '0') * 10 + s[4] - '0';
+    return s[5] == '\0' && s[3] < '6' && *ret <= 14 * 60;
+}
+
 static void check_city(const struct conf_check *c, void *value)
 {
     struct serve_city *city = value;
     const char *s = city->utc_offset;
-    int minute;
-    bool form = s && strlen(s) == 6 && (s[0] == '+' || s[0] == '-');
-    if (!form || minute_parse(s + 1, &minute) != 0 || minute > 14 * 60) {
+    int minute = 0;
+    if ((s[0] != '+' && s[0] != '-') || !read_offset(s + 1, &minute)) {
         conf_complain(c, "utc_offset", "'utc_offset' must look like \"+08:00\", up to 14 hours");
         return;
     }

@@ -97,6 +97,8 @@ const struct conf_node *serve_module_conf(const struct serve_config *c);
 /** Reads and checks a file with everything it points to (profiles, modules and their sections) and
  * prints each mistake on its own line to `out`. 0, or OC_EINVAL where there is any. Blocks. */
 int serve_config_check(const char *file, struct buf *out) MUST_USE WORKER_FN;
+/** Appends what is in force with this file, defaults included, or its mistakes. OC_EINVAL. */
+int serve_config_dump(const char *file, struct buf *out) MUST_USE WORKER_FN;
 /** Appends the commented sample file, with the sections of the modules found beside the program. */
 void serve_config_sample(struct buf *out) WORKER_FN;
 /** Appends the smallest file that makes sense. */

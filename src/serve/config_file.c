@@ -12,7 +12,7 @@
 /* The folder that holds the program's own bin/, or "/usr". */
 static const char *prefix_dir(struct arena *a)
 {
-    char path[4096];
+    char path[1024];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     for (int up = 0; n > 0 && up < 2; up++)
         while (n > 0 && path[--n] != '/')
@@ -89,6 +89,23 @@ int serve_config_check(const char *file, struct buf *out)
     conf_snapshot_put(&s);
     conf_errors_fini(&errors);
     arena_fini(&a);
+    return rc != 0 ? OC_EINVAL : 0;
+}
+
+int serve_config_dump(const char *file, struct buf *out)
+{
+    struct conf_errors errors;
+    struct conf_snapshot *s = NULL;
+    conf_errors_init(&errors);
+    int rc = conf_snapshot_open(file, serve_config_schema(), &errors, &s);
+    if (rc == 0)
+        conf_snapshot_dump(s, out);
+    else if (errors.count > 0)
+        conf_errors_print(&errors, out);
+    else
+        buf_printf(out, "%s: %s\n", file, oc_strerror(rc));
+    conf_snapshot_put(&s);
+    conf_errors_fini(&errors);
     return rc != 0 ? OC_EINVAL : 0;
 }
 

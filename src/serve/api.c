@@ -1,0 +1,233 @@
+/* The dispatcher: which handler a request is for, its body as JSON, the reply or one clear error. */
+#include "serve/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BODY_MAX ((size_t)1024 * 1024)
+#define PATH_MAX_ 512
+
+static const struct api_route *const tables[] = {
+    api_status_routes, api_participant_routes, api_terminal_routes, api_key_routes,
+    api_card_routes,   api_denylist_routes,    api_request_routes,  api_txn_routes,
+    api_account_routes, api_settle_routes,     api_ledger_routes};
+
+/* ---- errors ---- */
+
+static int fail_va(struct api_call *c, int status, const char *code, const char *reason,
+                   const char *text)
+{
+    json_t *error = json_pack("{s:s, s:s}", "code", code, "message", text);
+    if (reason)
+        json_object_set_new(error, "reason", json_string(reason));
+    json_decref(c->reply);
+    c->reply = json_pack("{s:o}", "error", error);
+    c->status = status;
+    return OC_EREFUSED;
+}
+
+int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return fail_va(c, status, code, NULL, text);
+}
+
+int api_no_memory(struct api_call *c)
+{
+    return api_fail(c, 503, "busy", "no memory for this now: try again");
+}
+
+int api_failed(struct api_call *c, int rc, const char *what)
+{
+    switch (rc) {
+    case 0:
+        return 0;
+    case OC_ENOENT:
+        return api_fail(c, 404, "not_found", "there is no %s", what);
+    case OC_ECONFLICT:
+        return api_fail(c, 409, "ambiguous", "%s: several fit; name it with its issuer", what);
+    case OC_EINVAL:
+        return api_fail(c, 400, "bad_request", "%s: not in the form it has", what);
+    case OC_ECANCELED:
+        return api_fail(c, 503, "stopping", "%s: the daemon is stopping", what);
+    case OC_ENOMEM:
+        return api_no_memory(c);
+    case OC_EDB_FULL:
+    case OC_EDB:
+    case OC_EDB_CORRUPT:
+        return fail_va(c, 503, "store_unavailable", "store_unavailable", oc_strerror(rc));
+    default:
+        return api_fail(c, 500, "failed", "%s: %s", what, oc_strerror(rc));
+    }
+}
+
+int api_submit_failed(struct api_call *c, int rc, const struct ledger_op *op)
+{
+    char text[256];
+    if (rc != OC_EREFUSED)
+        return api_failed(c, rc, op_name((enum ledger_op_type)op->type));
+    enum oc_reason why = (enum oc_reason)op->reason;
+    (void)snprintf(text, sizeof text, "%s%s%s", oc_reason_en(why), op->detail[0] ? ": " : "",
+                   op->detail);
+    return fail_va(c, 409, "refused", oc_reason_code(why), text);
+}
+
+/* ---- routes ---- */
+
+/* Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
+ * flow's arena. */
+static bool match(const char *pattern, const char *path, struct api_call *c)
+{
+    unsigned vars = 0;
+    while (*pattern && *path) {
+        size_t plen = strcspn(pattern + 1, "/") + 1, len = strcspn(path + 1, "/") + 1;
+        bool var = plen == 2 && pattern[1] == '*';
+        if (!var && (plen != len || strncmp(pattern, path, len) != 0))
+            return false;
+        if (var && vars < API_VARS)
+            c->vars[vars++] = arena_printf(flow_arena(), "%.*s", (int)(len - 1), path + 1);
+        pattern += plen;
+        path += len;
+    }
+    return *pattern == '\0' && *path == '\0';
+}
+
+static const struct api_route *find(struct api_call *c, const char *method, const char *path,
+                                    bool *other_method)
+{
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (const struct api_route *r = tables[t]; r->method; r++) {
+            if (!match(r->pattern, path, c))
+                continue;
+            if (strcmp(r->method, method) == 0)
+                return r;
+            *other_method = true;
+        }
+    return NULL;
+}
+
+/* ---- the body ---- */
+
+static int parse_body(struct api_call *c)
+{
+    size_t len;
+    const char *text = http_body(c->req, &len);
+    json_error_t e;
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+        len--;
+    if (len == 0) {
+        c->body = json_object();
+        return 0;
+    }
+    if (!text_depth_ok(text, len, TEXT_DEPTH_MAX))
+        return api_fail(c, 400, "bad_json", "the body nests deeper than %d levels", TEXT_DEPTH_MAX);
+    c->body = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    if (!c->body)
+        return api_fail(c, 400, "bad_json", "line %d column %d: %s", e.line, e.column, e.text);
+    if (!json_is_object(c->body))
+        return api_fail(c, 400, "bad_json", "the body must be a JSON object: {…}");
+    return 0;
+}
+
+static bool has_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0;
+}
+
+/* ---- one request ---- */
+
+static CO_FN void dispatch(struct api_call *c)
+{
+    const char *method = http_method(c->req), *path = http_path(c->req);
+    bool other_method = false;
+    if (strcmp(method, "HEAD") == 0)
+        method = "GET";
+    const struct api_route *r = find(c, method, path, &other_method);
+    if (!r && other_method)
+        (void)api_fail(c, 405, "wrong_method", "%s does not go with %.200s", method, path);
+    else if (!r)
+        (void)api_fail(c, 404, "no_such_path", "there is no %.200s: see docs/API.md", path);
+    else if (!has_body(method) || parse_body(c) == 0)
+        (void)r->co_handle(c);
+}
+
+static void send_reply(struct api_call *c)
+{
+    if (c->text) {
+        http_reply(c->req, c->status, "text/plain; version=0.0.4; charset=utf-8", c->text,
+                   strlen(c->text));
+        return;
+    }
+    if (!c->reply)
+        (void)api_fail(c, 500, "failed", "no answer was made");
+    if (c->status == 503 && http_reply_header(c->req, "Retry-After", "1") != 0)
+        log_warn("serve", "no memory for a header");
+    char *text = c->reply ? json_dumps(c->reply, JSON_COMPACT) : NULL;
+    if (text)
+        http_reply(c->req, c->status, "application/json; charset=utf-8", text, strlen(text));
+    free(text);
+}
+
+static void drop_json(void *arg)
+{
+    struct api_call *c = arg;
+    json_decref(c->body);
+    json_decref(c->reply);
+}
+
+static int handle(struct http_req *req, void *arg) CO_FN;
+static int handle(struct http_req *req, void *arg)
+{
+    struct api_call *c = arena_alloc(flow_arena(), sizeof *c);
+    if (!c)
+        return OC_ENOMEM;
+    c->s = arg;
+    c->req = req;
+    c->status = 200;
+    flow_defer(drop_json, c);
+    c->who = peers_co_name(c->s, http_peer_uid(req));
+    if (!c->who)
+        return OC_ENOMEM;
+    dispatch(c);
+    send_reply(c);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static int make_socket_dir(const char *path)
+{
+    char dir[PATH_MAX_];
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof dir)
+        return 0;
+    memcpy(dir, path, (size_t)(slash - path));
+    dir[slash - path] = '\0';
+    return mkdir(dir, 0755) == 0 || errno == EEXIST ? 0 : OC_EIO;
+}
+
+int api_open(struct serve *s)
+{
+    const struct serve_api *api = &s->config->api;
+    struct http_opts o = {.unix_path = api->socket,
+                          .mode = (mode_t)api->mode_bits,
+                          .max_body = BODY_MAX,
+                          .max_requests = api->max_requests,
+                          .allow = peers_allow,
+                          .co_handler = handle,
+                          .arg = s};
+    int rc = make_socket_dir(api->socket);
+    if (rc == 0)
+        rc = http_server_open(s->loop, &o, &s->http);
+    if (rc != 0)
+        log_error("serve", "socket %s: %s%s", api->socket, oc_strerror(rc),
+                  rc == OC_EEXIST ? ": another onecardd serves this site" : "");
+    return rc;
+}

@@ -1,0 +1,99 @@
+/* One API call: what handlers share. A handler reads the body by a table of fields, asks, and
+ * leaves c->reply; or it fails with one clear error. The dispatcher in api.c does the rest. */
+#ifndef SERVE_API_H
+#define SERVE_API_H
+
+#include "serve/internal.h"
+
+#define API_VARS      3
+#define API_LIMIT     100
+#define API_LIMIT_MAX 500
+#define API_PAGE      16 /* rows of transactions read at one time: they are large */
+
+struct api_call {
+    struct serve *s;
+    struct http_req *req;
+    const char *who;            /* the operator (R20) */
+    const char *vars[API_VARS]; /* what stands for the * of the pattern */
+    json_t *body;               /* an object; NULL where the method has none */
+    json_t *reply;              /* the handler's, given up by it */
+    const char *text;           /* instead of it: a plain text, in the flow's arena */
+    int status;                 /* 200 unless set */
+};
+
+struct api_route {
+    const char *method, *pattern; /* "/v1/cards/ * / *", without the blanks */
+    int (*co_handle)(struct api_call *c);
+};
+/* One table a noun, ended by a row without method. */
+extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
+    api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
+    api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[];
+
+/* ---- errors: each fills the reply and returns OC_EREFUSED, so that handlers return it ---- */
+int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)
+    PRINTF_FN(4, 5);
+/** What a ledger read or operation said; `what` names the thing for people. 0 passes. */
+int api_failed(struct api_call *c, int rc, const char *what);
+/** The same after ledger_co_submit: a refusal carries its reason. */
+int api_submit_failed(struct api_call *c, int rc, const struct ledger_op *op);
+int api_no_memory(struct api_call *c);
+
+/* ---- the body ---- */
+enum field_kind {
+    FIELD_TEXT,   /* char[size] */
+    FIELD_INT,    /* int64_t, min … max */
+    FIELD_BOOL,   /* bool */
+    FIELD_DATE,   /* date_t, "YYYY-MM-DD" */
+    FIELD_HEX,    /* uint8_t[size], exactly */
+    FIELD_JSON,   /* json_t *, borrowed: an object, an array or a text: the handler looks */
+    FIELD_OBJECT, /* json_t *, borrowed: an object */
+    FIELD_ARRAY   /* json_t *, borrowed: an array */
+};
+struct field {
+    const char *name;
+    enum field_kind kind;
+    void *out;
+    size_t size;
+    bool required;
+    int64_t min, max;
+    bool *present; /* may be NULL */
+};
+/** Reads the body by the table: unknown names, wrong kinds and missing ones are answered 400. */
+int api_fields(struct api_call *c, const struct field *fields, size_t count);
+/** The same for an object inside; `where` names it ("holder"). */
+int api_object_fields(struct api_call *c, json_t *object, const char *where,
+                      const struct field *fields, size_t count);
+
+/* ---- the query ---- */
+/** ?limit=, 1 … 500, 100 when absent. */
+int api_limit(struct api_call *c, unsigned *ret_limit);
+/** A number; `dflt` when absent. */
+int api_query_int(struct api_call *c, const char *name, int64_t dflt, int64_t *ret);
+/** A transaction id; 0 when absent. */
+int api_query_txn(struct api_call *c, const char *name, int64_t *ret);
+/** {"items": list, "next": cursor or null}; takes both over. */
+json_t *api_page(json_t *list, json_t *next);
+/** "did you mean …" beside a wrong word; "" where nothing is near. `words` NULL-terminated. */
+const char *api_hint(const char *wrong, const char *const *words);
+/** Is this an id that people can type: letters, digits, . _ -, 1 to 31? */
+bool api_id_ok(const char *id);
+/** A new operation of that type, signed by the operator, in the flow's arena. NULL: answered. */
+struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);
+/* ---- cards ---- */
+#define SERIAL_WORDS                                                                               \
+    "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal number"
+/** An application serial number as people write it. OC_EINVAL. */
+int serial_parse(const char *text, uint8_t ret[OC_SERIAL_LEN]) MUST_USE;
+/** Is there this profile, and has it this category ("" passes)? Answers 400 where not. */
+int profile_check(struct api_call *c, const char *profile, const char *category);
+/** The card of a path's REF: issuer-serial, serial, printed number, or "c123". Answers where there
+ * is none. */
+int api_co_card(struct api_call *c, const char *ref, struct card_row **ret) CO_FN;
+/** "kind" and "holder" go together. */
+int api_card_kind(struct api_call *c, const char *text, bool holder, uint8_t *ret);
+/** Reads "holder" and writes the citizen; `h` and `ret_id` are filled. */
+int api_co_holder(struct api_call *c, json_t *object, struct holder *h,
+                  char ret_id[LEDGER_ID]) CO_FN;
+
+#endif

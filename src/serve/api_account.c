@@ -1,0 +1,142 @@
+/* Accounts, clearing days, events. */
+#include "serve/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACCOUNTS_MAX 4096
+
+static int get_accounts(struct api_call *c) CO_FN;
+static int get_accounts(struct api_call *c)
+{
+    unsigned n = 0;
+    struct account_row *rows = arena_alloc(flow_arena(), ACCOUNTS_MAX * sizeof *rows);
+    int rc = rows ? ledger_co_accounts(c->s->ledger, rows, ACCOUNTS_MAX, &n) : OC_ENOMEM;
+    if (rc != 0)
+        return api_failed(c, rc, "accounts");
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n; i++) {
+        const struct account_row *a = &rows[i];
+        json_array_append_new(
+            list, json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+                            acct_kind_name((enum acct_kind)a->kind), "owner", a->owner,
+                            "balance_fen", (json_int_t)(a->credits_posted - a->debits_posted),
+                            "debits_fen", (json_int_t)a->debits_posted, "credits_fen",
+                            (json_int_t)a->credits_posted, "debits_pending_fen",
+                            (json_int_t)a->debits_pending, "credits_pending_fen",
+                            (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
+    }
+    c->reply = api_page(list, json_null());
+    return 0;
+}
+
+/* ---- days ---- */
+
+static const char *day_state(uint8_t state)
+{
+    return state == 1 ? "open" : state == 2 ? "closed" : state == 3 ? "settled" : "unknown";
+}
+
+static json_t *day_json(const struct serve *s, const struct day_row *d)
+{
+    json_t *j = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date",
+                          json_date(d->date), "state", day_state(d->state), "opened",
+                          json_time(s, d->opened_ms), "closed", json_time(s, d->closed_ms),
+                          "float_opening_fen", (json_int_t)d->float_opening, "loads_fen",
+                          (json_int_t)d->loads, "purchases_fen", (json_int_t)d->purchases,
+                          "adjustments_fen", (json_int_t)d->adjustments, "float_closing_fen",
+                          (json_int_t)d->float_closing, "journal_seq", (json_int_t)d->journal_seq);
+    if (!j)
+        return json_null();
+    json_object_set_new(j, "chain_head",
+                        d->state >= 2 ? json_hex(d->chain_head, 32) : json_null());
+    json_object_set_new(j, "manifest_sha256",
+                        d->state == 3 ? json_hex(d->manifest_sha256, 32) : json_null());
+    return j;
+}
+
+static int get_days(struct api_call *c) CO_FN;
+static int get_days(struct api_call *c)
+{
+    unsigned limit = 0, n = 0;
+    date_t before = 0;
+    char text[11];
+    const char *after = http_query(c->req, "after");
+    int rc = api_limit(c, &limit);
+    if (rc == 0 && after && *after && date_parse(after, &before) != 0)
+        rc = api_fail(c, 400, "bad_query", "?after= must be what \"next\" said: a date");
+    if (rc != 0)
+        return rc;
+    struct day_row *rows = arena_alloc(flow_arena(), limit * sizeof *rows);
+    if (!rows)
+        return api_no_memory(c);
+    rc = ledger_co_days(c->s->ledger, before, rows, limit, &n);
+    if (rc != 0)
+        return api_failed(c, rc, "days");
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n; i++)
+        json_array_append_new(list, day_json(c->s, &rows[i]));
+    c->reply = api_page(list, n == limit ? json_string(date_text(rows[n - 1].date, text))
+                                         : json_null());
+    return 0;
+}
+
+static int post_close(struct api_call *c) CO_FN;
+static int post_close(struct api_call *c)
+{
+    struct ledger_op *op = api_op(c, LOP_DAY_CLOSE);
+    struct day_row *row = arena_alloc(flow_arena(), sizeof *row);
+    if (!op || !row)
+        return api_no_memory(c);
+    int rc = api_fields(c, NULL, 0);
+    if (rc != 0)
+        return rc;
+    rc = night_co_close_day(c->s, c->who, op);
+    if (rc != 0)
+        return api_submit_failed(c, rc, op);
+    rc = ledger_co_day(c->s->ledger, op->day_close.date, row);
+    if (rc != 0)
+        return api_failed(c, rc, "day");
+    c->reply = json_pack("{s:o, s:o}", "closed", day_json(c->s, row), "open_day",
+                         json_date(op->day_close.next));
+    return 0;
+}
+
+/* ---- events ---- */
+
+static int get_events(struct api_call *c) CO_FN;
+static int get_events(struct api_call *c)
+{
+    unsigned limit = 0, n = 0;
+    int64_t after = 0;
+    int rc = api_limit(c, &limit);
+    if (rc == 0)
+        rc = api_query_int(c, "after", 0, &after);
+    if (rc != 0)
+        return rc;
+    struct event_row *rows = arena_alloc(flow_arena(), limit * sizeof *rows);
+    if (!rows)
+        return api_no_memory(c);
+    rc = ledger_co_events(c->s->ledger, after, rows, limit, &n);
+    if (rc != 0)
+        return api_failed(c, rc, "events");
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n; i++) {
+        const struct event_row *e = &rows[i];
+        json_array_append_new(
+            list, json_pack("{s:I, s:o, s:s, s:s, s:o, s:o, s:o}", "seq", (json_int_t)e->seq, "at",
+                            json_time(c->s, e->at_ms), "kind", e->item.kind, "text", e->item.text,
+                            "card", e->card ? json_sprintf("c%lld", (long long)e->card)
+                                            : json_null(),
+                            "txn", json_txn_id(e->txn), "terminal",
+                            json_text_or_null(e->terminal)));
+    }
+    c->reply = api_page(list, n == limit ? json_integer(rows[n - 1].seq) : json_null());
+    return 0;
+}
+
+const struct api_route api_account_routes[] = {{"GET", "/v1/accounts", get_accounts},
+                                               {"GET", "/v1/days", get_days},
+                                               {"POST", "/v1/day/close", post_close},
+                                               {"GET", "/v1/events", get_events},
+                                               {NULL, NULL, NULL}};

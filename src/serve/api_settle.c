@@ -1,0 +1,92 @@
+/* Settlement on order: a run of a closed day, a preview, the proof of what was published. */
+#include "serve/api.h"
+
+#include <string.h>
+
+static json_t *report_json(const struct serve *s, const struct settle_report *r)
+{
+    const struct day_row *d = &r->day;
+    json_t *j = json_pack("{s:o, s:b, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "date",
+                          json_date(r->date), "preview", r->preview, "already", r->already,
+                          "recorded", r->recorded, "path", r->path, "participants",
+                          (json_int_t)r->participants, "files", (json_int_t)r->files, "postings",
+                          (json_int_t)r->postings, "gross_fen", (json_int_t)r->gross, "borne_fen",
+                          (json_int_t)r->borne, "net_fen", (json_int_t)r->net);
+    (void)s;
+    if (!j)
+        return json_null();
+    json_object_set_new(j, "float",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "opening_fen",
+                                  (json_int_t)d->float_opening, "loads_fen", (json_int_t)d->loads,
+                                  "purchases_fen", (json_int_t)d->purchases, "adjustments_fen",
+                                  (json_int_t)d->adjustments, "closing_fen",
+                                  (json_int_t)d->float_closing));
+    json_object_set_new(j, "doubts", json_integer(r->doubts));
+    json_object_set_new(j, "doubts_fen", json_integer(r->doubts_amount));
+    json_object_set_new(j, "oldest_doubt_s", json_integer(r->oldest_doubt_ms / 1000));
+    json_object_set_new(j, "manifest_sha256",
+                        json_hex(r->manifest_sha256, sizeof r->manifest_sha256));
+    json_object_set_new(j, "faults", json_integer(r->faults));
+    json_object_set_new(j, "first_fault", json_text_or_null(r->first_fault));
+    return j;
+}
+
+static int failed(struct api_call *c, int rc, const struct settle_report *r)
+{
+    const char *why = r->first_fault[0] != '\0' ? r->first_fault : oc_strerror(rc);
+    switch (rc) {
+    case OC_ENOENT:
+        return api_fail(c, 404, "not_found", "%s", why);
+    case OC_EINVAL:
+        return api_fail(c, 400, "bad_field", "%s", why);
+    case OC_ESTATE:
+        return api_fail(c, 409, "day_open", "%s", why);
+    case OC_EEXIST:
+        return api_fail(c, 409, "differs", "%s", why);
+    case OC_EBOOKS:
+        return api_fail(c, 409, "books", "%s", why);
+    case OC_EBUSY:
+        return api_fail(c, 409, "busy", "a settlement run goes on: wait for its end");
+    default:
+        return api_fail(c, 500, "failed", "%s", why);
+    }
+}
+
+static CO_FN int settle(struct api_call *c, bool verify)
+{
+    date_t date = 0;
+    bool preview = false;
+    const struct field fields[] = {
+        {.name = "date", .kind = FIELD_DATE, .out = &date, .required = true},
+        {.name = "preview", .kind = FIELD_BOOL, .out = &preview}};
+    struct settle_report *r = arena_alloc(flow_arena(), sizeof *r);
+    int rc = api_fields(c, fields, verify ? 1 : 2);
+    if (rc == 0 && !r)
+        rc = api_no_memory(c);
+    if (rc != 0)
+        return rc;
+    rc = verify ? settle_co_verify(&c->s->settle, date, r)
+                : settle_co_run(&c->s->settle, date, preview, r);
+    if (rc != 0)
+        return failed(c, rc, r);
+    if (!verify)
+        log_info("serve", "settlement of %d asked for by %s", (int)date, c->who);
+    c->reply = report_json(c->s, r);
+    return 0;
+}
+
+static int post_run(struct api_call *c) CO_FN;
+static int post_run(struct api_call *c)
+{
+    return settle(c, false);
+}
+
+static int post_verify(struct api_call *c) CO_FN;
+static int post_verify(struct api_call *c)
+{
+    return settle(c, true);
+}
+
+const struct api_route api_settle_routes[] = {{"POST", "/v1/settle/run", post_run},
+                                              {"POST", "/v1/settle/verify", post_verify},
+                                              {NULL, NULL, NULL}};

@@ -1,0 +1,207 @@
+/* What the files of serve share: the daemon itself. Everything here belongs to the loop's thread. */
+#ifndef SERVE_INTERNAL_H
+#define SERVE_INTERNAL_H
+
+#include "card/card.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "flow/flow.h"
+#include "ledger/ledger.h"
+#include "module/module.h"
+#include "serve/boot.h"
+#include "serve/config.h"
+#include "settle/settle.h"
+#include "txn/txn.h"
+
+#include <jansson.h>
+
+#define REQUEST_ID 16
+#define PEERS_MAX  256
+
+/** One at a time on a reader: whoever holds the lane has the dialogue. Desks go before gates: a
+ * desk that waits takes the next card that comes (the gate leaves it alone). */
+struct lane {
+    struct list link;
+    struct reader *reader;
+    struct flow_mutex lock;
+    unsigned desks; /* requests that hold or want it */
+};
+
+/** A terminal as it stands in the ledger, and what it did last. */
+struct station {
+    struct list link;
+    struct serve *serve;
+    struct terminal_row row;
+    struct lane *lane; /* NULL: no reader */
+    struct flow *flow; /* the gate's watch; NULL: none */
+    uint64_t served;   /* the last arrival that was looked at */
+    bool settled;      /* a card that lay there at the start was told apart from one that comes */
+    bool busy;
+    bool has_last;
+    struct txn_result last;
+};
+
+enum request_kind { REQUEST_TXN, REQUEST_PLAN, REQUEST_ISSUE };
+struct request {
+    struct list link; /* in requests.active or requests.done */
+    struct serve *serve;
+    char id[REQUEST_ID];
+    enum request_kind kind;
+    unsigned refs;
+    struct flow *flow;
+    struct lane *lane;
+    struct txn_request req;
+    struct txn_issue issue;
+    struct txn_result res;
+    struct buf plan; /* REQUEST_PLAN: JSON text */
+    enum txn_phase told; /* the phase that was told last */
+    bool done, expired;
+    int64_t lease_ms, lease_ns, wait_until_ns, done_ns;
+    unsigned polls; /* long polls at work: they are the lease meanwhile */
+    struct flow_cond changed;
+};
+struct requests {
+    struct list active, done;
+    unsigned active_count, done_count;
+    int64_t last_id;
+    struct flow_cond kick; /* a lease is new */
+    struct loop_task on_stop;
+};
+
+struct peer {
+    uid_t uid;
+    char name[LEDGER_ID];
+};
+
+struct serve {
+    struct serve_opts opts;
+    struct arena arena;             /* texts that live as long as the daemon */
+    struct conf_snapshot *first;    /* what was booted with; modules read its tree */
+    struct conf_snapshot *snapshot; /* in force; a reload replaces it */
+    const struct serve_config *config; /* of the above: never kept across a suspension */
+    struct metrics *metrics;
+    struct loop *loop;
+    struct pool *pool;
+    struct keystore *keystore;
+    struct crypto *crypto;
+    struct seal_key seal;
+    uint8_t search_key[32], manifest_key[32];
+    struct ledger *ledger;
+    struct profile_set *profiles;
+    struct modules *modules;
+    struct custody *custody;
+    struct readers *readers;
+    struct pcsc *pcsc;
+    struct txn_env env;
+    struct settle_env settle;
+    struct http_server *http;
+    struct list lanes, stations;
+    struct requests requests;
+    uid_t uids[PEERS_MAX];
+    gid_t gids[PEERS_MAX];
+    unsigned uid_count, gid_count;
+    struct peer peers[PEERS_MAX];
+    unsigned peer_count;
+    bool ready;
+    int boot_rc;
+    int64_t started_ms;
+};
+
+static inline int64_t serve_now_ms(const struct serve *s)
+{
+    return clock_wall_ms(s->env.clock);
+}
+
+/* ---- vault.c: secrets in and out of ledger rows ---- */
+/** Derives the keys of this file from the key store. OC_ECRYPTO. */
+int vault_init(struct serve *s) MUST_USE;
+void vault_fini(struct serve *s);
+/** Seals a master key into the row. */
+int vault_seal_key(struct serve *s, const uint8_t key[16], struct op_key *row) MUST_USE;
+/** Fills the custody from all key rows of the ledger. OC_ESEAL: another key store. Logs. */
+int vault_co_fill_custody(struct serve *s) MUST_USE CO_FN;
+/** The slot that a row names. */
+void vault_slot(const struct op_key *row, struct custody_slot *ret);
+
+struct holder {
+    char name[128], id[33], phone[32];
+};
+/** Seals a holder's data into a citizen row and writes it; fills the citizen's id. One personal
+ * number is one citizen, whatever number of cards. Errors of ledger_co_submit; the op's words are
+ * in *op. */
+int vault_co_citizen(struct serve *s, const struct holder *h, const char *who,
+                     struct ledger_op *op, char ret_id[LEDGER_ID]) MUST_USE CO_FN;
+
+/* ---- station.c ---- */
+/** The lane of the reader of that name. OC_EINVAL, OC_ELIMIT, OC_ENOMEM. */
+int lane_get(struct serve *s, const char *reader, struct lane **ret) MUST_USE;
+/** Reads every terminal and starts the gates. */
+int stations_co_start(struct serve *s) MUST_USE CO_FN;
+/** A row was added or changed. */
+int station_update(struct serve *s, const struct terminal_row *row) MUST_USE;
+struct station *station_get(struct serve *s, const char *id);
+void stations_free(struct serve *s);
+/** A number among a terminal's parameters; `dflt` where there is none. */
+int64_t station_param_ms(const struct station *st, const char *name, int64_t dflt);
+
+/* ---- request.c ---- */
+void requests_init(struct serve *s);
+void requests_free(struct serve *s);
+int requests_start(struct serve *s) MUST_USE;
+/** A zeroed request of a new id, not begun. NULL: no memory. */
+struct request *request_new(struct serve *s, enum request_kind kind) MUST_USE;
+/** Starts it; the registry keeps it. OC_EBUSY: too many at work; OC_ENOMEM, OC_ELIMIT. The caller's
+ * reference is given up in any case. */
+int request_start(struct request *r, int64_t wait_ms, int64_t lease_ms) MUST_USE;
+/** NULL: unknown or forgotten. The caller has a reference: request_put. */
+struct request *request_find(struct serve *s, const char *id);
+void request_put(struct request *r);
+/** Waits until it is done or another phase than the one told last, or until the deadline; the lease
+ * is renewed. OC_ECANCELED: whoever polls has gone: it is disarmed at once. */
+int request_co_poll(struct request *r, int64_t deadline_ns) MUST_USE CO_FN;
+/** Cancels where nothing can have moved; waits for what became of it. Says whether it was
+ * cancelled. */
+bool request_co_cancel(struct request *r) CO_FN;
+const char *request_state(const struct request *r);
+
+/* ---- result.c: rows and results as JSON ---- */
+/** "2026-11-21T08:30:05+08:00"; null for 0. */
+json_t *json_time(const struct serve *s, int64_t ms);
+json_t *json_date(date_t d);
+json_t *json_hex(const void *bytes, size_t len);
+/** null for 0. */
+json_t *json_txn_id(int64_t txn);
+json_t *json_text_or_null(const char *text);
+/** A JSON object text as JSON; {} where it is none. */
+json_t *json_raw(const char *text);
+json_t *result_json(const struct serve *s, const struct txn_result *r);
+json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full);
+json_t *card_json(const struct serve *s, const struct card_row *c);
+
+/* ---- night.c, watch.c ---- */
+int night_start(struct serve *s) MUST_USE;
+int watch_start(struct serve *s) MUST_USE;
+/** Brings the gauges up to date. */
+void watch_co_gauges(struct serve *s) CO_FN;
+/** The oldest open transaction's age in milliseconds; 0: none. */
+int64_t watch_co_oldest_doubt(struct serve *s) CO_FN;
+/** Closes the open clearing day; fills op. Errors of ledger_co_submit. */
+int night_co_close_day(struct serve *s, const char *who, struct ledger_op *op) MUST_USE CO_FN;
+
+/* ---- reload.c ---- */
+/** Puts a changed configuration in force as far as it can change. `errors` (text) gets every
+ * mistake; then nothing changes. OC_EINVAL. */
+int reload_co(struct serve *s, struct buf *errors) MUST_USE CO_FN;
+/** Policy and log level of the configuration in force. */
+void reload_apply(struct serve *s);
+
+/* ---- api.c ---- */
+int api_open(struct serve *s) MUST_USE;
+/** May this peer ask? */
+bool peers_allow(void *arg, uid_t uid, gid_t gid);
+/** Turns names into numbers. Unknown names are logged. Blocks. */
+void peers_resolve(struct serve *s) WORKER_FN;
+/** The user's name, or "uid:N". */
+const char *peers_co_name(struct serve *s, uid_t uid) CO_FN;
+
+#endif

@@ -1,0 +1,170 @@
+/* The night: at the city's cut-over the clearing day closes, at the settlement time every closed
+ * day that is not settled yet is published. Both look at what is due, not at what the clock struck,
+ * so a night that was slept through is made up for in the morning.
+ *
+ * A clearing date D runs from the cut-over at its beginning to the next one. A cut-over after noon
+ * belongs to the evening before: with 23:00, D runs from 23:00 of D-1 to 23:00 of D. */
+#include "serve/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOON         720
+#define LOOK_MS      20000  /* how often it looks; sooner when something is due */
+#define RETRY_MS     600000 /* after a settlement that failed */
+#define DUE_MAX      32
+#define DAYS_AT_ONCE 400 /* a clock that jumps further is believed by a person only */
+
+/* Where a date begins, in minutes after its midnight. */
+static int shift_min(const struct serve *s)
+{
+    int cutover = s->config->settlement.cutover;
+    return cutover < NOON ? cutover : cutover - 1440;
+}
+
+static date_t date_now(const struct serve *s)
+{
+    return city_date(serve_now_ms(s) - (int64_t)shift_min(s) * 60000, s->env.city_offset_min);
+}
+
+static int64_t begin_ms(const struct serve *s, date_t d)
+{
+    return city_ms(d, 0, s->env.city_offset_min) + (int64_t)shift_min(s) * 60000;
+}
+
+static date_t open_day(const struct serve *s)
+{
+    struct ledger_stats stats;
+    ledger_stats(s->ledger, &stats);
+    return stats.open_day;
+}
+
+int night_co_close_day(struct serve *s, const char *who, struct ledger_op *op)
+{
+    char day[11];
+    memset(op, 0, sizeof *op);
+    op->type = LOP_DAY_CLOSE;
+    (void)snprintf(op->who, sizeof op->who, "%s", who);
+    op->day_close.date = open_day(s);
+    int rc = ledger_co_submit(s->ledger, op);
+    if (rc == 0)
+        log_info("night", "clearing day %s closed by %s", date_text(op->day_close.date, day), who);
+    else
+        log_error("night", "clearing day %s not closed: %s", date_text(op->day_close.date, day),
+                  oc_strerror(rc));
+    return rc;
+}
+
+static CO_FN int close_due(struct serve *s, struct ledger_op *op)
+{
+    date_t now = date_now(s);
+    char a[11], b[11];
+    if (open_day(s) < now && date_add(open_day(s), DAYS_AT_ONCE) < now) {
+        log_error("night", "the clock says %s and the open day is %s: set the clock right, or close "
+                           "days with onecardctl day close",
+                  date_text(now, a), date_text(open_day(s), b));
+        return OC_ESTATE;
+    }
+    int rc = 0;
+    while (rc == 0 && open_day(s) < now)
+        rc = night_co_close_day(s, "onecardd", op);
+    return rc;
+}
+
+/* A day is settled at the first settlement time after it was over (or was closed before that). */
+static CO_FN bool is_time(struct serve *s, date_t day, struct day_row *row)
+{
+    int at = s->config->settlement.at, offset = s->env.city_offset_min;
+    if (ledger_co_day(s->ledger, day, row) != 0)
+        return false;
+    int64_t over = begin_ms(s, date_add(day, 1));
+    if (row->closed_ms != 0 && row->closed_ms < over)
+        over = row->closed_ms;
+    date_t d = city_date(over, offset);
+    int64_t due = city_ms(d, at, offset);
+    if (due < over)
+        due = city_ms(date_add(d, 1), at, offset);
+    return serve_now_ms(s) >= due;
+}
+
+static void log_settled(const struct settle_report *r)
+{
+    char day[11], gross[FEN_TEXT];
+    log_info("night", "day %s settled: %lld postings, %s yuan, %u participants, %u files in %s",
+             date_text(r->date, day), (long long)r->postings, fen_text(r->gross, gross),
+             r->participants, r->files, r->path);
+}
+
+static CO_FN int settle_due(struct serve *s, struct day_row *row)
+{
+    date_t days[DUE_MAX];
+    unsigned n = 0;
+    char day[11];
+    int rc = settle_co_due(&s->settle, days, DUE_MAX, &n);
+    struct settle_report *r = rc == 0 ? arena_alloc(flow_arena(), sizeof *r) : NULL;
+    for (unsigned i = 0; rc == 0 && r && i < n; i++) {
+        if (!is_time(s, days[i], row))
+            continue;
+        memset(r, 0, sizeof *r);
+        rc = settle_co_run(&s->settle, days[i], false, r);
+        if (rc == 0)
+            log_settled(r);
+        else if (rc != OC_ECANCELED)
+            log_error("night", "day %s not settled: %s: %s (tried again in %d minutes)",
+                      date_text(days[i], day), oc_strerror(rc), r->first_fault, RETRY_MS / 60000);
+    }
+    return rc;
+}
+
+/* One look, in a flow of its own so that what it allocates ends with it; the result says whether
+ * something failed. */
+static int look_flow(void *arg) CO_FN;
+static int look_flow(void *arg)
+{
+    struct serve *s = arg;
+    struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
+    struct day_row *row = arena_alloc(flow_arena(), sizeof *row);
+    if (!op || !row)
+        return OC_ENOMEM;
+    int rc = close_due(s, op);
+    return rc == 0 ? settle_due(s, row) : rc;
+}
+
+/* The next minute at which something may be due. */
+static int64_t next_ms(const struct serve *s)
+{
+    int64_t now = serve_now_ms(s), next = now + LOOK_MS;
+    const int at[] = {s->config->settlement.cutover, s->config->settlement.at};
+    for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+        int64_t t = city_ms(city_date(now, s->env.city_offset_min), at[i], s->env.city_offset_min);
+        if (t > now && t < next)
+            next = t;
+    }
+    return next - now;
+}
+
+static int night_flow(void *arg) CO_FN;
+static int night_flow(void *arg)
+{
+    struct serve *s = arg;
+    struct flow *look;
+    flow_set_background(true);
+    for (;;) {
+        int result = 0;
+        int rc = flow_start(s->loop, "night look", look_flow, s, &look);
+        if (rc == 0) {
+            rc = flow_co_join(look, &result, FLOW_FOREVER);
+            flow_put(look);
+        }
+        if (rc != OC_ECANCELED)
+            rc = flow_co_sleep_ms(result != 0 || rc != 0 ? RETRY_MS : next_ms(s));
+        if (rc == OC_ECANCELED)
+            return rc;
+    }
+}
+
+int night_start(struct serve *s)
+{
+    return flow_start(s->loop, "night", night_flow, s, NULL);
+}

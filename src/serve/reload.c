@@ -1,0 +1,108 @@
+/* Reloading: the file is read on a worker, and what can change at run time is put in force. What
+ * cannot is named in the log. */
+#include "serve/internal.h"
+
+#include <string.h>
+
+struct reload_job {
+    struct offload_job job;
+    char *file;
+    struct conf_snapshot *snapshot;
+    struct buf errors;
+};
+
+static void destroy(struct offload_job *job)
+{
+    struct reload_job *r = CONTAINER_OF(job, struct reload_job, job);
+    conf_snapshot_put(&r->snapshot);
+    buf_fini(&r->errors);
+    free(r->file);
+}
+
+static void run(struct offload_job *job)
+{
+    struct reload_job *r = CONTAINER_OF(job, struct reload_job, job);
+    struct conf_errors errors;
+    ROLE_ENTER_WORKER();
+    conf_errors_init(&errors);
+    job->result = conf_snapshot_open(r->file, serve_config_schema(), &errors, &r->snapshot);
+    conf_errors_print(&errors, &r->errors);
+    if (job->result != 0 && r->errors.len == 0)
+        buf_printf(&r->errors, "%s: %s\n", r->file, oc_strerror(job->result));
+    conf_errors_fini(&errors);
+}
+
+void reload_apply(struct serve *s)
+{
+    const struct serve_policy *p = &s->config->policy;
+    s->env.policy = (struct txn_policy){.single_max = p->single_max,
+                                        .card_day_max = p->card_day_max,
+                                        .terminal_day_max = p->terminal_day_max,
+                                        .card_day_count = p->card_day_count,
+                                        .ceiling_anonymous = p->ceiling.anonymous,
+                                        .ceiling_named = p->ceiling.named,
+                                        .command_ms = p->command_ms};
+    log_set_level(s->config->log.level);
+}
+
+/* Whether one section reads the same before and after. */
+static bool same(const struct serve_config *a, const struct serve_config *b, const char *key)
+{
+    const struct conf_item *item = NULL;
+    struct buf x, y;
+    const void *va = conf_value(serve_config_schema(), a, key, &item);
+    const void *vb = conf_value(serve_config_schema(), b, key, NULL);
+    buf_init(&x, 0);
+    buf_init(&y, 0);
+    if (va && vb && item->section) {
+        conf_dump(item->section, va, 0, &x);
+        conf_dump(item->section, vb, 0, &y);
+    }
+    bool equal = strcmp(buf_cstr(&x), buf_cstr(&y)) == 0;
+    buf_fini(&x);
+    buf_fini(&y);
+    return equal;
+}
+
+static void warn_unchanged(const struct serve_config *was, const struct serve_config *is)
+{
+    static const char *const fixed[] = {"site", "city", "paths", "api", "sam", "readers"};
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (!same(was, is, fixed[i]))
+            log_warn("serve", "section %s changed: it counts after a restart", fixed[i]);
+}
+
+/* The parts that hold for the life of the daemon stay as they were started with. */
+static void adopt(struct serve *s, struct conf_snapshot *snapshot)
+{
+    const struct serve_config *is = conf_snapshot_value(snapshot);
+    warn_unchanged(conf_snapshot_value(s->first), is);
+    conf_snapshot_put(&s->snapshot);
+    s->snapshot = snapshot;
+    s->config = is;
+    reload_apply(s);
+    log_info("serve", "configuration %s is in force", s->opts.file);
+}
+
+int reload_co(struct serve *s, struct buf *errors)
+{
+    struct reload_job *r = offload_job_new(sizeof *r, run, destroy);
+    if (!r)
+        return OC_ENOMEM;
+    buf_init(&r->errors, 64 * 1024);
+    r->file = strdup(s->opts.file);
+    int rc = r->file ? flow_co_offload(s->pool, &r->job, flow_deadline_ms(10000)) : OC_ENOMEM;
+    if (rc == 0) {
+        rc = r->job.result;
+        if (rc == 0) {
+            adopt(s, r->snapshot);
+            r->snapshot = NULL;
+        } else {
+            buf_puts(errors, buf_cstr(&r->errors));
+            log_error("serve", "configuration not reloaded: %s", buf_cstr(&r->errors));
+            rc = OC_EINVAL;
+        }
+    }
+    offload_job_put(&r->job);
+    return rc;
+}

@@ -1,0 +1,177 @@
+/* Secrets in and out of ledger rows: master keys and personal data are sealed under a key of the
+ * site's key store, bound to the row they belong to. Clear bytes live on this stack for a moment
+ * and in the custody, nowhere else. */
+#include "serve/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SEAL_KEY_ID 1
+#define KEYS_MAX    1024
+#define SEALED_MAX  512
+
+int vault_init(struct serve *s)
+{
+    s->seal.id = SEAL_KEY_ID;
+    int rc = keystore_key(s->keystore, s->crypto, "seal", s->seal.bytes);
+    if (rc == 0)
+        rc = keystore_key(s->keystore, s->crypto, "search", s->search_key);
+    if (rc == 0)
+        rc = keystore_key(s->keystore, s->crypto, "manifest", s->manifest_key);
+    return rc;
+}
+
+void vault_fini(struct serve *s)
+{
+    secret_wipe(&s->seal, sizeof s->seal);
+    secret_wipe(s->search_key, sizeof s->search_key);
+    secret_wipe(s->manifest_key, sizeof s->manifest_key);
+}
+
+/* ---- master keys ---- */
+
+static struct bytes key_place(const struct op_key *row, char *out, size_t cap)
+{
+    char issuer[2 * OC_ISSUER_LEN + 1];
+    int n = snprintf(out, cap, "key:%u:%u:%u:%s", row->purpose, row->alg, row->version,
+                     hex_encode(row->issuer, sizeof row->issuer, issuer));
+    return (struct bytes){(const uint8_t *)out, n > 0 ? (size_t)n : 0};
+}
+
+void vault_slot(const struct op_key *row, struct custody_slot *ret)
+{
+    static const uint8_t any[OC_ISSUER_LEN];
+    *ret = (struct custody_slot){.purpose = (enum key_purpose)row->purpose,
+                                 .alg = (enum pboc_alg)row->alg,
+                                 .version = row->version,
+                                 .all_issuers = memcmp(row->issuer, any, sizeof any) == 0};
+    memcpy(ret->issuer, row->issuer, sizeof ret->issuer);
+}
+
+int vault_seal_key(struct serve *s, const uint8_t key[16], struct op_key *row)
+{
+    char place[64];
+    struct buf b;
+    buf_over(&b, row->sealed, sizeof row->sealed);
+    int rc = seal_wrap(s->crypto, &s->seal, key_place(row, place, sizeof place),
+                       (struct bytes){key, 16}, &b);
+    if (rc == 0)
+        row->sealed_len = (uint8_t)b.len;
+    return rc;
+}
+
+static int unseal_into_custody(struct serve *s, const struct op_key *row)
+{
+    char place[64];
+    uint8_t clear[16];
+    struct custody_slot slot;
+    struct buf b;
+    buf_over(&b, clear, sizeof clear);
+    int rc = seal_unwrap(s->crypto, &s->seal, key_place(row, place, sizeof place),
+                         (struct bytes){row->sealed, row->sealed_len}, &b);
+    if (rc == 0 && b.len != sizeof clear)
+        rc = OC_ESEAL;
+    if (rc == 0) {
+        vault_slot(row, &slot);
+        rc = custody_add(s->custody, &slot, clear);
+    }
+    secret_wipe(clear, sizeof clear);
+    return rc;
+}
+
+int vault_co_fill_custody(struct serve *s)
+{
+    unsigned n = 0, used = 0;
+    struct key_row *rows = arena_alloc(flow_arena(), KEYS_MAX * sizeof *rows);
+    if (!rows)
+        return OC_ENOMEM;
+    int rc = ledger_co_keys(s->ledger, rows, KEYS_MAX, &n);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        const struct op_key *k = &rows[i].k;
+        if (k->revoked)
+            continue;
+        rc = unseal_into_custody(s, k);
+        if (rc != 0)
+            log_error("serve", "key purpose=%s version=%u cannot be opened: %s (is this the key "
+                               "store of this ledger?)",
+                      key_purpose_name((enum key_purpose)k->purpose), k->version, oc_strerror(rc));
+        used++;
+    }
+    if (rc == 0)
+        log_info("serve", "%u card master keys are in custody", used);
+    return rc;
+}
+
+/* ---- citizens ---- */
+
+/* The id follows from the personal number by a keyed hash, so that it tells nothing and one person
+ * is one citizen. Who gives no number is new each time. */
+static int citizen_id(struct serve *s, const struct holder *h, uint8_t search[SEAL_HASH_LEN],
+                      char ret_id[LEDGER_ID])
+{
+    uint64_t number = 0;
+    memset(search, 0, SEAL_HASH_LEN);
+    int rc = h->id[0] == '\0' ? crypto_random(s->crypto, &number, sizeof number)
+                              : seal_search(s->crypto, s->search_key, "citizen.id",
+                                            (struct bytes){(const uint8_t *)h->id, strlen(h->id)},
+                                            search);
+    if (rc == 0 && h->id[0] != '\0')
+        number = ((uint64_t)be32(search) << 32) | be32(search + 4);
+    if (rc == 0)
+        (void)snprintf(ret_id, LEDGER_ID, "c%015llu",
+                       (unsigned long long)(number % UINT64_C(1000000000000000)));
+    return rc;
+}
+
+static struct bytes citizen_place(const char *id, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "citizen:%s", id);
+    return (struct bytes){(const uint8_t *)out, n > 0 ? (size_t)n : 0};
+}
+
+static int seal_citizen(struct serve *s, const struct holder *h, struct op_citizen *c)
+{
+    char place[64];
+    struct buf plain, out;
+    buf_init(&plain, 4096);
+    buf_puts(&plain, "{\"name\":");
+    plan_json_text(&plain, h->name);
+    buf_puts(&plain, ",\"id\":");
+    plan_json_text(&plain, h->id);
+    buf_puts(&plain, ",\"phone\":");
+    plan_json_text(&plain, h->phone);
+    buf_puts(&plain, "}");
+    buf_over(&out, c->sealed, sizeof c->sealed);
+    int rc = plain.err;
+    if (rc == 0)
+        rc = seal_wrap(s->crypto, &s->seal, citizen_place(c->id, place, sizeof place),
+                       (struct bytes){plain.data, plain.len}, &out);
+    buf_fini(&plain);
+    c->sealed_len = (uint16_t)out.len;
+    return rc;
+}
+
+int vault_co_citizen(struct serve *s, const struct holder *h, const char *who,
+                     struct ledger_op *op, char ret_id[LEDGER_ID])
+{
+    char id[LEDGER_ID];
+    memset(op, 0, sizeof *op);
+    op->type = LOP_CITIZEN;
+    (void)snprintf(op->who, sizeof op->who, "%s", who);
+    int rc = citizen_id(s, h, op->citizen.search, id);
+    if (rc != 0)
+        return rc;
+    struct citizen_row *known = arena_alloc(flow_arena(), sizeof *known);
+    if (!known)
+        return OC_ENOMEM;
+    memcpy(op->citizen.id, id, sizeof op->citizen.id);
+    rc = ledger_co_citizen(s->ledger, id, known);
+    if (rc == OC_ENOENT) { /* one who is known keeps the data given first */
+        rc = seal_citizen(s, h, &op->citizen);
+        if (rc == 0)
+            rc = ledger_co_submit(s->ledger, op);
+    }
+    if (rc == 0)
+        memcpy(ret_id, id, sizeof id);
+    return rc;
+}
