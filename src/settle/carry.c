@@ -1,6 +1,7 @@
-/* Doubts carried over from the day before, so that a run need not read the whole history for the few old ones: yesterday's
- * doubts.csv names all that were open at its close. It is believed only where the ledger vouches for it: the ledger holds
- * the hash of the manifest, the manifest holds the hash of the file. */
+/* Doubts carried over from the day before, so that a run need not read the whole history for the
+ * few old ones: yesterday's doubts.csv names all that were open at its close. It is believed only
+ * where the ledger vouches for it: the ledger holds the hash of the manifest, the manifest holds
+ * the hash of the file. */
 #include "settle/internal.h"
 
 #include <stdlib.h>
@@ -32,8 +33,9 @@ static int co_doubts(struct run *r, date_t date, struct buf *manifest, struct bu
     return *vouched && strstr(buf_cstr(manifest), vouched) ? 0 : OC_ENOENT;
 }
 
-/* The first column of every line but the first; nothing in the file is quoted over lines but texts of terminals, which
- * stand in later columns: an id that does not parse there makes the file useless, and the history is read instead. */
+/* The first column of every line but the first; nothing in the file is quoted over lines but texts
+ * of terminals, which stand in later columns: an id that does not parse there makes the file
+ * useless, and the history is read instead. */
 static int parse(struct buf *csv, int64_t **ret_ids, unsigned *ret_n)
 {
     const char *at = strstr(buf_cstr(csv), "\r\n");

@@ -10,7 +10,8 @@ static void next_field(struct csv *c)
     c->begun = true;
 }
 
-/* Length of the UTF-8 character at `s`, 0 where there is none. Overlong forms and surrogates are none. */
+/* Length of the UTF-8 character at `s`, 0 where there is none. Overlong forms and surrogates are
+ * none. */
 static size_t utf8_len(const unsigned char *s)
 {
     if (s[0] < 0x80)
@@ -21,8 +22,8 @@ static size_t utf8_len(const unsigned char *s)
     for (size_t i = 1; i < len; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
-    bool bad = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
-               (s[0] == 0xF4 && s[1] > 0x8F);
+    bool bad = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
+               (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F);
     return bad ? 0 : len;
 }
 

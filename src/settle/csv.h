@@ -1,5 +1,6 @@
-/* Rows of CSV as RFC 4180: fields quoted where needed, CRLF. Texts come from outside: a field that a spreadsheet would
- * read as a formula gets an apostrophe before it, bytes that are no UTF-8 become '?'. Private to this folder. */
+/* Rows of CSV as RFC 4180: fields quoted where needed, CRLF. Texts come from outside: a field that
+ * a spreadsheet would read as a formula gets an apostrophe before it, bytes that are no UTF-8
+ * become '?'. Private to this folder. */
 #ifndef SETTLE_CSV_H
 #define SETTLE_CSV_H
 

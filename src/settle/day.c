@@ -1,4 +1,5 @@
-/* Reads a clearing day out of the ledger, a page at a time by key, and checks that its figures add up. */
+/* Reads a clearing day out of the ledger, a page at a time by key, and checks that its figures add
+ * up. */
 #include "settle/internal.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@ static int add_member(struct run *r, const char *id)
     return rc;
 }
 
-/* A participant that was added after the day was published has no file there, and no postings that day: it is none of
- * that day's participants. Had somebody taken its file away, the summary would tell. */
+/* A participant that was added after the day was published has no file there, and no postings that
+ * day: it is none of that day's participants. Had somebody taken its file away, the summary would
+ * tell. */
 static bool of_that_day(const struct run *r, const char *id)
 {
     char name[FOLDER_NAME];
@@ -57,7 +59,9 @@ int run_co_mask(struct run *r, const struct txn_row *t, char out[POSTING_MASKED]
     if (m->card != t->in.card) {
         int rc = ledger_co_card_id(r->env->ledger, t->in.card, r->card);
         if (rc)
-            return rc == OC_ENOENT ? run_wrong(r, OC_EBOOKS, "a transaction's card is not in the ledger") : rc;
+            return rc == OC_ENOENT
+                       ? run_wrong(r, OC_EBOOKS, "a transaction's card is not in the ledger")
+                       : rc;
         char serial[2 * OC_SERIAL_LEN + 1];
         hex_encode(r->card->serial, OC_SERIAL_LEN, serial);
         posting_mask(*r->card->number ? r->card->number : serial, m->text);
@@ -67,7 +71,8 @@ int run_co_mask(struct run *r, const struct txn_row *t, char out[POSTING_MASKED]
     return 0;
 }
 
-static int take_for(struct run *r, const struct txn_row *t, const struct posting *p, const char *masked, const char *id)
+static int take_for(struct run *r, const struct txn_row *t, const struct posting *p,
+                    const char *masked, const char *id)
 {
     struct tally_member *m = tally_find(&r->tally, id);
     int rc = m ? 0 : add_member(r, id);
@@ -85,7 +90,8 @@ static int co_take(struct run *r, const struct txn_row *t)
     char masked[POSTING_MASKED], id[IDENT_TEXT];
     int rc = posting_read(t, &p);
     if (rc)
-        return run_wrong(r, rc, "the legs of transaction %s do not sum to zero", ident_text(t->id, id));
+        return run_wrong(r, rc, "the legs of transaction %s do not sum to zero",
+                         ident_text(t->id, id));
     rc = run_co_mask(r, t, masked);
     const char *ids[POSTING_CONCERNED];
     unsigned n = posting_concerned(t, ids);
@@ -137,15 +143,17 @@ int day_co_books(struct run *r)
     const struct day_row *d = &r->day;
     char a[FEN_TEXT], b[FEN_TEXT];
     if (d->loads != r->tally.loads)
-        return run_wrong(r, OC_EBOOKS, "the day's loads are %s yuan, its postings say %s", fen_text(d->loads, a),
-                         fen_text(r->tally.loads, b));
+        return run_wrong(r, OC_EBOOKS, "the day's loads are %s yuan, its postings say %s",
+                         fen_text(d->loads, a), fen_text(r->tally.loads, b));
     if (d->purchases != r->tally.purchases)
         return run_wrong(r, OC_EBOOKS, "the day's purchases are %s yuan, its postings say %s",
                          fen_text(d->purchases, a), fen_text(r->tally.purchases, b));
     if (r->tally.other_purse)
-        return run_wrong(r, OC_EBOOKS, "a purse moved by %s yuan without a chip", fen_text(r->tally.other_purse, a));
+        return run_wrong(r, OC_EBOOKS, "a purse moved by %s yuan without a chip",
+                         fen_text(r->tally.other_purse, a));
     if (d->float_closing != d->float_opening + d->loads - d->purchases + d->adjustments)
-        return run_wrong(r, OC_EBOOKS, "the float does not roll forward to %s yuan", fen_text(d->float_closing, a));
+        return run_wrong(r, OC_EBOOKS, "the float does not roll forward to %s yuan",
+                         fen_text(d->float_closing, a));
     return co_opening(r);
 }
 
@@ -205,5 +213,6 @@ int day_co_purses(struct run *r)
     }
     if (!r->rep->purses_checked)
         return 0;
-    return run_wrong(r, OC_EBOOKS, "all purses together are %s yuan off the float", fen_text(off, text));
+    return run_wrong(r, OC_EBOOKS, "all purses together are %s yuan off the float",
+                     fen_text(off, text));
 }

@@ -1,5 +1,6 @@
-/* What was open when the day closed. The answer must stay the same when those doubts end (R11), so it rests on three
- * facts: when the intent was written, and, once it has ended, its clearing date or the time it was voided. */
+/* What was open when the day closed. The answer must stay the same when those doubts end (R11), so
+ * it rests on three facts: when the intent was written, and, once it has ended, its clearing date
+ * or the time it was voided. */
 #include "settle/internal.h"
 
 #include <stdlib.h>
@@ -57,7 +58,8 @@ static int co_take(struct run *r, const struct txn_row *t)
 
 /* ---- where to look ---- */
 
-/* Ids sort by time, so what was begun by the close lies below this. Ids may run a little ahead of the clock. */
+/* Ids sort by time, so what was begun by the close lies below this. Ids may run a little ahead of
+ * the clock. */
 static int64_t first_id_after(int64_t ms)
 {
     return ident_next(0, ms + 60 * 1000, 0);
@@ -91,7 +93,9 @@ static int co_carried(struct run *r, const int64_t *ids, unsigned n)
         if (!rc)
             rc = co_take(r, r->rows);
     }
-    return rc == OC_ENOENT ? run_wrong(r, OC_EBOOKS, "a doubt of the day before is not in the ledger") : rc;
+    return rc == OC_ENOENT
+               ? run_wrong(r, OC_EBOOKS, "a doubt of the day before is not in the ledger")
+               : rc;
 }
 
 static int co_closed(struct run *r) CO_FN;

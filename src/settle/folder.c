@@ -1,4 +1,5 @@
-/* The flow's side of a day's folder: names, buffers, hashes, and the jobs handed to worker threads. */
+/* The flow's side of a day's folder: names, buffers, hashes, and the jobs handed to worker threads.
+ */
 #include "settle/folder.h"
 
 #include <stdio.h>
@@ -81,7 +82,8 @@ static void forget(struct folder *f)
     free(f);
 }
 
-int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want, struct folder **ret)
+int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want,
+                   struct folder **ret)
 {
     struct folder *f = calloc(1, sizeof *f);
     if (!f)

@@ -1,10 +1,13 @@
-/* A day's folder: written whole and then renamed into place, or compared byte for byte with the one that is there. The
- * flow formats and hashes; worker threads do what blocks (folder_work.c). Private to this folder.
+/* A day's folder: written whole and then renamed into place, or compared byte for byte with the one
+ * that is there. The flow formats and hashes; worker threads do what blocks (folder_work.c).
+ * Private to this folder.
  *
- *    .2026-11-21.tmp/  ── files written, synced ──►  rename  ──►  2026-11-21/      (never touched again)
+ *    .2026-11-21.tmp/  ── files written, synced ──►  rename  ──►  2026-11-21/      (never touched
+ * again)
  *
- * Invariants: nothing is visible before every byte of it is durable; a temporary folder that a crash left behind is
- * removed by the next run. While a job runs, the flow waits under a shield: the folder belongs to one of them at a time. */
+ * Invariants: nothing is visible before every byte of it is durable; a temporary folder that a
+ * crash left behind is removed by the next run. While a job runs, the flow waits under a shield:
+ * the folder belongs to one of them at a time. */
 #ifndef SETTLE_FOLDER_H
 #define SETTLE_FOLDER_H
 
@@ -43,9 +46,11 @@ struct folder {
     char first_fault[SETTLE_TEXT];
 };
 
-/** Looks what is there and makes the temporary folder. OC_ENOENT (FOLDER_VERIFY: nothing published), OC_EINVAL (path too
- *  long), OC_ENOSPC, OC_EIO (logged), OC_ENOMEM, OC_EBUSY, OC_ECLOSED. */
-int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want, struct folder **ret) MUST_USE CO_FN;
+/** Looks what is there and makes the temporary folder. OC_ENOENT (FOLDER_VERIFY: nothing
+ * published), OC_EINVAL (path too long), OC_ENOSPC, OC_EIO (logged), OC_ENOMEM, OC_EBUSY,
+ * OC_ECLOSED. */
+int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want,
+                   struct folder **ret) MUST_USE CO_FN;
 /** Removes the temporary folder where it was not published; frees. NULL is fine. */
 void folder_co_close(struct folder **f) CO_FN;
 
@@ -64,8 +69,10 @@ int folder_co_finish(struct folder *f) MUST_USE CO_FN;
 /** Makes the written folder visible. OC_EEXIST: one has appeared meanwhile. */
 int folder_co_publish(struct folder *f) MUST_USE CO_FN;
 
-/** A small file of another day, whole, at most 16 MiB: for the doubts carried over. OC_ENOENT, OC_EIO, OC_ELIMIT. */
-int folder_co_read(const struct settle_env *env, date_t date, const char *name, struct buf *ret) MUST_USE CO_FN;
+/** A small file of another day, whole, at most 16 MiB: for the doubts carried over. OC_ENOENT,
+ * OC_EIO, OC_ELIMIT. */
+int folder_co_read(const struct settle_env *env, date_t date, const char *name,
+                   struct buf *ret) MUST_USE CO_FN;
 
 /* ---- folder_work.c: on worker threads ---- */
 int folder_work_open(struct folder *f) MUST_USE WORKER_FN;

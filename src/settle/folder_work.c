@@ -1,4 +1,5 @@
-/* The worker's side of a day's folder: everything that blocks. Errors are logged here, where their cause is known. */
+/* The worker's side of a day's folder: everything that blocks. Errors are logged here, where their
+ * cause is known. */
 #include "settle/folder.h"
 
 #include <dirent.h>
@@ -235,7 +236,8 @@ static int finish_compare(struct folder *f)
         if (stat(path_of(f, file->name, path), &st))
             return failed("look at", path);
         if (st.st_size != file->size)
-            folder_fault(f, "%s has %lld bytes too many", file->name, (long long)(st.st_size - file->size));
+            folder_fault(f, "%s has %lld bytes too many", file->name,
+                         (long long)(st.st_size - file->size));
     }
     for (unsigned i = 0; i < f->present_n; i++)
         if (!ours(f, f->present[i]))

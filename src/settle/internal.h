@@ -30,7 +30,7 @@ struct run {
     struct settle_report *rep;
     enum folder_want want;
     struct day_row day;
-    int64_t close_ms;    /* of a preview: its beginning */
+    int64_t close_ms; /* of a preview: its beginning */
     struct folder *folder;
     struct tally tally;
     struct doubts doubts;
@@ -54,7 +54,8 @@ int run_co_make(struct run *r) MUST_USE CO_FN;
 int day_co_participants(struct run *r) MUST_USE CO_FN;
 /** Reads the day's postings: lines and sums. */
 int day_co_postings(struct run *r) MUST_USE CO_FN;
-/** Does what the ledger says of the day agree with the postings and with the day before? OC_EBOOKS. */
+/** Does what the ledger says of the day agree with the postings and with the day before? OC_EBOOKS.
+ */
 int day_co_books(struct run *r) MUST_USE CO_FN;
 /** Are all purses together the ledger's float? OC_EBOOKS. */
 int day_co_purses(struct run *r) MUST_USE CO_FN;
@@ -66,9 +67,11 @@ int doubt_co_collect(struct run *r) MUST_USE CO_FN;
 bool doubt_open_at(const struct txn_row *t, date_t date, int64_t close_ms);
 
 /* ---- carry.c ---- */
-/** The doubts of the day before as its published folder has them, where the ledger vouches for that: their ids, to be freed,
- *  and the time before which there are no others. OC_ENOENT: nothing to go by. */
-int carry_co_read(struct run *r, int64_t **ret_ids, unsigned *ret_n, int64_t *ret_since_ms) MUST_USE CO_FN;
+/** The doubts of the day before as its published folder has them, where the ledger vouches for
+ * that: their ids, to be freed, and the time before which there are no others. OC_ENOENT: nothing
+ * to go by. */
+int carry_co_read(struct run *r, int64_t **ret_ids, unsigned *ret_n,
+                  int64_t *ret_since_ms) MUST_USE CO_FN;
 
 /* ---- sheet.c ---- */
 void sheet_summary(struct buf *b, const struct tally *t);
@@ -80,6 +83,7 @@ void manifest_text(struct buf *b, const struct run *r);
 /** The line of one file in a manifest. */
 void manifest_file(struct buf *b, const char *name, int64_t size, const uint8_t sha256[SHA256_LEN]);
 /** The signature's line over a manifest's hash. OC_ECRYPTO. */
-int manifest_sign(const struct settle_env *env, const uint8_t sha256[SHA256_LEN], struct buf *ret) MUST_USE;
+int manifest_sign(const struct settle_env *env, const uint8_t sha256[SHA256_LEN],
+                  struct buf *ret) MUST_USE;
 
 #endif

@@ -1,4 +1,5 @@
-/* The manifest and its signature: what was published, so that nothing can be changed, left out or added unseen. */
+/* The manifest and its signature: what was published, so that nothing can be changed, left out or
+ * added unseen. */
 #include "settle/internal.h"
 
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 void manifest_file(struct buf *b, const char *name, int64_t size, const uint8_t sha256[SHA256_LEN])
 {
     char hex[2 * SHA256_LEN + 1];
-    buf_printf(b, "    {\"name\": \"%s\", \"size\": %lld, \"sha256\": \"%s\"}", name, (long long)size,
-               hex_encode(sha256, SHA256_LEN, hex));
+    buf_printf(b, "    {\"name\": \"%s\", \"size\": %lld, \"sha256\": \"%s\"}", name,
+               (long long)size, hex_encode(sha256, SHA256_LEN, hex));
 }
 
 static int by_name(const void *a, const void *b)
@@ -43,17 +44,20 @@ static void figures(struct buf *b, const struct run *r)
 {
     const struct tally_sum *s = &r->tally.all;
     const struct day_row *d = &r->day;
-    buf_printf(b, "  \"counts\": {\"participants\": %u, \"postings\": %lld, \"doubts\": %u},\n", r->tally.n,
-               (long long)r->rep->postings, r->doubts.n);
+    buf_printf(b, "  \"counts\": {\"participants\": %u, \"postings\": %lld, \"doubts\": %u},\n",
+               r->tally.n, (long long)r->rep->postings, r->doubts.n);
+    buf_printf(
+        b,
+        "  \"sums_fen\": {\"gross\": %lld, \"borne\": %lld, \"net\": %lld, \"merchant\": %lld, "
+        "\"load_receivable\": %lld},\n",
+        (long long)s->gross, (long long)s->borne, (long long)s->net, (long long)s->merchant,
+        (long long)s->receivable);
     buf_printf(b,
-               "  \"sums_fen\": {\"gross\": %lld, \"borne\": %lld, \"net\": %lld, \"merchant\": %lld, "
-               "\"load_receivable\": %lld},\n",
-               (long long)s->gross, (long long)s->borne, (long long)s->net, (long long)s->merchant,
-               (long long)s->receivable);
-    buf_printf(b,
-               "  \"float_fen\": {\"opening\": %lld, \"loads\": %lld, \"purchases\": %lld, \"adjustments\": %lld, "
+               "  \"float_fen\": {\"opening\": %lld, \"loads\": %lld, \"purchases\": %lld, "
+               "\"adjustments\": %lld, "
                "\"closing\": %lld, \"doubts\": %lld},\n",
-               (long long)d->float_opening, (long long)d->loads, (long long)d->purchases, (long long)d->adjustments,
+               (long long)d->float_opening, (long long)d->loads, (long long)d->purchases,
+               (long long)d->adjustments,
                (long long)(d->float_opening + d->loads - d->purchases + d->adjustments),
                (long long)r->rep->doubts_amount);
 }
@@ -66,9 +70,11 @@ void manifest_text(struct buf *b, const struct run *r)
     buf_printf(b, "  \"date\": \"%s\",\n  \"preview\": %s,\n", date_text(r->day.date, date),
                r->want == FOLDER_PREVIEW ? "true" : "false");
     buf_printf(b, "  \"opened_ms\": %lld,\n  \"closed_ms\": %lld,\n  \"city_offset_min\": %d,\n",
-               (long long)r->day.opened_ms, closed ? (long long)r->day.closed_ms : 0LL, r->env->city_offset_min);
+               (long long)r->day.opened_ms, closed ? (long long)r->day.closed_ms : 0LL,
+               r->env->city_offset_min);
     figures(b, r);
-    buf_printf(b, "  \"journal\": {\"seq\": %lld, \"head\": \"%s\"},\n", (long long)r->day.journal_seq,
+    buf_printf(b, "  \"journal\": {\"seq\": %lld, \"head\": \"%s\"},\n",
+               (long long)r->day.journal_seq,
                hex_encode(r->day.chain_head, sizeof r->day.chain_head, head));
     buf_puts(b, "  \"files\": [");
     files(b, r->folder);

@@ -58,7 +58,8 @@ unsigned posting_concerned(const struct txn_row *t, const char *ret_ids[POSTING_
     return n ? n : add_once(ret_ids, 0, "");
 }
 
-void posting_position(const struct txn_row *t, const char *participant, fen_t *ret_merchant, fen_t *ret_receivable)
+void posting_position(const struct txn_row *t, const char *participant, fen_t *ret_merchant,
+                      fen_t *ret_receivable)
 {
     *ret_merchant = *ret_receivable = 0;
     for (unsigned i = 0; i < t->in.leg_count; i++) {
@@ -87,7 +88,8 @@ const char *posting_mask(const char *number, char out[POSTING_MASKED])
 
 void posting_header(struct buf *b)
 {
-    csv_header(b, "business_date,clearing_date,txn,card,issuer,terminal,sam,sam_seq,counter,type,service,gross_yuan,"
+    csv_header(b, "business_date,clearing_date,txn,card,issuer,terminal,sam,sam_seq,counter,type,"
+                  "service,gross_yuan,"
                   "borne_by,borne_yuan,net_yuan,tac,evidence,link,participant,position_yuan");
 }
 
@@ -141,8 +143,8 @@ static const char *verdict(uint8_t tac)
     return tac == TAC_OK ? "ok" : tac == TAC_WRONG ? "wrong" : "none";
 }
 
-void posting_line(struct buf *b, const struct txn_row *t, const struct posting *p, const char *masked,
-                  const char *participant)
+void posting_line(struct buf *b, const struct txn_row *t, const struct posting *p,
+                  const char *masked, const char *participant)
 {
     struct csv c = {b, false};
     struct posting_at at;

@@ -11,17 +11,19 @@
 /** Gross = borne by others + net, the citizen's part (R14). A refund's figures are negative. */
 struct posting {
     fen_t gross, borne, net;
-    fen_t purse; /* what the chip's account moved; loads positive */
+    fen_t purse;                           /* what the chip's account moved; loads positive */
     char bearers[LEDGER_LEGS * LEDGER_ID]; /* "treasury" or "civil;treasury" */
 };
 /** OC_EBOOKS: its legs do not sum to zero. */
 int posting_read(const struct txn_row *t, struct posting *ret) MUST_USE;
 
-/** Whom it concerns: the terminal's participant first, then everybody on whose account it stands. At least one; "" where
- *  no participant is named. */
+/** Whom it concerns: the terminal's participant first, then everybody on whose account it stands.
+ * At least one; "" where no participant is named. */
 unsigned posting_concerned(const struct txn_row *t, const char *ret_ids[POSTING_CONCERNED]);
-/** What it moved on the participant's accounts: owed to them for goods, owed by them for cash taken (negative). */
-void posting_position(const struct txn_row *t, const char *participant, fen_t *ret_merchant, fen_t *ret_receivable);
+/** What it moved on the participant's accounts: owed to them for goods, owed by them for cash taken
+ * (negative). */
+void posting_position(const struct txn_row *t, const char *participant, fen_t *ret_merchant,
+                      fen_t *ret_receivable);
 /** The columns that postings and doubts share. */
 struct posting_at {
     uint8_t issuer[OC_ISSUER_LEN], sam[OC_SAM_LEN];
@@ -39,7 +41,7 @@ const char *posting_mask(const char *number, char out[POSTING_MASKED]);
 
 /** Header and line of a participant's file. */
 void posting_header(struct buf *b);
-void posting_line(struct buf *b, const struct txn_row *t, const struct posting *p, const char *masked,
-                  const char *participant);
+void posting_line(struct buf *b, const struct txn_row *t, const struct posting *p,
+                  const char *masked, const char *participant);
 
 #endif

@@ -1,7 +1,9 @@
-/* What settlement does, in order: which day, make or compare, publish, record. settle.h has the invariants.
+/* What settlement does, in order: which day, make or compare, publish, record. settle.h has the
+ * invariants.
  *
- *    closed ──► files made in a hidden folder ──► synced ──► renamed (visible) ──► recorded in the ledger (settled)
- *                     a crash here leaves nothing │                 a crash here: the next run compares and records */
+ *    closed ──► files made in a hidden folder ──► synced ──► renamed (visible) ──► recorded in the
+ * ledger (settled) a crash here leaves nothing │                 a crash here: the next run
+ * compares and records */
 #include "settle/internal.h"
 
 #include <stdio.h>
@@ -20,8 +22,9 @@ static int co_day(struct run *r, date_t date)
     date_text(date, day);
     int rc = ledger_co_day(r->env->ledger, date, &r->day);
     if (rc == OC_ENOENT && ledger_co_day(r->env->ledger, 0, &now) == 0)
-        return run_wrong(r, rc, date > now.date ? "%s lies ahead: the open clearing day is %s"
-                                                : "%s was never a clearing day here: the open day is %s",
+        return run_wrong(r, rc,
+                         date > now.date ? "%s lies ahead: the open clearing day is %s"
+                                         : "%s was never a clearing day here: the open day is %s",
                          day, date_text(now.date, open));
     if (rc)
         return rc;
@@ -32,7 +35,8 @@ static int co_day(struct run *r, date_t date)
     return 0;
 }
 
-static int run_new(struct settle_env *env, enum folder_want want, struct settle_report *rep, struct run **ret)
+static int run_new(struct settle_env *env, enum folder_want want, struct settle_report *rep,
+                   struct run **ret)
 {
     struct run *r = calloc(1, sizeof *r);
     if (!r)
@@ -80,7 +84,8 @@ static int co_begin(struct run *r, date_t date)
 /* What lies in the ledger must be what the files say. */
 static bool recorded_other(const struct run *r)
 {
-    return r->day.state == 3 && memcmp(r->day.manifest_sha256, r->rep->manifest_sha256, SHA256_LEN) != 0;
+    return r->day.state == 3 &&
+           memcmp(r->day.manifest_sha256, r->rep->manifest_sha256, SHA256_LEN) != 0;
 }
 
 static int co_publish(struct run *r) CO_FN;
@@ -88,7 +93,8 @@ static int co_publish(struct run *r)
 {
     r->rep->faults = r->folder->faults;
     if (r->folder->faults)
-        return run_wrong(r, OC_EEXIST, "another settlement of that day is there: %.180s", r->folder->first_fault);
+        return run_wrong(r, OC_EEXIST, "another settlement of that day is there: %.180s",
+                         r->folder->first_fault);
     if (r->want != FOLDER_PREVIEW && recorded_other(r))
         return run_wrong(r, OC_EEXIST, "the ledger has recorded another manifest for that day");
     if (r->folder->compare) {
@@ -147,8 +153,9 @@ static void tell(const struct settle_report *rep, int rc)
     if (rc)
         log_error("settle", "%s: %s", day, *rep->first_fault ? rep->first_fault : oc_strerror(rc));
     else
-        log_info("settle", "%s%s: %lld postings, %u doubts, manifest %s…%s", day, rep->preview ? " (preview)" : "",
-                 (long long)rep->postings, rep->doubts, hex_encode(rep->manifest_sha256, 8, hex),
+        log_info("settle", "%s%s: %lld postings, %u doubts, manifest %s…%s", day,
+                 rep->preview ? " (preview)" : "", (long long)rep->postings, rep->doubts,
+                 hex_encode(rep->manifest_sha256, 8, hex),
                  rep->already ? ", as published before" : "");
 }
 

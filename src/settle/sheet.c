@@ -3,7 +3,8 @@
 
 /* ---- summary.csv ---- */
 
-static void summary_row(struct buf *b, const char *id, const char *service, const struct tally_sum *s)
+static void summary_row(struct buf *b, const char *id, const char *service,
+                        const struct tally_sum *s)
 {
     struct csv c = {b, false};
     csv_text(&c, id);
@@ -21,8 +22,9 @@ static void summary_row(struct buf *b, const char *id, const char *service, cons
 
 void sheet_summary(struct buf *b, const struct tally *t)
 {
-    csv_header(b, "participant,service,postings,elsewhere,gross_yuan,borne_yuan,net_yuan,merchant_yuan,"
-                  "load_receivable_yuan,position_yuan");
+    csv_header(
+        b, "participant,service,postings,elsewhere,gross_yuan,borne_yuan,net_yuan,merchant_yuan,"
+           "load_receivable_yuan,position_yuan");
     for (unsigned i = 0; i < t->n; i++) {
         const struct tally_member *m = t->members[i];
         for (unsigned k = 0; k < m->n; k++)
@@ -63,7 +65,8 @@ static struct doubt_sum sum_doubts(const struct doubts *d, uint8_t plan_kind)
 void sheet_float(struct buf *b, const struct run *r)
 {
     const struct day_row *d = &r->day;
-    struct doubt_sum loads = sum_doubts(&r->doubts, OC_PLAN_CREDIT), debits = sum_doubts(&r->doubts, OC_PLAN_DEBIT);
+    struct doubt_sum loads = sum_doubts(&r->doubts, OC_PLAN_CREDIT),
+                     debits = sum_doubts(&r->doubts, OC_PLAN_DEBIT);
     fen_t postings = r->tally.loads - r->tally.purchases + r->tally.other_purse;
     fen_t closing = d->float_opening + d->loads - d->purchases + d->adjustments;
     struct csv c = {b, false};
@@ -102,7 +105,8 @@ static void doubt_row(struct buf *b, const struct run *r, const struct doubt *d)
 
 void sheet_doubts(struct buf *b, const struct run *r)
 {
-    csv_header(b, "txn,business_date,since,age_minutes,participant,card,issuer,terminal,sam,sam_seq,counter,type,service,"
+    csv_header(b, "txn,business_date,since,age_minutes,participant,card,issuer,terminal,sam,sam_"
+                  "seq,counter,type,service,"
                   "amount_yuan");
     for (unsigned i = 0; i < r->doubts.n; i++)
         doubt_row(b, r, &r->doubts.v[i]);

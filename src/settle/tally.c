@@ -81,7 +81,8 @@ static void add(struct tally_sum *to, const struct tally_sum *s)
     to->receivable += s->receivable;
 }
 
-int tally_count(struct tally *t, struct tally_member *m, const struct txn_row *row, const struct posting *p)
+int tally_count(struct tally *t, struct tally_member *m, const struct txn_row *row,
+                const struct posting *p)
 {
     struct tally_service *s = service(m, row->in.service);
     if (!s)
@@ -116,7 +117,8 @@ void tally_purse(struct tally *t, const struct txn_row *row, const struct postin
 
 static int by_service(const void *a, const void *b)
 {
-    return strcmp(((const struct tally_service *)a)->service, ((const struct tally_service *)b)->service);
+    return strcmp(((const struct tally_service *)a)->service,
+                  ((const struct tally_service *)b)->service);
 }
 
 static int by_id(const void *a, const void *b)
@@ -131,13 +133,14 @@ void tally_sort(struct tally *t)
         qsort(t->members, t->n, sizeof *t->members, by_id);
     for (unsigned i = 0; i < t->n; i++)
         if (t->members[i]->n)
-            qsort(t->members[i]->services, t->members[i]->n, sizeof *t->members[i]->services, by_service);
+            qsort(t->members[i]->services, t->members[i]->n, sizeof *t->members[i]->services,
+                  by_service);
 }
 
 static bool plain(char c, bool first)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           (c == '.' && !first);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || (c == '.' && !first);
 }
 
 const char *tally_file_name(const char *id, char *out, size_t cap)

@@ -4,8 +4,8 @@
 
 #include "settle/posting.h"
 
-/** Counts and sums; gross, borne and net are of postings at the participant's own terminals, so that over all
- *  participants each posting counts once. */
+/** Counts and sums; gross, borne and net are of postings at the participant's own terminals, so
+ * that over all participants each posting counts once. */
 struct tally_sum {
     int64_t count, elsewhere; /* at its own terminals; at others' */
     fen_t gross, borne, net;
@@ -37,7 +37,8 @@ struct tally_member *tally_find(const struct tally *t, const char *id);
 /** A new one, whose lines go to `file`. OC_ENOMEM. */
 int tally_add(struct tally *t, const char *id, unsigned file) MUST_USE;
 /** Counts a posting for one participant concerned. OC_ENOMEM. */
-int tally_count(struct tally *t, struct tally_member *m, const struct txn_row *row, const struct posting *p) MUST_USE;
+int tally_count(struct tally *t, struct tally_member *m, const struct txn_row *row,
+                const struct posting *p) MUST_USE;
 /** Counts what is to be counted once a posting. */
 void tally_purse(struct tally *t, const struct txn_row *row, const struct posting *p);
 /** Puts participants and services into the order of their bytes. */
