@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The demo tells its story, finds everything as it should be, and leaves nothing running.
+. "$(dirname "$0")/lib.sh"
+pcsc_lock
+running() { # daemons and card programs of ours
+    pgrep -x 'onecardd|cardsim' | wc -l
+}
+before=$(running)
+start=$SECONDS
+"$ONECARD_ROOT/tools/demo" --dir "$ONECARD_TMP/demo" >"$ONECARD_TMP/demo.txt" 2>&1 </dev/null 9>&-
+status=$?
+text=$(cat "$ONECARD_TMP/demo.txt")
+[ "$status" = 0 ] || tail -n 40 "$ONECARD_TMP/demo.txt"
+is "tools/demo" "$status" 0
+echo "took $((SECONDS - start)) s"
+has "the virtual reader is seen" "$text" 'Virtual PCD'
+hasnt "crosses" "$text" '✗|wrong:'
+is "ticks" "$([ "$(grep -c '✓' <<<"$text")" -ge 6 ] && echo enough)" enough
+sleep 0.5
+is "what it started is ended" "$(running)" "$before"
+"$ONECARD_ROOT/tools/demo" --nonsense >/dev/null 2>&1
+is "a wrong option" $? 2
+finish
