@@ -169,6 +169,7 @@ int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms) MUST_USE 
 struct query_pool;
 struct ledger_job;
 struct ledger {
+    int lock_fd; /* <path>.lock, held exclusively: one process writes one ledger. -1: none */
     char *path;
     struct loop *loop;
     const struct clock *clock;

@@ -1,6 +1,8 @@
 /* A ledger's life: made, opened with its chain's end proved, closed. */
 #include "ledger/fold.h"
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +95,26 @@ static WORKER_FN int check_head(struct ledger *l, int64_t *ret_seq)
 
 /* ---- open and close ---- */
 
+/* Two writers would each chain a journal of their own onto the same file. SQLite's locks keep single commits apart, not
+ * processes, so a file beside the ledger is locked for as long as it is open; the kernel lets go when we die. */
+static int lock_alone(struct ledger *l)
+{
+    char *name = NULL;
+    if (asprintf(&name, "%s.lock", l->path) < 0)
+        return OC_ENOMEM;
+    int rc = 0;
+    l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (l->lock_fd < 0) {
+        log_error("ledger", "%s cannot be opened: is its folder there and ours?", name);
+        rc = OC_EIO;
+    } else if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        log_error("ledger", "%s is open in another process: end that one first", l->path);
+        rc = OC_EBUSY;
+    }
+    free(name);
+    return rc;
+}
+
 static void init_locks(struct ledger *l)
 {
     pthread_condattr_t attr;
@@ -129,6 +151,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
         return NULL;
     }
     l->path = path;
+    l->lock_fd = -1;
     l->loop = o->loop;
     l->clock = o->clock ? o->clock : &clock_system;
     l->max_batch = o->max_batch ? o->max_batch : DEFAULT_BATCH;
@@ -148,6 +171,8 @@ static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, e
         rc = db_wal_new(&l->wal);
     if (!rc)
         rc = db_open(l->path, mode, &l->db);
+    if (!rc)
+        rc = lock_alone(l);
     if (!rc)
         rc = db_migrate(l->db, ledger_schema, ledger_schema_len);
     if (!rc)
@@ -171,6 +196,8 @@ void ledger_close(struct ledger **ledger)
     db_close(&l->db);
     db_wal_free(&l->wal);
     chain_fini(&l->chain);
+    if (l->lock_fd >= 0)
+        close(l->lock_fd);
     pthread_mutex_destroy(&l->mu);
     pthread_cond_destroy(&l->more);
     pthread_cond_destroy(&l->done);

@@ -39,7 +39,8 @@ struct ledger_opts {
 /** Makes a new ledger file with its schema and first operation. OC_EEXIST, OC_EIO, OC_EDB. Blocks. */
 int ledger_create(const struct ledger_opts *o, const struct op_site *site) MUST_USE WORKER_FN;
 /** Opens, migrates where needed, checks the chain's head, starts writer, checkpointer and readers.
- *  OC_ENOENT, OC_EDB_SCHEMA (newer than this program), OC_ECHAIN, OC_ESTATE (clock before the last row). Blocks. */
+ *  OC_ENOENT, OC_EDB_SCHEMA (newer than this program), OC_ECHAIN, OC_ESTATE (clock before the last row),
+ *  OC_EBUSY (open elsewhere: one ledger, one writer). Blocks. */
 int ledger_open(const struct ledger_opts *o, struct ledger **ret) MUST_USE WORKER_FN;
 /** Finishes what was submitted, stops the threads, closes. Blocks. */
 void ledger_close(struct ledger **l) WORKER_FN;

@@ -357,6 +357,20 @@ static void created_once_only(void **state)
     assert_int_equal(ledger_open(&none, &l), OC_ENOENT);
 }
 
+static void one_ledger_is_opened_once_at_a_time(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct ledger *l = NULL;
+    const struct ledger_opts o = {.path = b->path, .clock = &b->clock.c, .chain_key = b->key};
+    assert_int_equal(ledger_open(&o, &l), OC_EBUSY);
+    assert_null(l);
+    book_close(b);
+    assert_int_equal(ledger_open(&o, &l), 0);
+    ledger_close(&l);
+    assert_int_equal(book_open(b), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, book_setup, book_teardown)
 int main(void)
 {
@@ -371,6 +385,7 @@ int main(void)
         T(another_key_and_a_clock_gone_back_are_refused),
         T(the_proof_itself_finds_a_changed_table),
         T(created_once_only),
+        T(one_ledger_is_opened_once_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
