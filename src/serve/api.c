@@ -1,4 +1,5 @@
-/* The dispatcher: which handler a request is for, its body as JSON, the reply or one clear error. */
+/* The dispatcher: which handler a request is for, its body as JSON, the reply or one clear error.
+ */
 #include "serve/api.h"
 
 #include <errno.h>
@@ -7,13 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BODY_MAX ((size_t)1024 * 1024)
+#define BODY_MAX  ((size_t)1024 * 1024)
 #define PATH_MAX_ 512
 
 static const struct api_route *const tables[] = {
-    api_status_routes, api_participant_routes, api_terminal_routes, api_key_routes,
-    api_card_routes,   api_denylist_routes,    api_request_routes,  api_txn_routes,
-    api_account_routes, api_settle_routes,     api_ledger_routes};
+    api_status_routes,  api_participant_routes, api_terminal_routes, api_key_routes,
+    api_card_routes,    api_denylist_routes,    api_request_routes,  api_txn_routes,
+    api_account_routes, api_settle_routes,      api_ledger_routes};
 
 /* ---- errors ---- */
 

@@ -82,7 +82,8 @@ bool api_id_ok(const char *id);
 struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);
 /* ---- cards ---- */
 #define SERIAL_WORDS                                                                               \
-    "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal number"
+    "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal "     \
+    "number"
 /** An application serial number as people write it. OC_EINVAL. */
 int serial_parse(const char *text, uint8_t ret[OC_SERIAL_LEN]) MUST_USE;
 /** Is there this profile, and has it this category ("" passes)? Answers 400 where not. */

@@ -18,13 +18,13 @@ static int get_accounts(struct api_call *c)
     for (unsigned i = 0; i < n; i++) {
         const struct account_row *a = &rows[i];
         json_array_append_new(
-            list, json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
-                            acct_kind_name((enum acct_kind)a->kind), "owner", a->owner,
-                            "balance_fen", (json_int_t)(a->credits_posted - a->debits_posted),
-                            "debits_fen", (json_int_t)a->debits_posted, "credits_fen",
-                            (json_int_t)a->credits_posted, "debits_pending_fen",
-                            (json_int_t)a->debits_pending, "credits_pending_fen",
-                            (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
+            list,
+            json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+                      acct_kind_name((enum acct_kind)a->kind), "owner", a->owner, "balance_fen",
+                      (json_int_t)(a->credits_posted - a->debits_posted), "debits_fen",
+                      (json_int_t)a->debits_posted, "credits_fen", (json_int_t)a->credits_posted,
+                      "debits_pending_fen", (json_int_t)a->debits_pending, "credits_pending_fen",
+                      (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
     }
     c->reply = api_page(list, json_null());
     return 0;
@@ -39,17 +39,16 @@ static const char *day_state(uint8_t state)
 
 static json_t *day_json(const struct serve *s, const struct day_row *d)
 {
-    json_t *j = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date",
-                          json_date(d->date), "state", day_state(d->state), "opened",
-                          json_time(s, d->opened_ms), "closed", json_time(s, d->closed_ms),
-                          "float_opening_fen", (json_int_t)d->float_opening, "loads_fen",
-                          (json_int_t)d->loads, "purchases_fen", (json_int_t)d->purchases,
-                          "adjustments_fen", (json_int_t)d->adjustments, "float_closing_fen",
-                          (json_int_t)d->float_closing, "journal_seq", (json_int_t)d->journal_seq);
+    json_t *j =
+        json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date", json_date(d->date),
+                  "state", day_state(d->state), "opened", json_time(s, d->opened_ms), "closed",
+                  json_time(s, d->closed_ms), "float_opening_fen", (json_int_t)d->float_opening,
+                  "loads_fen", (json_int_t)d->loads, "purchases_fen", (json_int_t)d->purchases,
+                  "adjustments_fen", (json_int_t)d->adjustments, "float_closing_fen",
+                  (json_int_t)d->float_closing, "journal_seq", (json_int_t)d->journal_seq);
     if (!j)
         return json_null();
-    json_object_set_new(j, "chain_head",
-                        d->state >= 2 ? json_hex(d->chain_head, 32) : json_null());
+    json_object_set_new(j, "chain_head", d->state >= 2 ? json_hex(d->chain_head, 32) : json_null());
     json_object_set_new(j, "manifest_sha256",
                         d->state == 3 ? json_hex(d->manifest_sha256, 32) : json_null());
     return j;
@@ -76,8 +75,8 @@ static int get_days(struct api_call *c)
     json_t *list = json_array();
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(list, day_json(c->s, &rows[i]));
-    c->reply = api_page(list, n == limit ? json_string(date_text(rows[n - 1].date, text))
-                                         : json_null());
+    c->reply =
+        api_page(list, n == limit ? json_string(date_text(rows[n - 1].date, text)) : json_null());
     return 0;
 }
 
@@ -124,12 +123,11 @@ static int get_events(struct api_call *c)
     for (unsigned i = 0; i < n; i++) {
         const struct event_row *e = &rows[i];
         json_array_append_new(
-            list, json_pack("{s:I, s:o, s:s, s:s, s:o, s:o, s:o}", "seq", (json_int_t)e->seq, "at",
-                            json_time(c->s, e->at_ms), "kind", e->item.kind, "text", e->item.text,
-                            "card", e->card ? json_sprintf("c%lld", (long long)e->card)
-                                            : json_null(),
-                            "txn", json_txn_id(e->txn), "terminal",
-                            json_text_or_null(e->terminal)));
+            list,
+            json_pack("{s:I, s:o, s:s, s:s, s:o, s:o, s:o}", "seq", (json_int_t)e->seq, "at",
+                      json_time(c->s, e->at_ms), "kind", e->item.kind, "text", e->item.text, "card",
+                      e->card ? json_sprintf("c%lld", (long long)e->card) : json_null(), "txn",
+                      json_txn_id(e->txn), "terminal", json_text_or_null(e->terminal)));
     }
     c->reply = api_page(list, n == limit ? json_integer(rows[n - 1].seq) : json_null());
     return 0;

@@ -53,8 +53,8 @@ int api_co_card(struct api_call *c, const char *ref, struct card_row **ret)
 
 /* ---- showing ---- */
 
-static const char *const states[] = {"issued",    "active",    "suspended", "lost",
-                                     "blocked",   "cancelled", NULL};
+static const char *const states[] = {"issued",  "active",    "suspended", "lost",
+                                     "blocked", "cancelled", NULL};
 
 static int state_of(struct api_call *c, uint8_t *ret)
 {
@@ -160,7 +160,10 @@ int api_card_kind(struct api_call *c, const char *text, bool holder, uint8_t *re
 int api_co_holder(struct api_call *c, json_t *object, struct holder *h, char ret_id[LEDGER_ID])
 {
     const struct field fields[] = {
-        {.name = "name", .kind = FIELD_TEXT, .out = h->name, .size = sizeof h->name,
+        {.name = "name",
+         .kind = FIELD_TEXT,
+         .out = h->name,
+         .size = sizeof h->name,
          .required = true},
         {.name = "id", .kind = FIELD_TEXT, .out = h->id, .size = sizeof h->id},
         {.name = "phone", .kind = FIELD_TEXT, .out = h->phone, .size = sizeof h->phone}};
@@ -184,8 +187,7 @@ struct register_body {
 };
 
 /* The printed number follows from file 0015, of which issuer and serial are known. */
-static void number_of(const struct card_profile *p, const struct op_card_add *a,
-                      char ret[24])
+static void number_of(const struct card_profile *p, const struct op_card_add *a, char ret[24])
 {
     uint8_t file[PROFILE_IDENTITY_MAX] = {0};
     struct card_identity id;
@@ -202,11 +204,20 @@ static void number_of(const struct card_profile *p, const struct op_card_add *a,
 static int read_register(struct api_call *c, struct op_card_add *a, struct register_body *b)
 {
     const struct field fields[] = {
-        {.name = "serial", .kind = FIELD_TEXT, .out = b->serial, .size = sizeof b->serial,
+        {.name = "serial",
+         .kind = FIELD_TEXT,
+         .out = b->serial,
+         .size = sizeof b->serial,
          .required = true},
-        {.name = "issuer", .kind = FIELD_HEX, .out = a->issuer, .size = sizeof a->issuer,
+        {.name = "issuer",
+         .kind = FIELD_HEX,
+         .out = a->issuer,
+         .size = sizeof a->issuer,
          .present = &b->has_issuer},
-        {.name = "profile", .kind = FIELD_TEXT, .out = a->profile, .size = sizeof a->profile,
+        {.name = "profile",
+         .kind = FIELD_TEXT,
+         .out = a->profile,
+         .size = sizeof a->profile,
          .required = true},
         {.name = "opening_fen", .kind = FIELD_INT, .out = &b->opening, .max = 100000000},
         {.name = "kind", .kind = FIELD_TEXT, .out = b->kind, .size = sizeof b->kind},
@@ -327,8 +338,7 @@ static int post_action(struct api_call *c)
     op->card_state.to = (uint8_t)a->to;
     memcpy(op->card_state.why, why, sizeof why);
     if (a->to == CARD_LOST)
-        op->card_state.effective_ms =
-            serve_now_ms(c->s) + c->s->config->policy.loss_effective_ms;
+        op->card_state.effective_ms = serve_now_ms(c->s) + c->s->config->policy.loss_effective_ms;
     rc = ledger_co_submit(c->s->ledger, op);
     if (rc != 0)
         return api_submit_failed(c, rc, op);
@@ -346,11 +356,12 @@ static int post_category(struct api_call *c)
     if (!op)
         return OC_ENOMEM;
     struct op_slot *slot = &op->slot;
-    const struct field fields[] = {
-        {.name = "category", .kind = FIELD_TEXT, .out = slot->category,
-         .size = sizeof slot->category},
-        {.name = "from", .kind = FIELD_DATE, .out = &slot->from},
-        {.name = "until", .kind = FIELD_DATE, .out = &slot->to}};
+    const struct field fields[] = {{.name = "category",
+                                    .kind = FIELD_TEXT,
+                                    .out = slot->category,
+                                    .size = sizeof slot->category},
+                                   {.name = "from", .kind = FIELD_DATE, .out = &slot->from},
+                                   {.name = "until", .kind = FIELD_DATE, .out = &slot->to}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     if (rc == 0)
         rc = api_co_card(c, c->vars[0], &row);
@@ -370,9 +381,7 @@ static int post_category(struct api_call *c)
     return api_failed(c, rc, "card");
 }
 
-const struct api_route api_card_routes[] = {{"GET", "/v1/cards", get_cards},
-                                            {"POST", "/v1/cards/register", post_register},
-                                            {"GET", "/v1/cards/*", get_card},
-                                            {"POST", "/v1/cards/*/category", post_category},
-                                            {"POST", "/v1/cards/*/*", post_action},
-                                            {NULL, NULL, NULL}};
+const struct api_route api_card_routes[] = {
+    {"GET", "/v1/cards", get_cards},        {"POST", "/v1/cards/register", post_register},
+    {"GET", "/v1/cards/*", get_card},       {"POST", "/v1/cards/*/category", post_category},
+    {"POST", "/v1/cards/*/*", post_action}, {NULL, NULL, NULL}};

@@ -15,8 +15,8 @@ static json_t *deny_json(const struct serve *s, const struct deny_row *d)
 {
     return json_pack("{s:o, s:o, s:s, s:s, s:I, s:o}", "issuer",
                      json_hex(d->issuer, sizeof d->issuer), "serial",
-                     json_hex(d->serial, sizeof d->serial), "action", action_name(d->action),
-                     "why", d->why, "epoch", (json_int_t)d->epoch, "at", json_time(s, d->at_ms));
+                     json_hex(d->serial, sizeof d->serial), "action", action_name(d->action), "why",
+                     d->why, "epoch", (json_int_t)d->epoch, "at", json_time(s, d->at_ms));
 }
 
 static int get_list(struct api_call *c) CO_FN;
@@ -49,9 +49,15 @@ static int read_item(struct api_call *c, json_t *object, const char *where, stru
     int64_t line;
     bool has_issuer;
     const struct field fields[] = {
-        {.name = "issuer", .kind = FIELD_HEX, .out = d->issuer, .size = sizeof d->issuer,
+        {.name = "issuer",
+         .kind = FIELD_HEX,
+         .out = d->issuer,
+         .size = sizeof d->issuer,
          .present = &has_issuer},
-        {.name = "serial", .kind = FIELD_TEXT, .out = serial, .size = sizeof serial,
+        {.name = "serial",
+         .kind = FIELD_TEXT,
+         .out = serial,
+         .size = sizeof serial,
          .required = true},
         {.name = "action", .kind = FIELD_TEXT, .out = action, .size = sizeof action},
         {.name = "why", .kind = FIELD_TEXT, .out = d->why, .size = sizeof d->why},
@@ -102,8 +108,9 @@ static int delete_entry(struct api_call *c)
     if (!op || !row)
         return api_no_memory(c);
     if (!dash || dash - text != 2 * OC_ISSUER_LEN)
-        return api_fail(c, 400, "bad_request", "name the card as ISSUER-SERIAL: 16 digits, '-', 20 "
-                                               "digits");
+        return api_fail(c, 400, "bad_request",
+                        "name the card as ISSUER-SERIAL: 16 digits, '-', 20 "
+                        "digits");
     (void)snprintf(issuer, sizeof issuer, "%s", text);
     if (hex_decode(issuer, op->deny.issuer, OC_ISSUER_LEN) != 0 ||
         serial_parse(dash + 1, op->deny.serial) != 0)

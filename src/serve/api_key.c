@@ -55,7 +55,10 @@ static int read_key(struct api_call *c, struct op_key *k, uint8_t *clear)
     int64_t version = 0;
     enum pboc_alg a;
     struct field fields[] = {
-        {.name = "purpose", .kind = FIELD_TEXT, .out = purpose, .size = sizeof purpose,
+        {.name = "purpose",
+         .kind = FIELD_TEXT,
+         .out = purpose,
+         .size = sizeof purpose,
          .required = true},
         {.name = "alg", .kind = FIELD_TEXT, .out = alg, .size = sizeof alg},
         {.name = "version", .kind = FIELD_INT, .out = &version, .max = 255, .required = true},
@@ -84,8 +87,9 @@ static CO_FN int keep_key(struct api_call *c, struct ledger_op *op, const uint8_
     bool had = custody_kcv(s->custody, &slot, before) == 0;
     int rc = custody_add(s->custody, &slot, clear);
     if (rc == OC_EEXIST)
-        return api_fail(c, 409, "exists", "another key of that purpose, algorithm and version is "
-                                          "there: give it another version");
+        return api_fail(c, 409, "exists",
+                        "another key of that purpose, algorithm and version is "
+                        "there: give it another version");
     if (rc == 0)
         rc = custody_kcv(s->custody, &slot, k->kcv);
     if (rc == 0 && had) {
@@ -125,8 +129,9 @@ static int post_import(struct api_call *c)
         return OC_ENOMEM;
     if (!c->s->config->keys.allow_clear) {
         wipe_body(c);
-        return api_fail(c, 403, "not_allowed", "keys in clear are not taken here: only a test site "
-                                               "sets keys.allow_clear: true");
+        return api_fail(c, 403, "not_allowed",
+                        "keys in clear are not taken here: only a test site "
+                        "sets keys.allow_clear: true");
     }
     int rc = read_key(c, &op->key, clear);
     wipe_body(c);

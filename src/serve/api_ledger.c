@@ -36,16 +36,19 @@ static int post_backup(struct api_call *c)
     if (rc != 0)
         return rc;
     if (path[0] != '/')
-        return api_fail(c, 400, "bad_field", "\"path\" must be absolute: the daemon's folder is not "
-                                             "yours");
+        return api_fail(c, 400, "bad_field",
+                        "\"path\" must be absolute: the daemon's folder is not "
+                        "yours");
     rc = ledger_co_backup(c->s->ledger, path);
     if (rc == OC_EEXIST)
         return api_fail(c, 409, "exists", "%s is there already: a backup overwrites nothing", path);
     if (rc == OC_ENOSPC || rc == OC_EDB_FULL)
         return api_fail(c, 507, "no_space", "no space for %s", path);
     if (rc == OC_EIO || rc == OC_ENOENT)
-        return api_fail(c, 409, "failed", "%s cannot be written: does the folder exist, may the "
-                                          "daemon's user write there?", path);
+        return api_fail(c, 409, "failed",
+                        "%s cannot be written: does the folder exist, may the "
+                        "daemon's user write there?",
+                        path);
     if (rc != 0)
         return api_failed(c, rc, "backup");
     log_info("serve", "ledger copied to %s for %s", path, c->who);

@@ -43,9 +43,15 @@ static int post_participant(struct api_call *c)
     bool closed = false, has_quota, has_name, has_closed;
     const struct field fields[] = {
         {.name = "id", .kind = FIELD_TEXT, .out = p.id, .size = sizeof p.id, .required = true},
-        {.name = "name", .kind = FIELD_TEXT, .out = p.name, .size = sizeof p.name,
+        {.name = "name",
+         .kind = FIELD_TEXT,
+         .out = p.name,
+         .size = sizeof p.name,
          .present = &has_name},
-        {.name = "load_quota_fen", .kind = FIELD_INT, .out = &quota, .max = INT64_C(10000000000000),
+        {.name = "load_quota_fen",
+         .kind = FIELD_INT,
+         .out = &quota,
+         .max = INT64_C(10000000000000),
          .present = &has_quota},
         {.name = "closed", .kind = FIELD_BOOL, .out = &closed, .present = &has_closed}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));

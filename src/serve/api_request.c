@@ -23,8 +23,10 @@ static int read_params(struct api_call *c, json_t *params, struct txn_request *r
         if (r->param_count >= TXN_PARAMS)
             return api_fail(c, 400, "bad_field", "\"params\" has more than %d members", TXN_PARAMS);
         if (!text || strlen(text) >= sizeof p->value || strlen(name) >= sizeof p->name)
-            return api_fail(c, 400, "bad_field", "parameter \"%.40s\" must be a text of at most %zu "
-                                                 "bytes", name, sizeof p->value - 1);
+            return api_fail(c, 400, "bad_field",
+                            "parameter \"%.40s\" must be a text of at most %zu "
+                            "bytes",
+                            name, sizeof p->value - 1);
         (void)snprintf(p->name, sizeof p->name, "%s", name);
         (void)snprintf(p->value, sizeof p->value, "%s", text);
         r->param_count++;
@@ -40,26 +42,40 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
 {
     json_t *params = NULL;
     const struct field fields[] = {
-        {.name = "service", .kind = FIELD_TEXT, .out = r->service, .size = sizeof r->service,
+        {.name = "service",
+         .kind = FIELD_TEXT,
+         .out = r->service,
+         .size = sizeof r->service,
          .required = true},
-        {.name = "terminal", .kind = FIELD_TEXT, .out = r->terminal, .size = sizeof r->terminal,
+        {.name = "terminal",
+         .kind = FIELD_TEXT,
+         .out = r->terminal,
+         .size = sizeof r->terminal,
          .required = true},
-        {.name = "amount_fen", .kind = FIELD_INT, .out = &r->amount, .min = 1,
+        {.name = "amount_fen",
+         .kind = FIELD_INT,
+         .out = &r->amount,
+         .min = 1,
          .max = ONECARD_AMOUNT_MAX},
         {.name = "params", .kind = FIELD_OBJECT, .out = &params},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &w->wait_ms, .max = WAIT_MAX_MS},
         {.name = "retap_ms", .kind = FIELD_INT, .out = &r->retap_ms, .max = WAIT_MAX_MS},
-        {.name = "request_no", .kind = FIELD_INT, .out = &r->request_no, .min = 1,
+        {.name = "request_no",
+         .kind = FIELD_INT,
+         .out = &r->request_no,
+         .min = 1,
          .max = INT64_MAX},
-        {.name = "lease_ms", .kind = FIELD_INT, .out = &w->lease_ms, .min = 500,
+        {.name = "lease_ms",
+         .kind = FIELD_INT,
+         .out = &w->lease_ms,
+         .min = 500,
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     return rc == 0 && params ? read_params(c, params, r) : rc;
 }
 
 /* Starts a filled request; gives up the caller's reference. */
-static int start(struct api_call *c, struct request *r, const char *terminal,
-                 const struct waits *w)
+static int start(struct api_call *c, struct request *r, const char *terminal, const struct waits *w)
 {
     struct station *st = station_get(c->s, terminal);
     char id[REQUEST_ID];
@@ -115,9 +131,15 @@ struct issue_body {
 static int read_issue(struct api_call *c, struct txn_issue *i, struct issue_body *b)
 {
     const struct field fields[] = {
-        {.name = "terminal", .kind = FIELD_TEXT, .out = i->terminal, .size = sizeof i->terminal,
+        {.name = "terminal",
+         .kind = FIELD_TEXT,
+         .out = i->terminal,
+         .size = sizeof i->terminal,
          .required = true},
-        {.name = "profile", .kind = FIELD_TEXT, .out = i->profile, .size = sizeof i->profile,
+        {.name = "profile",
+         .kind = FIELD_TEXT,
+         .out = i->profile,
+         .size = sizeof i->profile,
          .required = true},
         {.name = "kind", .kind = FIELD_TEXT, .out = b->kind, .size = sizeof b->kind},
         {.name = "holder", .kind = FIELD_OBJECT, .out = &b->holder},
@@ -128,7 +150,10 @@ static int read_issue(struct api_call *c, struct txn_issue *i, struct issue_body
         {.name = "serial", .kind = FIELD_TEXT, .out = b->serial, .size = sizeof b->serial},
         {.name = "activate", .kind = FIELD_BOOL, .out = &b->activate},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &b->waits.wait_ms, .max = WAIT_MAX_MS},
-        {.name = "lease_ms", .kind = FIELD_INT, .out = &b->waits.lease_ms, .min = 500,
+        {.name = "lease_ms",
+         .kind = FIELD_INT,
+         .out = &b->waits.lease_ms,
+         .min = 500,
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     i->activate = b->activate;
@@ -154,9 +179,9 @@ static int post_issue(struct api_call *c) CO_FN;
 static int post_issue(struct api_call *c)
 {
     const struct serve_config *cfg = c->s->config;
-    struct issue_body b = {.activate = true,
-                           .waits = {.wait_ms = cfg->desk.wait_ms,
-                                     .lease_ms = cfg->requests.lease_ms}};
+    struct issue_body b = {
+        .activate = true,
+        .waits = {.wait_ms = cfg->desk.wait_ms, .lease_ms = cfg->requests.lease_ms}};
     struct request *r = request_new(c->s, REQUEST_ISSUE);
     if (!r)
         return api_no_memory(c);
@@ -183,8 +208,10 @@ static struct request *find(struct api_call *c)
 {
     struct request *r = request_find(c->s, c->vars[0]);
     if (!r)
-        (void)api_fail(c, 404, "not_found", "there is no request \"%.32s\": results are kept for "
-                                            "some minutes only", c->vars[0]);
+        (void)api_fail(c, 404, "not_found",
+                       "there is no request \"%.32s\": results are kept for "
+                       "some minutes only",
+                       c->vars[0]);
     return r;
 }
 
@@ -194,8 +221,8 @@ static json_t *request_json(const struct request *r)
     if (r->done) {
         result = result_json(r->serve, &r->res);
         if (r->kind == REQUEST_PLAN && r->plan.len > 0) {
-            char *text = arena_printf(flow_arena(), "%.*s", (int)r->plan.len,
-                                      (const char *)r->plan.data);
+            char *text =
+                arena_printf(flow_arena(), "%.*s", (int)r->plan.len, (const char *)r->plan.data);
             json_object_set_new(result, "plan", json_raw(text));
         }
     }

@@ -32,10 +32,9 @@ static void add_reader(struct reader *r, void *arg)
         if (st->lane && st->lane->reader == r && !st->row.t.closed)
             json_array_append_new(ids, json_string(st->row.t.id));
     }
-    json_array_append_new(l->items,
-                          json_pack("{s:s, s:s, s:o, s:I}", "name", r->name, "state",
-                                    reader_state_name(r->state), "terminals", ids, "arrival",
-                                    (json_int_t)r->arrival));
+    json_array_append_new(l->items, json_pack("{s:s, s:s, s:o, s:I}", "name", r->name, "state",
+                                              reader_state_name(r->state), "terminals", ids,
+                                              "arrival", (json_int_t)r->arrival));
 }
 
 static const char *station_state(const struct station *st)
@@ -60,10 +59,9 @@ static json_t *terminals_json(const struct serve *s)
     {
         const struct station *st = CONTAINER_OF(at, struct station, link);
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", st->row.t.id, "kind",
-                            st->row.t.kind, "state", station_state(st), "gate",
-                            json_text_or_null(st->row.t.gate), "last",
-                            st->has_last ? result_json(s, &st->last) : json_null()));
+            list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", st->row.t.id, "kind", st->row.t.kind,
+                            "state", station_state(st), "gate", json_text_or_null(st->row.t.gate),
+                            "last", st->has_last ? result_json(s, &st->last) : json_null()));
     }
     return list;
 }
@@ -93,14 +91,14 @@ static int get_status(struct api_call *c)
     int64_t oldest = st.open_txns > 0 ? watch_co_oldest_doubt(s) / 1000 : 0;
     struct reader_list readers = {.s = s, .items = json_array()};
     readers_each(s->readers, add_reader, &readers);
-    c->reply = json_pack(
-        "{s:s, s:s, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version", ONECARD_VERSION,
-        "site", s->config->site.name, "ready", s->ready, "healthy", healthy, "health_reason",
-        healthy ? json_null() : json_text_or_null(why), "uptime_s",
-        (json_int_t)((serve_now_ms(s) - s->started_ms) / 1000), "open_day", json_date(st.open_day),
-        "city_time", json_time(s, serve_now_ms(s)), "journal_seq", (json_int_t)st.journal_seq,
-        "open_doubts", (json_int_t)st.open_txns, "oldest_doubt_s", (json_int_t)oldest, "cards",
-        (json_int_t)st.cards);
+    c->reply =
+        json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version",
+                  ONECARD_VERSION, "site", s->config->site.name, "ready", s->ready, "healthy",
+                  healthy, "health_reason", healthy ? json_null() : json_text_or_null(why),
+                  "uptime_s", (json_int_t)((serve_now_ms(s) - s->started_ms) / 1000), "open_day",
+                  json_date(st.open_day), "city_time", json_time(s, serve_now_ms(s)), "journal_seq",
+                  (json_int_t)st.journal_seq, "open_doubts", (json_int_t)st.open_txns,
+                  "oldest_doubt_s", (json_int_t)oldest, "cards", (json_int_t)st.cards);
     if (!c->reply)
         return 0;
     json_object_set_new(c->reply, "issuer", json_hex(s->config->site.issuer, OC_ISSUER_LEN));
@@ -142,14 +140,14 @@ static int get_services(struct api_call *c)
         const struct onecard_service *abi = service_abi(svc);
         json_t *params = json_array();
         for (size_t p = 0; p < abi->param_count; p++)
-            json_array_append_new(
-                params, json_pack("{s:s, s:s?, s:b}", "name", abi->params[p].name, "help",
-                                  abi->params[p].help_en, "required", abi->params[p].required));
-        json_array_append_new(
-            list, json_pack("{s:s, s:s?, s:s?, s:s, s:o, s:o, s:b}", "name", abi->name, "title_en",
-                            abi->title_en, "title_zh", abi->title_zh, "module",
-                            service_module(svc)->name, "needs", needs_json(abi->needs), "params",
-                            params, "disabled", service_disabled(svc)));
+            json_array_append_new(params, json_pack("{s:s, s:s?, s:b}", "name", abi->params[p].name,
+                                                    "help", abi->params[p].help_en, "required",
+                                                    abi->params[p].required));
+        json_array_append_new(list, json_pack("{s:s, s:s?, s:s?, s:s, s:o, s:o, s:b}", "name",
+                                              abi->name, "title_en", abi->title_en, "title_zh",
+                                              abi->title_zh, "module", service_module(svc)->name,
+                                              "needs", needs_json(abi->needs), "params", params,
+                                              "disabled", service_disabled(svc)));
     }
     c->reply = api_page(list, json_null());
     return 0;
@@ -202,9 +200,7 @@ static int post_reload(struct api_call *c)
     return rc;
 }
 
-const struct api_route api_status_routes[] = {{"GET", "/v1/status", get_status},
-                                              {"GET", "/v1/services", get_services},
-                                              {"GET", "/v1/flows", get_flows},
-                                              {"GET", "/metrics", get_metrics},
-                                              {"POST", "/v1/reload", post_reload},
-                                              {NULL, NULL, NULL}};
+const struct api_route api_status_routes[] = {
+    {"GET", "/v1/status", get_status},   {"GET", "/v1/services", get_services},
+    {"GET", "/v1/flows", get_flows},     {"GET", "/metrics", get_metrics},
+    {"POST", "/v1/reload", post_reload}, {NULL, NULL, NULL}};

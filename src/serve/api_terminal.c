@@ -11,11 +11,11 @@ static const char *const kinds[] = {"desk", "bus", "metro", "hall", "pos", NULL}
 static json_t *terminal_json(const struct serve *s, const struct terminal_row *row)
 {
     const struct op_terminal *t = &row->t;
-    json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:b}", "id", t->id, "kind",
-                          t->kind, "participant", t->participant, "sam",
-                          json_hex(t->sam, sizeof t->sam), "reader", json_text_or_null(t->reader),
-                          "services", t->services, "gate", json_text_or_null(t->gate), "params",
-                          json_raw(t->params), "closed", t->closed);
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:b}", "id", t->id, "kind", t->kind,
+                  "participant", t->participant, "sam", json_hex(t->sam, sizeof t->sam), "reader",
+                  json_text_or_null(t->reader), "services", t->services, "gate",
+                  json_text_or_null(t->gate), "params", json_raw(t->params), "closed", t->closed);
     if (!j)
         return json_null();
     json_object_set_new(j, "next_seq", json_integer(row->next_seq));
@@ -84,8 +84,8 @@ static int put_service(struct api_call *c, const char *word, struct buf *out)
     if (len == 0)
         return 0;
     bool all = strcmp(word, "*") == 0;
-    bool module = len > 2 && strcmp(word + len - 2, ".*") == 0 &&
-                  module_known(c->s->modules, word, len - 2);
+    bool module =
+        len > 2 && strcmp(word + len - 2, ".*") == 0 && module_known(c->s->modules, word, len - 2);
     struct service *svc =
         all || module ? NULL : module_service(c->s->modules, word, flow_arena(), &hint);
     if (!all && !module && !svc)
@@ -122,7 +122,8 @@ static int read_services(struct api_call *c, json_t *v, struct op_terminal *t)
         rc = word ? put_services(c, word, &out) : OC_EINVAL;
     }
     if (rc == OC_EINVAL || (!json_is_string(v) && !json_is_array(v)))
-        return api_fail(c, 400, "bad_field", "\"services\" must be names, as a list or with commas");
+        return api_fail(c, 400, "bad_field",
+                        "\"services\" must be names, as a list or with commas");
     if (rc == 0 && out.err)
         return api_fail(c, 400, "bad_field", "\"services\" is too long: use \"module.*\" or \"*\"");
     return rc;
@@ -217,7 +218,9 @@ static int read_body(struct api_call *c, struct op_terminal *t, struct terminal_
     const struct field fields[] = {
         {.name = "id", .kind = FIELD_TEXT, .out = t->id, .size = sizeof t->id, .required = true},
         {.name = "kind", .kind = FIELD_TEXT, .out = t->kind, .size = sizeof t->kind},
-        {.name = "participant", .kind = FIELD_TEXT, .out = t->participant,
+        {.name = "participant",
+         .kind = FIELD_TEXT,
+         .out = t->participant,
          .size = sizeof t->participant},
         {.name = "sam", .kind = FIELD_HEX, .out = t->sam, .size = sizeof t->sam},
         {.name = "reader", .kind = FIELD_TEXT, .out = t->reader, .size = sizeof t->reader},

@@ -29,7 +29,8 @@ static CO_FN int read_filter(struct api_call *c, struct txn_filter *f)
     if (rc == 0)
         rc = api_query_txn(c, "before", &f->before);
     if (rc == 0 && f->before == 0)
-        rc = api_query_txn(c, "after", &f->before); /* a day's list goes up: its cursor is "after" */
+        rc =
+            api_query_txn(c, "after", &f->before); /* a day's list goes up: its cursor is "after" */
     if (rc == 0 && date && *date && date_parse(date, &f->clearing) != 0)
         rc = api_fail(c, 400, "bad_query", "?date= must look like 2026-11-21 (a clearing date)");
     if (rc == 0 && card && *card) {
@@ -40,12 +41,24 @@ static CO_FN int read_filter(struct api_call *c, struct txn_filter *f)
     return rc;
 }
 
+/* The row with the card's printed number, for people. `card` is scratch: the row asked for last. */
+static CO_FN json_t *with_number(struct api_call *c, const struct txn_row *row,
+                                 struct card_row *card, bool full)
+{
+    bool known = row->in.card != 0 && (card->id == row->in.card ||
+                                       ledger_co_card_id(c->s->ledger, row->in.card, card) == 0);
+    json_t *j = txn_json(c->s, row, full);
+    json_object_set_new(j, "card_number", known ? json_string(card->number) : json_null());
+    return j;
+}
+
 /* Rows are large: they are read a few at a time. */
 static CO_FN int list_txns(struct api_call *c, struct txn_filter *f, unsigned limit, json_t *list)
 {
     struct txn_row *rows = arena_alloc(flow_arena(), API_PAGE * sizeof *rows);
+    struct card_row *card = arena_alloc(flow_arena(), sizeof *card);
     unsigned n = API_PAGE, got = 0;
-    if (!rows)
+    if (!rows || !card)
         return api_no_memory(c);
     while (got < limit && n == (limit - got < API_PAGE ? limit - got : API_PAGE)) {
         unsigned want = limit - got < API_PAGE ? limit - got : API_PAGE;
@@ -53,7 +66,7 @@ static CO_FN int list_txns(struct api_call *c, struct txn_filter *f, unsigned li
         if (rc != 0)
             return api_failed(c, rc, "transactions");
         for (unsigned i = 0; i < n; i++)
-            json_array_append_new(list, txn_json(c->s, &rows[i], false));
+            json_array_append_new(list, with_number(c, &rows[i], card, false));
         got += n;
         if (n > 0)
             f->before = rows[n - 1].id;
@@ -81,8 +94,8 @@ static CO_FN int reply_list(struct api_call *c, struct txn_filter *f)
     if (rc != 0)
         return rc;
     bool more = json_array_size(list) == limit;
-    c->reply = json_pack("{s:O, s:o}", "items", list, "next",
-                         more ? json_txn_id(f->before) : json_null());
+    c->reply =
+        json_pack("{s:O, s:o}", "items", list, "next", more ? json_txn_id(f->before) : json_null());
     return 0;
 }
 
@@ -119,11 +132,7 @@ static CO_FN int find(struct api_call *c, struct txn_row **ret)
 static CO_FN json_t *whole(struct api_call *c, const struct txn_row *row)
 {
     struct card_row *card = arena_alloc(flow_arena(), sizeof *card);
-    bool known = card && row->in.card != 0 &&
-                 ledger_co_card_id(c->s->ledger, row->in.card, card) == 0;
-    json_t *j = txn_json(c->s, row, true);
-    json_object_set_new(j, "card_number", known ? json_string(card->number) : json_null());
-    return j;
+    return card ? with_number(c, row, card, true) : txn_json(c->s, row, true);
 }
 
 static int get_txn(struct api_call *c) CO_FN;
@@ -143,11 +152,12 @@ static int get_doubts(struct api_call *c)
 {
     struct txn_filter f = {.open_only = true};
     struct txn_row *rows = arena_alloc(flow_arena(), API_PAGE * sizeof *rows);
+    struct card_row *card = arena_alloc(flow_arena(), sizeof *card);
     unsigned limit = 0, n = API_PAGE;
     int rc = api_limit(c, &limit);
     if (rc == 0)
         rc = api_query_txn(c, "after", &f.before);
-    if (rc == 0 && !rows)
+    if (rc == 0 && (!rows || !card))
         rc = api_no_memory(c);
     if (rc != 0)
         return rc;
@@ -158,7 +168,7 @@ static int get_doubts(struct api_call *c)
         if (rc != 0)
             return api_failed(c, rc, "doubts");
         for (unsigned i = 0; i < n && json_array_size(list) < limit; i++) {
-            json_t *j = txn_json(c->s, &rows[i], false);
+            json_t *j = with_number(c, &rows[i], card, false);
             json_object_set_new(j, "age_s", json_integer(age_s(c->s, &rows[i])));
             json_object_set_new(j, "suspense", json_boolean(rows[i].suspense));
             json_array_append_new(list, j);
@@ -166,8 +176,8 @@ static int get_doubts(struct api_call *c)
         }
     }
     bool more = json_array_size(list) == limit;
-    c->reply = json_pack("{s:O, s:o}", "items", list, "next",
-                         more ? json_txn_id(f.before) : json_null());
+    c->reply =
+        json_pack("{s:O, s:o}", "items", list, "next", more ? json_txn_id(f.before) : json_null());
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* The daemon's life. Opened bottom-up, closed top-down:
  *
- *   configuration ─ key store ─ loop, workers ─ ledger ─ profiles ─ modules ─ readers     (blocking)
+ *   configuration ─ key store ─ loop, workers ─ ledger ─ profiles ─ modules ─ readers (blocking)
  *   custody ─ recovery of open transactions (R4) ─ stations ─ night, watch ─ API ─ ready  (a flow)
  *
  * Each failure is one line that says what, where, and what to do. */
@@ -35,8 +35,8 @@ static WORKER_FN int open_config(struct serve *s)
     struct conf_errors errors;
     conf_errors_init(&errors);
     const struct serve_opts *o = &s->opts;
-    int rc = o->text ? conf_snapshot_parse(o->file, o->text, strlen(o->text),
-                                           serve_config_schema(), &errors, &s->first)
+    int rc = o->text ? conf_snapshot_parse(o->file, o->text, strlen(o->text), serve_config_schema(),
+                                           &errors, &s->first)
                      : conf_snapshot_open(o->file, serve_config_schema(), &errors, &s->first);
     print_errors(&errors);
     conf_errors_fini(&errors);
@@ -130,11 +130,11 @@ static WORKER_FN int open_ledger(struct serve *s)
     secret_wipe(chain, sizeof chain);
     if (rc != 0)
         log_error("serve", "ledger %s: %s%s", lo.path, oc_strerror(rc),
-                  rc == OC_ENOENT      ? ": make a site with `onecardctl init`, or restore a backup"
-                  : rc == OC_ESTATE    ? ": the clock is before the last row: set it right"
-                  : rc == OC_ECHAIN    ? ": another key store, or damaged: see docs/OPERATIONS.md"
+                  rc == OC_ENOENT   ? ": make a site with `onecardctl init`, or restore a backup"
+                  : rc == OC_ESTATE ? ": the clock is before the last row: set it right"
+                  : rc == OC_ECHAIN ? ": another key store, or damaged: see docs/OPERATIONS.md"
                   : rc == OC_EDB_SCHEMA ? ": install the newer program again"
-                                       : "");
+                                        : "");
     return rc;
 }
 
@@ -227,8 +227,8 @@ static struct serve *serve_new(const struct serve_opts *o)
 
 int serve_open(const struct serve_opts *o, struct serve **ret)
 {
-    static int (*const steps[])(struct serve *) = {open_config,   open_keystore, open_loop,
-                                                   open_ledger,   open_profiles, open_modules,
+    static int (*const steps[])(struct serve *) = {open_config, open_keystore, open_loop,
+                                                   open_ledger, open_profiles, open_modules,
                                                    open_readers};
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;

@@ -10,10 +10,11 @@ struct serve;
 struct onecard_module;
 
 struct serve_opts {
-    const char *file;  /* configuration file */
-    const char *text;  /* its text instead of the file's (tests); NULL: read it */
-    bool no_signals;   /* several daemons in one process (tests): nobody asks for signals */
-    const struct onecard_module *const *modules; /* linked-in ones instead (tests), NULL-terminated */
+    const char *file; /* configuration file */
+    const char *text; /* its text instead of the file's (tests); NULL: read it */
+    bool no_signals;  /* several daemons in one process (tests): nobody asks for signals */
+    const struct onecard_module *const
+        *modules; /* linked-in ones instead (tests), NULL-terminated */
     /** Called on the loop when everything serves. NULL: nothing. */
     void (*ready)(struct serve *s, void *arg);
     void *arg;

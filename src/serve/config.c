@@ -79,8 +79,9 @@ static void check_api(const struct conf_check *c, void *value)
     char *end = NULL;
     unsigned long bits = strtoul(api->mode, &end, 8);
     if (strlen(api->mode) != 4 || *end != '\0' || bits > 0777 || (bits & 0007) != 0)
-        conf_complain(c, "mode", "'mode' must be four octal digits such as \"0660\", with nothing "
-                                 "for others");
+        conf_complain(c, "mode",
+                      "'mode' must be four octal digits such as \"0660\", with nothing "
+                      "for others");
     else
         api->mode_bits = (unsigned)bits;
     if (strlen(api->socket) > 107)
@@ -212,8 +213,9 @@ static void check_config(const struct conf_check *c, void *value)
     size_t n = 0;
     for (const struct conf_node *it = m->first; it && names; it = it->next) {
         if (m->kind == CONF_SEQUENCE && it->kind != CONF_SCALAR)
-            conf_complain_at(c, it, "a list of modules has names only; to give sections, write "
-                                    "'name:' lines");
+            conf_complain_at(c, it,
+                             "a list of modules has names only; to give sections, write "
+                             "'name:' lines");
         else
             names[n++] = m->kind == CONF_SEQUENCE ? it->text : it->key;
     }

@@ -39,8 +39,8 @@ const char *serve_module_dir(const struct serve_config *c, struct arena *a)
     return arena_printf(a, "%s/lib/onecard/modules", prefix_dir(a));
 }
 
-static WORKER_FN int check_profiles(const struct serve_config *c, const char *file,
-                                    struct arena *a, struct conf_errors *errors)
+static WORKER_FN int check_profiles(const struct serve_config *c, const char *file, struct arena *a,
+                                    struct conf_errors *errors)
 {
     struct profile_set *set = NULL;
     const char *dir = serve_profile_dir(c, file, a);
@@ -138,9 +138,10 @@ void serve_config_sample(struct buf *out)
 {
     struct buf text;
     static const char tail[] = "#modules:\n";
-    buf_puts(out, "# onecardd: every key with its default. Printed by `onecardd --sample`; check a "
-                  "file with\n# `onecardd --check -c FILE`. Amounts are yuan, paths count from this "
-                  "file's folder.\n");
+    buf_puts(out,
+             "# onecardd: every key with its default. Printed by `onecardd --sample`; check a "
+             "file with\n# `onecardd --check -c FILE`. Amounts are yuan, paths count from this "
+             "file's folder.\n");
     buf_init(&text, 0);
     conf_sample(serve_config_schema(), 0, &text);
     const char *s = buf_cstr(&text);

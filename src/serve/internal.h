@@ -1,4 +1,5 @@
-/* What the files of serve share: the daemon itself. Everything here belongs to the loop's thread. */
+/* What the files of serve share: the daemon itself. Everything here belongs to the loop's thread.
+ */
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
@@ -53,7 +54,7 @@ struct request {
     struct txn_request req;
     struct txn_issue issue;
     struct txn_result res;
-    struct buf plan; /* REQUEST_PLAN: JSON text */
+    struct buf plan;     /* REQUEST_PLAN: JSON text */
     enum txn_phase told; /* the phase that was told last */
     bool done, expired;
     int64_t lease_ms, lease_ns, wait_until_ns, done_ns;
@@ -75,9 +76,9 @@ struct peer {
 
 struct serve {
     struct serve_opts opts;
-    struct arena arena;             /* texts that live as long as the daemon */
-    struct conf_snapshot *first;    /* what was booted with; modules read its tree */
-    struct conf_snapshot *snapshot; /* in force; a reload replaces it */
+    struct arena arena;                /* texts that live as long as the daemon */
+    struct conf_snapshot *first;       /* what was booted with; modules read its tree */
+    struct conf_snapshot *snapshot;    /* in force; a reload replaces it */
     const struct serve_config *config; /* of the above: never kept across a suspension */
     struct metrics *metrics;
     struct loop *loop;
@@ -129,8 +130,8 @@ struct holder {
 /** Seals a holder's data into a citizen row and writes it; fills the citizen's id. One personal
  * number is one citizen, whatever number of cards. Errors of ledger_co_submit; the op's words are
  * in *op. */
-int vault_co_citizen(struct serve *s, const struct holder *h, const char *who,
-                     struct ledger_op *op, char ret_id[LEDGER_ID]) MUST_USE CO_FN;
+int vault_co_citizen(struct serve *s, const struct holder *h, const char *who, struct ledger_op *op,
+                     char ret_id[LEDGER_ID]) MUST_USE CO_FN;
 
 /* ---- station.c ---- */
 /** The lane of the reader of that name. OC_EINVAL, OC_ELIMIT, OC_ENOMEM. */

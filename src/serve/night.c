@@ -61,8 +61,9 @@ static CO_FN int close_due(struct serve *s, struct ledger_op *op)
     date_t now = date_now(s);
     char a[11], b[11];
     if (open_day(s) < now && date_add(open_day(s), DAYS_AT_ONCE) < now) {
-        log_error("night", "the clock says %s and the open day is %s: set the clock right, or close "
-                           "days with onecardctl day close",
+        log_error("night",
+                  "the clock says %s and the open day is %s: set the clock right, or close "
+                  "days with onecardctl day close",
                   date_text(now, a), date_text(open_day(s), b));
         return OC_ESTATE;
     }

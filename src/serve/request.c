@@ -71,12 +71,12 @@ struct request *request_new(struct serve *s, enum request_kind kind)
     char text[IDENT_TEXT];
     if (!r)
         return NULL;
-    s->requests.last_id =
-        ident_next(s->requests.last_id, serve_now_ms(s), s->config->site.shard);
+    s->requests.last_id = ident_next(s->requests.last_id, serve_now_ms(s), s->config->site.shard);
     (void)snprintf(r->id, sizeof r->id, "r%s", ident_text(s->requests.last_id, text));
     r->serve = s;
     r->kind = kind;
     r->refs = 1;
+    r->told = TXN_PHASE_WAIT_CARD;
     list_init(&r->link);
     flow_cond_init(&r->changed);
     buf_init(&r->plan, 64 * 1024);
@@ -101,11 +101,17 @@ struct request *request_find(struct serve *s, const char *id)
     return NULL;
 }
 
-const char *request_state(const struct request *r)
+/* Waiting for the reader looks like waiting for the card. */
+static enum txn_phase phase_of(const struct request *r)
 {
     if (r->done)
-        return txn_phase_name(TXN_PHASE_DONE);
-    return txn_phase_name(r->req.phase == TXN_PHASE_NEW ? TXN_PHASE_WAIT_CARD : r->req.phase);
+        return TXN_PHASE_DONE;
+    return r->req.phase == TXN_PHASE_NEW ? TXN_PHASE_WAIT_CARD : r->req.phase;
+}
+
+const char *request_state(const struct request *r)
+{
+    return txn_phase_name(phase_of(r));
 }
 
 /* ---- its flow ---- */
@@ -317,14 +323,14 @@ int request_co_poll(struct request *r, int64_t deadline_ns)
 {
     int rc = 0;
     r->polls++;
-    while (!r->done && r->req.phase == r->told && rc != OC_ECANCELED) {
+    while (!r->done && phase_of(r) == r->told && rc != OC_ECANCELED) {
         int64_t now = loop_now_ns(r->serve->loop), soon = now + PHASE_POLL_MS * NS_PER_MS;
         if (now >= deadline_ns)
             break;
         rc = flow_co_wait(&r->changed, soon < deadline_ns ? soon : deadline_ns);
     }
     r->polls--;
-    r->told = r->req.phase;
+    r->told = phase_of(r);
     renew(r);
     if (rc != OC_ECANCELED)
         return 0;

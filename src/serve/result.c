@@ -55,11 +55,11 @@ static json_t *settled_json(const struct txn_result *r)
     json_t *list = json_array();
     for (unsigned i = 0; i < r->settled_count; i++) {
         const struct txn_settled *t = &r->settled[i];
-        json_array_append_new(
-            list, json_pack("{s:o, s:s?, s:s?, s:I}", "txn", json_txn_id(t->txn), "outcome",
-                            oc_txn_state_name((enum oc_txn_state)t->state), "evidence",
-                            evidence_name((enum evidence)t->evidence), "amount_fen",
-                            (json_int_t)t->amount));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s?, s:s?, s:I}", "txn", json_txn_id(t->txn),
+                                        "outcome", oc_txn_state_name((enum oc_txn_state)t->state),
+                                        "evidence", evidence_name((enum evidence)t->evidence),
+                                        "amount_fen", (json_int_t)t->amount));
     }
     return list;
 }
@@ -113,8 +113,8 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
     char id[32], owner[LEDGER_ID + 8];
     (void)snprintf(id, sizeof id, "c%lld", (long long)c->id);
     (void)snprintf(owner, sizeof owner, "%s", c->citizen);
-    json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s?, s:s?, s:b}", "id", id, "number", c->number,
-                          "issuer", json_hex(c->issuer, sizeof c->issuer), "serial",
+    json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s?, s:s?, s:b}", "id", id, "number",
+                          c->number, "issuer", json_hex(c->issuer, sizeof c->issuer), "serial",
                           json_hex(c->serial, sizeof c->serial), "profile", c->profile, "kind",
                           card_kind_name((enum card_kind)c->kind), "state",
                           card_state_name((enum card_state)c->state), "registered", c->registered);
@@ -135,15 +135,17 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
     json_object_set_new(j, "seen", json_time(s, c->seen_ms));
     json_object_set_new(j, "seen_terminal", json_text_or_null(c->seen_terminal));
     json_object_set_new(j, "awaiting_records", json_integer(c->awaiting));
-    json_object_set_new(j, "alarm", c->alarm == 0   ? json_null()
-                                    : c->alarm == 1 ? json_string("balance_mismatch")
-                                                    : json_string("online_counter_moved"));
+    json_object_set_new(j, "alarm",
+                        c->alarm == 0   ? json_null()
+                        : c->alarm == 1 ? json_string("balance_mismatch")
+                                        : json_string("online_counter_moved"));
     json_object_set_new(j, "category", json_text_or_null(c->category));
     json_object_set_new(j, "category_from", json_date(c->category_from));
     json_object_set_new(j, "category_until", json_date(c->category_to));
-    json_object_set_new(j, "denied", c->deny_action == 0   ? json_null()
-                                     : c->deny_action == 2 ? json_string("lock")
-                                                           : json_string("refuse"));
+    json_object_set_new(j, "denied",
+                        c->deny_action == 0   ? json_null()
+                        : c->deny_action == 2 ? json_string("lock")
+                                              : json_string("refuse"));
     json_object_set_new(j, "loss_effective", json_time(s, c->loss_effective_ms));
     json_object_set_new(j, "last_txn", json_txn_id(c->last_txn));
     json_object_set_new(j, "last_service", json_text_or_null(c->last_service));
@@ -159,10 +161,10 @@ static json_t *legs_json(const struct op_intent *in)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < in->leg_count && i < LEDGER_LEGS; i++)
-        json_array_append_new(
-            list, json_pack("{s:s?, s:s, s:I}", "account",
-                            acct_kind_name((enum acct_kind)in->legs[i].kind), "owner",
-                            in->legs[i].owner, "amount_fen", (json_int_t)in->legs[i].amount));
+        json_array_append_new(list, json_pack("{s:s?, s:s, s:I}", "account",
+                                              acct_kind_name((enum acct_kind)in->legs[i].kind),
+                                              "owner", in->legs[i].owner, "amount_fen",
+                                              (json_int_t)in->legs[i].amount));
     return list;
 }
 
@@ -239,8 +241,7 @@ json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full)
     json_object_set_new(j, "decided", json_time(s, row->decided_ms));
     json_object_set_new(j, "request_no", json_integer(in->request_no));
     json_object_set_new(j, "link", json_txn_id(in->link));
-    json_object_set_new(j, "evidence",
-                        json_string(evidence_name((enum evidence)row->evidence)));
+    json_object_set_new(j, "evidence", json_string(evidence_name((enum evidence)row->evidence)));
     json_object_set_new(j, "tries", json_integer(row->tries));
     json_object_set_new(j, "note", json_string(row->note));
     json_object_set_new(j, "who", json_string(row->who));

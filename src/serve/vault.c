@@ -92,8 +92,9 @@ int vault_co_fill_custody(struct serve *s)
             continue;
         rc = unseal_into_custody(s, k);
         if (rc != 0)
-            log_error("serve", "key purpose=%s version=%u cannot be opened: %s (is this the key "
-                               "store of this ledger?)",
+            log_error("serve",
+                      "key purpose=%s version=%u cannot be opened: %s (is this the key "
+                      "store of this ledger?)",
                       key_purpose_name((enum key_purpose)k->purpose), k->version, oc_strerror(rc));
         used++;
     }
@@ -111,10 +112,10 @@ static int citizen_id(struct serve *s, const struct holder *h, uint8_t search[SE
 {
     uint64_t number = 0;
     memset(search, 0, SEAL_HASH_LEN);
-    int rc = h->id[0] == '\0' ? crypto_random(s->crypto, &number, sizeof number)
-                              : seal_search(s->crypto, s->search_key, "citizen.id",
-                                            (struct bytes){(const uint8_t *)h->id, strlen(h->id)},
-                                            search);
+    int rc = h->id[0] == '\0'
+                 ? crypto_random(s->crypto, &number, sizeof number)
+                 : seal_search(s->crypto, s->search_key, "citizen.id",
+                               (struct bytes){(const uint8_t *)h->id, strlen(h->id)}, search);
     if (rc == 0 && h->id[0] != '\0')
         number = ((uint64_t)be32(search) << 32) | be32(search + 4);
     if (rc == 0)
@@ -151,8 +152,8 @@ static int seal_citizen(struct serve *s, const struct holder *h, struct op_citiz
     return rc;
 }
 
-int vault_co_citizen(struct serve *s, const struct holder *h, const char *who,
-                     struct ledger_op *op, char ret_id[LEDGER_ID])
+int vault_co_citizen(struct serve *s, const struct holder *h, const char *who, struct ledger_op *op,
+                     char ret_id[LEDGER_ID])
 {
     char id[LEDGER_ID];
     memset(op, 0, sizeof *op);

@@ -58,7 +58,8 @@ void watch_co_gauges(struct serve *s)
         (int64_t)s->requests.active_count);
     readers_each(s->readers, count_reader, readers);
     for (unsigned i = 0; i < ARRAY_LEN(readers); i++) {
-        (void)snprintf(label, sizeof label, "state=\"%s\"", reader_state_name((enum reader_state)i));
+        (void)snprintf(label, sizeof label, "state=\"%s\"",
+                       reader_state_name((enum reader_state)i));
         set(s, "onecard_readers", label, "Card readers by state.", readers[i]);
     }
 }
@@ -75,8 +76,9 @@ static CO_FN void remind_of_doubts(struct serve *s)
         char id[IDENT_TEXT], fen[FEN_TEXT];
         if (age < s->config->watch.doubt_age_ms)
             break;
-        log_warn("watch", "doubt txn=%s card=c%lld amount=%s is open for %lld hours: the card's "
-                          "next presentation settles it",
+        log_warn("watch",
+                 "doubt txn=%s card=c%lld amount=%s is open for %lld hours: the card's "
+                 "next presentation settles it",
                  ident_text(rows[i].id, id), (long long)rows[i].in.card,
                  fen_plain(rows[i].in.amount, fen), (long long)(age / 3600000));
     }
