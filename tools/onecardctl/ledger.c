@@ -139,7 +139,9 @@ static int restore(struct ctl *c, const struct site_paths *s, const struct cli_a
 {
     struct ledger_report report = {0};
     uint8_t key[32];
-    int status = site_chain_key(c, s, cli_text(a, "passphrase-file"), key);
+    int status = site_at_rest(c, s, "restore");
+    if (status == CTL_DONE)
+        status = site_chain_key(c, s, cli_text(a, "passphrase-file"), key);
     if (status != CTL_DONE)
         return status;
     int rc =

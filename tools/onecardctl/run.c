@@ -122,8 +122,11 @@ static int create(struct run *r, const char *path)
 {
     struct api_answer a = {0};
     int rc = api_call(r->c->api, "POST", path, r->body, CALL_MS, &a);
-    if (rc == OC_ECLOSED || rc == OC_ENOMEM)
-        return refused(r, &(struct api_answer){0});
+    if (rc == OC_ECLOSED || rc == OC_ENOMEM) {
+        r->result = made_result(r, "refused", "not_sent",
+                                "the daemon went away before it was asked: nothing happened");
+        return CTL_FAILED;
+    }
     if (rc != 0)
         return lost(r, "the daemon went away when it was asked");
     const json_t *id = json_object_get(a.json, "request");

@@ -30,12 +30,12 @@ static void part(struct ctl *c, const json_t *j, const char *member,
 
 static void print(struct ctl *c, const json_t *j)
 {
-    static const struct out_column readers[] = {{"  reader", "name", OUT_TEXT},
+    static const struct out_column readers[] = {{"reader", "name", OUT_TEXT},
                                                 {"state", "state", OUT_STATE},
                                                 {"terminals", "terminals|terminal_ids", OUT_LIST},
                                                 {"cards seen", "arrival", OUT_INT}};
     static const struct out_column terminals[] = {
-        {"  terminal", "id", OUT_TEXT},         {"kind", "kind", OUT_TEXT},
+        {"terminal", "id", OUT_TEXT},           {"kind", "kind", OUT_TEXT},
         {"state", "state", OUT_STATE},          {"gate", "gate", OUT_TEXT},
         {"last", "last.outcome", OUT_STATE},    {"service", "last.service", OUT_TEXT},
         {"amount", "last.amount_fen", OUT_FEN}, {"reason", "last.reason", OUT_TEXT},

@@ -144,12 +144,32 @@ void out_items(const struct ctl *c, const json_t *items)
     out_table(c, items, col, n);
 }
 
+/* Null, empty, or an object of such. The API's objects are two deep at most. */
 static bool nothing(const json_t *v)
 {
-    const char *s = json_string_value(v);
+    const char *s = json_string_value(v), *key;
+    json_t *member;
+    bool empty = true;
+    if (json_is_object(v))
+        json_object_foreach((json_t *)(uintptr_t)v, key, member) empty =
+            empty &&
+            (json_is_null(member) || (json_is_object(member) && json_object_size(member) == 0));
     return !v || json_is_null(v) || (s && *s == '\0') ||
-           (json_is_array(v) && json_array_size(v) == 0) ||
-           (json_is_object(v) && json_object_size(v) == 0);
+           (json_is_array(v) && json_array_size(v) == 0) || (json_is_object(v) && empty);
+}
+
+/* As label(); where both "doubts" and "doubts_fen" are there, the second is "doubts amount". */
+static void member_label(const json_t *obj, const char *key, char *out, size_t cap)
+{
+    char plain[64];
+    size_t len = strlen(key);
+    label(key, out, cap);
+    if (!ends(key, "_fen") || len - 4 >= sizeof plain)
+        return;
+    (void)snprintf(plain, sizeof plain, "%.*s", (int)(len - 4), key);
+    size_t n = strlen(out);
+    if (json_object_get(obj, plain))
+        (void)snprintf(out + n, cap - n, " amount");
 }
 
 static size_t label_width(const json_t *obj)
@@ -160,7 +180,7 @@ static size_t label_width(const json_t *obj)
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)obj, key, v)
     {
-        label(key, text, sizeof text);
+        member_label(obj, key, text, sizeof text);
         size_t w = nothing(v) ? 0 : out_width(text);
         most = w > most ? w : most;
     }
@@ -178,7 +198,7 @@ static void print_member(const struct ctl *c, const json_t *obj, const char *key
     char text[64];
     const json_t *v = json_object_get(obj, key);
     struct out_column col = {.path = key, .kind = kind_of(key, v)};
-    label(key, text, sizeof text);
+    member_label(obj, key, text, sizeof text);
     blanks(c->out, (size_t)indent);
     out_text(c->out, text);
     if (json_is_object(v) || table_like(v)) {

@@ -12,6 +12,7 @@
         {.name = "amount",                                                                         \
          .value = "YUAN",                                                                          \
          .kind = CLI_YUAN,                                                                         \
+         .min = 1,                                                                                 \
          .field = "amount_fen",                                                                    \
          .help = "such as 12.50"},                                                                 \
         {.name = "param",                                                                          \
