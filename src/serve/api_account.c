@@ -37,15 +37,18 @@ static const char *day_state(uint8_t state)
     return state == 1 ? "open" : state == 2 ? "closed" : state == 3 ? "settled" : "unknown";
 }
 
+/* Of the open day: as it stands now. */
 static json_t *day_json(const struct serve *s, const struct day_row *d)
 {
+    fen_t closing = d->state == 1 ? d->float_opening + d->loads - d->purchases + d->adjustments
+                                  : d->float_closing;
     json_t *j =
         json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date", json_date(d->date),
                   "state", day_state(d->state), "opened", json_time(s, d->opened_ms), "closed",
                   json_time(s, d->closed_ms), "float_opening_fen", (json_int_t)d->float_opening,
                   "loads_fen", (json_int_t)d->loads, "purchases_fen", (json_int_t)d->purchases,
                   "adjustments_fen", (json_int_t)d->adjustments, "float_closing_fen",
-                  (json_int_t)d->float_closing, "journal_seq", (json_int_t)d->journal_seq);
+                  (json_int_t)closing, "journal_seq", (json_int_t)d->journal_seq);
     if (!j)
         return json_null();
     json_object_set_new(j, "chain_head", d->state >= 2 ? json_hex(d->chain_head, 32) : json_null());

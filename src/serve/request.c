@@ -208,6 +208,8 @@ static int request_flow(void *arg)
                           : "cancelled before anything moved");
     else if (rc != 0 && rc != OC_ECANCELED)
         refuse(r, OC_R_STORE, oc_strerror(rc));
+    else if (flow_cancelled() && r->res.outcome == OC_REFUSED && r->res.reason == OC_R_STORE)
+        r->res.reason = OC_R_CANCELED; /* the cancellation met a look into the ledger */
     request_done(r);
     return rc;
 }

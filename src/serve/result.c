@@ -110,9 +110,8 @@ static json_t *seen_json(const struct card_seen *c)
 
 json_t *card_json(const struct serve *s, const struct card_row *c)
 {
-    char id[32], owner[LEDGER_ID + 8];
+    char id[32];
     (void)snprintf(id, sizeof id, "c%lld", (long long)c->id);
-    (void)snprintf(owner, sizeof owner, "%s", c->citizen);
     json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s?, s:s?, s:b}", "id", id, "number",
                           c->number, "issuer", json_hex(c->issuer, sizeof c->issuer), "serial",
                           json_hex(c->serial, sizeof c->serial), "profile", c->profile, "kind",
@@ -120,7 +119,7 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
                           card_state_name((enum card_state)c->state), "registered", c->registered);
     if (!j)
         return json_null();
-    json_object_set_new(j, "citizen", json_text_or_null(owner));
+    json_object_set_new(j, "citizen", json_text_or_null(c->citizen));
     json_object_set_new(j, "valid_from", json_date(c->valid_from));
     json_object_set_new(j, "valid_to", json_date(c->valid_to));
     json_object_set_new(j, "purse_fen", json_integer(c->purse));

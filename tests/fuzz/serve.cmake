@@ -1,0 +1,1 @@
+onecard_fuzzer(api fuzz_api.c LIBS onecard_serve)
