@@ -420,7 +420,8 @@ static size_t option_index(const struct cli_args *a, const char *name)
     for (size_t i = 0; i < c->option_count; i++)
         if (strcmp(c->options[i].name, name) == 0)
             return i;
-    CHECK(!"an option that is not in the command's table");
+    bool option_is_in_the_commands_table = false;
+    CHECK(option_is_in_the_commands_table);
     return 0;
 }
 

@@ -158,6 +158,59 @@ static void key_purposes_are_those_of_the_custody(void **state)
         assert_int_equal(key_purpose_parse(*w, &p), 0);
 }
 
+/* The page without the backslashes of its dashes. */
+static char *man_page(void)
+{
+    struct buf b, plain;
+    char *path = NULL;
+    ROLE_ENTER_WORKER();
+    buf_init(&b, 0);
+    buf_init(&plain, 0);
+    if (asprintf(&path, "%s/docs/man/onecardctl.1", ONECARD_SOURCE_DIR) < 0 ||
+        file_read(path, &b) != 0)
+        return NULL;
+    for (size_t i = 0; i < b.len; i++)
+        if (b.data[i] != '\\')
+            buf_put_u8(&plain, b.data[i]);
+    char *text = strdup(buf_cstr(&plain));
+    buf_fini(&b);
+    buf_fini(&plain);
+    free(path);
+    return text;
+}
+
+/* The part of the page about one command: from its heading to the next. */
+static bool documented(const char *page, const struct cli_noun *n, const struct cli_command *c)
+{
+    char heading[96], option[64];
+    (void)snprintf(heading, sizeof heading, "\n.SS %s%s%s", n->name, c->name ? " " : "",
+                   c->name ? c->name : "");
+    const char *at = strstr(page, heading), *end = at ? strstr(at + 4, "\n.S") : NULL;
+    bool all = at && end;
+    for (size_t i = 0; all && i < c->option_count; i++) {
+        (void)snprintf(option, sizeof option, "\n.BI --%s", c->options[i].name);
+        const char *found = strstr(at, option);
+        all = found && found < end;
+    }
+    if (!all)
+        print_error("docs/man/onecardctl.1 does not tell all about%s\n", heading + 4);
+    return all;
+}
+
+static void the_manual_page_names_every_command_and_option(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct cli_noun *const *nouns = cli_nouns(&n);
+    char *page = man_page();
+    bool all = page != NULL;
+    for (size_t i = 0; page && i < n; i++)
+        for (size_t k = 0; k < nouns[i]->command_count; k++)
+            all &= documented(page, nouns[i], &nouns[i]->commands[k]);
+    free(page);
+    assert_true(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +224,7 @@ int main(void)
         cmocka_unit_test(seconds_become_milliseconds_and_pairs_an_object),
         cmocka_unit_test(version_of_a_key_is_not_the_programs),
         cmocka_unit_test(key_purposes_are_those_of_the_custody),
+        cmocka_unit_test(the_manual_page_names_every_command_and_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
