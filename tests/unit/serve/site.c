@@ -90,8 +90,16 @@ struct order {
     struct loop_task task;
     struct site *site;
     int what, reader, card;
+    int64_t fen;
     sem_t done;
 };
+
+static int64_t chip(struct site *s, int card)
+{
+    struct cardsim_status st;
+    cardsim_status(s->card[card], &st);
+    return st.balance_fen;
+}
 
 static void obey(struct loop_task *task)
 {
@@ -100,28 +108,31 @@ static void obey(struct loop_task *task)
         serve_stop(o->site->serve);
     else if (o->what == 1)
         reader_sim_insert(o->site->reader[o->reader], o->site->card[o->card]);
-    else
+    else if (o->what == 2)
         (void)reader_sim_remove(o->site->reader[o->reader]);
+    else
+        o->fen = chip(o->site, o->card);
     (void)sem_post(&o->done);
 }
 
-static void order(struct site *s, int what, int reader, int card)
+static int64_t order(struct site *s, int what, int reader, int card)
 {
     struct order o = {
         .task = {.fn = obey}, .site = s, .what = what, .reader = reader, .card = card};
     (void)sem_init(&o.done, 0, 0);
     loop_post(serve_loop(s->serve), &o.task);
     (void)sem_wait(&o.done);
+    return o.fen;
 }
 
 void site_insert(struct site *s, int reader, int card)
 {
-    order(s, 1, reader, card);
+    (void)order(s, 1, reader, card);
 }
 
 void site_remove(struct site *s, int reader)
 {
-    order(s, 2, reader, 0);
+    (void)order(s, 2, reader, 0);
 }
 
 void site_stop(struct site *s)
@@ -129,7 +140,7 @@ void site_stop(struct site *s)
     ROLE_ENTER_WORKER();
     if (!s->running)
         return;
-    order(s, 0, 0, 0);
+    (void)order(s, 0, 0, 0);
     (void)pthread_join(s->thread, NULL);
     s->running = false;
     serve_close(&s->serve);
@@ -340,9 +351,7 @@ static void add_keys(struct site *s)
 
 int64_t site_chip(struct site *s, int card)
 {
-    struct cardsim_status st;
-    cardsim_status(s->card[card], &st);
-    return st.balance_fen;
+    return order(s, 3, 0, card);
 }
 
 void site_furnish(struct site *s, bool gate)
