@@ -131,6 +131,7 @@ static WORKER_FN int open_ledger(struct serve *s)
     if (rc != 0)
         log_error("serve", "ledger %s: %s%s", lo.path, oc_strerror(rc),
                   rc == OC_ENOENT   ? ": make a site with `onecardctl init`, or restore a backup"
+                  : rc == OC_EBUSY  ? ": another onecardd, or a restore, has it open"
                   : rc == OC_ESTATE ? ": the clock is before the last row: set it right"
                   : rc == OC_ECHAIN ? ": another key store, or damaged: see docs/OPERATIONS.md"
                   : rc == OC_EDB_SCHEMA ? ": install the newer program again"

@@ -40,8 +40,8 @@ static void check_city(const struct conf_check *c, void *value)
 }
 static const struct conf_item city_items[] = {
     {CONF_AT(struct serve_city, utc_offset, CONF_STRING), .min = 6, .max = 6, .dflt = "+08:00",
-     .help = "The city's time, east of UTC; the machine's time zone is never used. A ledger keeps "
-             "the one it was made with."},
+     .help = "The city's time, east of UTC: the one the ledger was made with. The machine's time "
+             "zone is never used."},
 };
 static const struct conf_schema city_schema =
     CONF_SCHEMA(struct serve_city, city_items, check_city);
