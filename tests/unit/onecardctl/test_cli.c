@@ -166,7 +166,7 @@ static char *man_page(void)
     ROLE_ENTER_WORKER();
     buf_init(&b, 0);
     buf_init(&plain, 0);
-    if (asprintf(&path, "%s/docs/man/onecardctl.1", ONECARD_SOURCE_DIR) < 0 ||
+    if (asprintf(&path, "%s/docs/man/man1/onecardctl.1", ONECARD_SOURCE_DIR) < 0 ||
         file_read(path, &b) != 0)
         return NULL;
     for (size_t i = 0; i < b.len; i++)
@@ -193,7 +193,7 @@ static bool documented(const char *page, const struct cli_noun *n, const struct 
         all = found && found < end;
     }
     if (!all)
-        print_error("docs/man/onecardctl.1 does not tell all about%s\n", heading + 4);
+        print_error("docs/man/man1/onecardctl.1 does not tell all about%s\n", heading + 4);
     return all;
 }
 
