@@ -84,11 +84,15 @@ int purse_co_log(struct card_session *s, bool loads, struct purse_log *ret)
     return 0;
 }
 
-/** Loads, unloads and overdraft updates count online, everything else offline (facts §3). */
+/** Loads and overdraft updates count online, purchases offline (facts §3). Records of the electronic deposit (01, 03, 04,
+ * 05), which may stand in the same file, count on that purse's own counters. */
 static bool counts_online(const struct card_profile *p, uint8_t type)
 {
-    return type == p->purse.type_load || type == EP_TYPE_ED_LOAD || type == EP_TYPE_LOAD ||
-           type == EP_TYPE_UNLOAD || type == EP_TYPE_OVERDRAFT;
+    return type == p->purse.type_load || type == EP_TYPE_OVERDRAFT;
+}
+static bool counts_offline(const struct card_profile *p, uint8_t type)
+{
+    return type == p->purse.type_purchase || type == p->purse.type_capp;
 }
 
 const struct ep_log *purse_log_find(const struct card_profile *p, const struct purse_log *log,
@@ -96,7 +100,7 @@ const struct ep_log *purse_log_find(const struct card_profile *p, const struct p
 {
     for (size_t i = 0; i < log->count; i++) {
         const struct ep_log *r = &log->records[i];
-        if (r->counter == counter && counts_online(p, r->type) == load)
+        if (r->counter == counter && (load ? counts_online(p, r->type) : counts_offline(p, r->type)))
             return r;
     }
     return NULL;

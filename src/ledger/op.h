@@ -74,7 +74,8 @@ struct leg {
 };
 
 /** What the chip showed; fields count only where `has` says so. */
-enum { SEEN_BALANCE = 1, SEEN_ONLINE = 2, SEEN_OFFLINE = 4 };
+/* SEEN_PROVEN: the card proved itself genuine in this dialogue (internal authentication, a right MAC1, or POSTED). */
+enum { SEEN_BALANCE = 1, SEEN_ONLINE = 2, SEEN_OFFLINE = 4, SEEN_PROVEN = 8 };
 struct card_seen {
     uint8_t has;
     fen_t balance;
@@ -197,6 +198,8 @@ struct op_intent {
     uint32_t raw_balance; /* the balance as INITIALIZE's four bytes had it: the load's MAC1 and TAC are over them */
     struct card_seen seen;
     uint8_t capp_len, capp[LEDGER_CAPP];
+    uint8_t capp_before_known; /* CAPP purchase of nothing: what the record was before is known, 1 none, 2 some … */
+    uint8_t capp_before[8];    /* … with this beginning of its SHA-256 (R3) */
     uint8_t leg_count;
     struct leg legs[LEDGER_LEGS];
     uint8_t record_count;

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+/* A store that failed while it committed may have kept the posting: no card can tell later, so the row is looked for. */
+static CO_FN int did_it_post(struct dialogue *d, int rc)
+{
+    int64_t id = d->op->intent.txn;
+    if (rc != OC_EREFUSED || d->res->reason != OC_R_STORE || id == 0 || ledger_co_txn(d->env->ledger, id, d->row) != 0)
+        return rc;
+    txn_result_from_row(d->row, d->res);
+    return 0;
+}
+
 int account_co_execute(struct dialogue *d)
 {
     struct op_intent *in = &dialogue_op(d, LOP_INTENT)->intent;
@@ -13,9 +23,8 @@ int account_co_execute(struct dialogue *d)
         in->card = d->row->in.card;
     rc = intent_co_write(d, &in);
     if (rc != 0)
-        return rc;
-    d->res->outcome = OC_POSTED;
-    d->res->reason = OC_R_NONE;
+        return did_it_post(d, rc);
+    dialogue_posted(d);
     memcpy(d->res->reply, in->reply, sizeof in->reply);
     intent_end(d);
     return 0;

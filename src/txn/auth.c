@@ -31,12 +31,60 @@ static bool is_awaited(const struct dialogue *d)
                            memcmp(id->serial, d->res->serial, sizeof id->serial) == 0);
 }
 
+static enum oc_reason standing_reason(uint8_t state)
+{
+    switch (state) {
+    case CARD_ACTIVE:
+        return OC_R_NONE;
+    case CARD_ISSUED:
+        return OC_R_NOT_ACTIVE;
+    case CARD_SUSPENDED:
+        return OC_R_SUSPENDED;
+    case CARD_LOST:
+        return OC_R_LOST;
+    case CARD_BLOCKED:
+        return OC_R_BLOCKED;
+    default:
+        return OC_R_CANCELLED;
+    }
+}
+
+/* Where the list says "lock", the chip itself is told; it refuses from then on wherever it is used. */
+static CO_FN const char *lock_chip(struct dialogue *d, const struct deny_row *deny)
+{
+    if (deny->action != 2 || d->show != NULL)
+        return deny->why;
+    return ident_co_block(d->session, d->env->custody, false) == 0 ? "the card was locked" : "locking the card failed";
+}
+
+/* 0: not listed. A card of ours that is lost or blocked is listed too; its state is what people are told. */
+static CO_FN int check_deny_list(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    struct deny_row *deny = arena_alloc(flow_arena(), sizeof *deny);
+    if (deny == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    int rc = ledger_co_denied(d->env->ledger, id->issuer, id->serial, deny);
+    if (rc == OC_ENOENT)
+        return 0;
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    const char *what = lock_chip(d, deny);
+    enum oc_reason state = d->has_card ? standing_reason(d->card->state) : OC_R_NONE;
+    if (state != OC_R_NONE)
+        return dialogue_refuse(d, state, "state of card %s in the ledger: %s; on the deny list: %.60s", d->card->number,
+                               card_state_name((enum card_state)d->card->state), what);
+    return dialogue_refuse(d, OC_R_DENIED, "on the deny list: %.60s", what);
+}
+
 static CO_FN int find_in_ledger(struct dialogue *d)
 {
     const struct card_identity *id = &d->session->identity;
     int rc = ledger_co_card(d->env->ledger, id->issuer, id->serial, d->card);
-    if (rc == OC_ENOENT)
-        return dialogue_refuse(d, OC_R_UNKNOWN_CARD, "card %s is not registered here", id->number);
+    if (rc == OC_ENOENT) { /* the deny list knows cards that are not ours, too */
+        rc = check_deny_list(d);
+        return rc != 0 ? rc : dialogue_refuse(d, OC_R_UNKNOWN_CARD, "card %s is not registered here", id->number);
+    }
     if (rc != 0)
         return dialogue_ledger_failed(d, rc);
     d->has_card = true;
@@ -51,15 +99,26 @@ static CO_FN int find_in_ledger(struct dialogue *d)
     return 0;
 }
 
+/* A card issued here carries the internal key that its profile lists: one that says it has none is not that card. */
+static bool we_wrote_the_key(const struct dialogue *d)
+{
+    const struct profile_personalise *p = &d->session->profile->personalise;
+    for (size_t i = 0; !d->card->registered && i < p->key_count; i++)
+        if (strcmp(p->keys[i].purpose, "internal") == 0)
+            return true;
+    return false;
+}
+
 /* Cards without an internal key prove themselves by the transaction's own MACs (R9); a profile may insist. A wrong answer
  * is never forgiven. */
 static CO_FN int prove_genuine(struct dialogue *d)
 {
     int rc = ident_co_internal_auth(d->session, d->env->custody, d->env->rng);
     enum profile_auth mode = d->session->profile->keys.internal;
+    d->proven = rc == 0;
     if (rc == 0 || rc == OC_EPROFILE)
         return 0;
-    if ((rc == OC_ENOKEY || rc == OC_ECARD_SW) && mode != PROFILE_AUTH_REQUIRED) {
+    if ((rc == OC_ENOKEY || (rc == OC_ECARD_SW && !we_wrote_the_key(d))) && mode != PROFILE_AUTH_REQUIRED) {
         log_debug("txn", "no internal authentication on this card: its transaction MACs must prove it");
         return 0;
     }
@@ -85,40 +144,12 @@ int auth_co_identify(struct dialogue *d)
         note_identity(d);
     if (rc != 0)
         return select_failed(d, rc);
-    if (!is_awaited(d))
+    d->other = !is_awaited(d);
+    if (d->other)
         return dialogue_refuse(d, OC_R_OTHER_CARD, "card %s is not the one that was torn out", d->session->identity.number);
     note_identity(d);
     rc = find_in_ledger(d);
     return rc != 0 ? rc : prove_genuine(d);
-}
-
-static enum oc_reason standing_reason(uint8_t state)
-{
-    switch (state) {
-    case CARD_ACTIVE:
-        return OC_R_NONE;
-    case CARD_ISSUED:
-        return OC_R_NOT_ACTIVE;
-    case CARD_SUSPENDED:
-        return OC_R_SUSPENDED;
-    case CARD_LOST:
-        return OC_R_LOST;
-    case CARD_BLOCKED:
-        return OC_R_BLOCKED;
-    default:
-        return OC_R_CANCELLED;
-    }
-}
-
-/* Where the list says "lock", the chip itself is told; it refuses from then on wherever it is used. */
-static CO_FN int denied(struct dialogue *d, const struct deny_row *deny)
-{
-    if (deny->action == 2) {
-        int rc = ident_co_block(d->session, d->env->custody, false);
-        return dialogue_refuse(d, OC_R_DENIED, rc == 0 ? "on the deny list; the card was locked"
-                                                       : "on the deny list; locking the card failed");
-    }
-    return dialogue_refuse(d, OC_R_DENIED, "on the deny list: %.60s", deny->why);
 }
 
 static int check_dates(struct dialogue *d)
@@ -138,18 +169,13 @@ static int check_dates(struct dialogue *d)
 int auth_co_standing(struct dialogue *d)
 {
     const struct card_identity *id = &d->session->identity;
+    int rc = check_deny_list(d);
+    if (rc != 0)
+        return rc;
     enum oc_reason why = standing_reason(d->card->state);
     if (why != OC_R_NONE)
         return dialogue_refuse(d, why, "state of card %s in the ledger: %s", d->card->number,
                                card_state_name((enum card_state)d->card->state));
-    struct deny_row *deny = arena_alloc(flow_arena(), sizeof *deny);
-    if (deny == NULL)
-        return dialogue_ledger_failed(d, OC_ENOMEM);
-    int rc = ledger_co_denied(d->env->ledger, id->issuer, id->serial, deny);
-    if (rc == 0)
-        return denied(d, deny);
-    if (rc != OC_ENOENT)
-        return dialogue_ledger_failed(d, rc);
     if (!id->enabled)
         return dialogue_refuse(d, OC_R_APP_NOT_ENABLED, "application flag %02X in file 0015", id->app_flag);
     return check_dates(d);

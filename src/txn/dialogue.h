@@ -26,6 +26,10 @@ struct dialogue {
     int64_t torn;           /* this dialogue's own open transaction whose card was torn out, 0 none */
     int64_t previous;       /* an attempt of this dialogue that was voided: the next one links to it */
     bool awaited;           /* a certain card must come back: issuer and serial in res */
+    bool other;             /* what lies there now is another one */
+    bool proven;            /* this presentation proved itself genuine */
+    fen_t due_balance;      /* the true balance where INITIALIZE shows none (overdrawn, see chip.c) */
+    bool has_due_balance;
     struct buf *show; /* only show the plan here, execute nothing */
     int64_t started_ns;
 };
@@ -54,6 +58,19 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type) MUS
 int intent_co_write(struct dialogue *d, struct op_intent **ret) MUST_USE CO_FN;
 /** The outcome is written: notes what is still in doubt, lets the flow be cancelled again. */
 void intent_end(struct dialogue *d);
+
+/** Done, and nothing is to be said but that. */
+void dialogue_posted(struct dialogue *d);
+
+/* ---- chip.c: what the chip holds ---- */
+/** To be asked before INITIALIZE: cards whose INITIALIZE shows 0 when overdrawn tell the truth here. 0, OC_EREFUSED, … */
+int chip_co_before(struct dialogue *d) MUST_USE CO_FN;
+/** Notes the balance from INITIALIZE's answer; returns the four bytes that the TAC of a load continues from. */
+uint32_t chip_balance(struct dialogue *d, fen_t raw);
+/** The view of the chip for the ledger: balance and one counter, marked where the card proved itself. */
+struct card_seen chip_seen(const struct dialogue *d, unsigned counter_bit, uint16_t counter);
+/** Reads the journey record as it lies on the card: *ret_known 1 none yet, 2 and the hash's beginning, 0 unreadable. */
+int chip_co_record(struct dialogue *d, uint8_t *ret, size_t *ret_len, uint8_t *ret_known, uint8_t ret_hash[8]) MUST_USE CO_FN;
 
 /* ---- auth.c ---- */
 /** Opens the session, identifies the card, finds it in the ledger, proves it genuine (R9). 0, OC_EREFUSED, OC_ECANCELED. */

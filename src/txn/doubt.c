@@ -1,11 +1,15 @@
 /* Settling a doubt (灰记录) by evidence, never by guessing and never by the clock (R3, R4).
  *
  *   counter still the intent's ──────────────────────────────► VOIDED   counter
- *     but a CAPP purchase of nothing: record reads back ──────► POSTED   capp_record
  *   counter moved: PROVE's TAC is ours, recomputed ───────────► POSTED   prove
  *     else the log's record with that counter is ours ────────► POSTED   log     (not where the proof was wrong, R5)
  *     else the log's record with that counter is another's ───► VOIDED   counter_other
  *     else ───────────────────────────────────────────────────► IN_DOUBT, with what was seen
+ *
+ * A CAPP purchase of nothing shares its counter with the next transaction (R16), so the counter says nothing about it:
+ *   its record lies on the card (and the proof was not wrong) ► POSTED   capp_record
+ *   the record is as it was before the intent ────────────────► VOIDED   capp_record
+ *   overwritten or unreadable ────────────────────────────────► IN_DOUBT
  *
  * A moved counter alone proves nothing, nor does the balance. */
 #include "txn/dialogue.h"
@@ -16,6 +20,7 @@ struct finding {
     enum oc_txn_state to;
     enum evidence evidence;
     uint16_t counter; /* what INITIALIZE reports now */
+    bool has_counter;
     uint8_t tac[4];
     bool has_tac;
     const char *note;
@@ -36,7 +41,10 @@ static CO_FN int load_counter(struct dialogue *d, const struct op_intent *in, ui
 {
     struct init_load_answer a;
     struct custody_card card;
-    int rc = purse_co_init_load(d->session, in->amount, d->term->t.sam, &a);
+    int rc = chip_co_before(d);
+    if (rc != 0)
+        return rc;
+    rc = purse_co_init_load(d->session, in->amount, d->term->t.sam, &a);
     if (rc != 0)
         return rc;
     struct pboc_load l = {.counter = a.online_counter,
@@ -50,8 +58,8 @@ static CO_FN int load_counter(struct dialogue *d, const struct op_intent *in, ui
         rc = custody_card_mac1_verify_load(d->env->custody, &card, &l, a.mac1);
     if (rc != 0)
         return rc;
-    d->chip_balance = purse_fen(d->session->profile, a.balance);
-    d->has_chip_balance = true;
+    d->proven = true;
+    (void)chip_balance(d, a.balance);
     *ret = a.online_counter;
     return 0;
 }
@@ -65,30 +73,40 @@ static CO_FN int debit_counter(struct dialogue *d, const struct op_intent *in, u
         fen_t amount;
     } tries[] = {{in->card_type == p->purse.type_capp, 0}, {p->capp.present, 0}, {false, in->amount}};
     struct init_purchase_answer a;
-    int rc = OC_ECARD_SW;
+    int rc = chip_co_before(d);
+    if (rc != 0)
+        return rc;
+    rc = OC_ECARD_SW;
     for (size_t i = 0; i < ARRAY_LEN(tries) && rc == OC_ECARD_SW; i++)
         rc = purse_co_init_purchase(d->session, tries[i].capp, tries[i].amount, d->term->t.sam, &a);
     if (rc != 0)
         return rc;
-    d->chip_balance = purse_fen(p, a.balance);
-    d->has_chip_balance = true;
+    (void)chip_balance(d, a.balance);
     *ret = a.offline_counter;
     return 0;
 }
 
-static CO_FN int read_record_back(struct dialogue *d, const struct op_intent *in, struct finding *f)
+/* A CAPP purchase of nothing leaves its record as the only trace: ours there, it happened; as it was before, it did not;
+ * anything else (overwritten, unreadable) proves nothing. */
+static CO_FN int read_record_back(struct dialogue *d, const struct txn_row *row, struct finding *f)
 {
-    uint8_t record[CAPP_RECORD_MAX];
+    const struct op_intent *in = &row->in;
+    uint8_t record[CAPP_RECORD_MAX], known = 0, hash[8] = {0};
     size_t len = 0;
-    int rc = purse_co_capp_read(d->session, record, &len);
-    if (rc == 0 && len == in->capp_len && memcmp(record, in->capp, len) == 0)
-        *f = (struct finding){.to = OC_TXN_POSTED, .evidence = EV_CAPP_RECORD, .counter = f->counter};
-    else if (rc == 0 || rc == OC_ENOENT)
-        *f = (struct finding){.to = OC_TXN_VOIDED, .evidence = EV_COUNTER, .counter = f->counter};
-    else if (rc == OC_ECARD_SW || rc == OC_ECARD_DATA)
-        f->note = "the journey record cannot be read back";
-    else
+    int rc = chip_co_record(d, record, &len, &known, hash);
+    if (rc != 0)
         return rc;
+    bool ours = known == 2 && len == in->capp_len && memcmp(record, in->capp, len) == 0;
+    bool as_before = known != 0 && known == in->capp_before_known &&
+                     (known == 1 || memcmp(hash, in->capp_before, sizeof hash) == 0);
+    if (ours && row->suspense)
+        f->note = "the record is there, but the card's proof was wrong";
+    else if (ours || as_before) {
+        f->to = ours ? OC_TXN_POSTED : OC_TXN_VOIDED;
+        f->evidence = EV_CAPP_RECORD;
+    } else {
+        f->note = known == 0 ? "the journey record cannot be read back" : "the journey record was overwritten";
+    }
     return 0;
 }
 
@@ -139,29 +157,42 @@ static CO_FN int read_log(struct dialogue *d, const struct txn_row *row, struct 
     return 0;
 }
 
+/* What the card still knows of a counter that was used. */
+static CO_FN int ask_card(struct dialogue *d, const struct txn_row *row, struct finding *f)
+{
+    int rc = ask_proof(d, &row->in, f);
+    return rc == 0 && f->to == OC_TXN_IN_DOUBT ? read_log(d, row, f) : rc;
+}
+
+static CO_FN int ask_record(struct dialogue *d, const struct txn_row *row, struct finding *f)
+{
+    int rc = f->counter > row->in.counter ? ask_proof(d, &row->in, f) : 0;
+    return rc == 0 && f->to == OC_TXN_IN_DOUBT ? read_record_back(d, row, f) : rc;
+}
+
 static CO_FN int find_evidence(struct dialogue *d, const struct txn_row *row, struct finding *f)
 {
     const struct op_intent *in = &row->in;
     bool credit = in->plan_kind == OC_PLAN_CREDIT;
+    bool shared = !credit && in->amount == 0 && !d->session->profile->capp.zero_moves_counter; /* the counter is (R16) */
     *f = (struct finding){.to = OC_TXN_IN_DOUBT};
     int rc = credit ? load_counter(d, in, &f->counter) : debit_counter(d, in, &f->counter);
+    f->has_counter = rc == 0;
+    if (rc == OC_ECARD_SW) /* INITIALIZE is refused (a full purse, an empty one): proof and log can still be asked */
+        return shared ? read_record_back(d, row, f) : ask_card(d, row, f);
     if (rc != 0)
         return rc;
     if (f->counter < in->counter) {
         f->note = "the card's counter lies before the transaction's: is this the same card?";
         return 0;
     }
-    if (f->counter == in->counter && !credit && in->amount == 0 && in->capp_len > 0)
-        return read_record_back(d, in, f);
-    if (f->counter == in->counter) {
-        f->to = OC_TXN_VOIDED;
-        f->evidence = EV_COUNTER;
-        return 0;
-    }
-    rc = ask_proof(d, in, f);
-    if (rc == 0 && f->to == OC_TXN_IN_DOUBT)
-        rc = read_log(d, row, f);
-    return rc;
+    if (shared)
+        return ask_record(d, row, f);
+    if (f->counter > in->counter)
+        return ask_card(d, row, f);
+    f->to = OC_TXN_VOIDED;
+    f->evidence = EV_COUNTER;
+    return 0;
 }
 
 static CO_FN int write_finding(struct dialogue *d, const struct txn_row *row, const struct finding *f)
@@ -176,11 +207,8 @@ static CO_FN int write_finding(struct dialogue *d, const struct txn_row *row, co
         o->reason = row->reason != OC_R_NONE ? row->reason : (uint8_t)OC_R_ANSWER_LOST;
         o->suspense = row->suspense;
     }
-    if (d->has_chip_balance)
-        o->seen = (struct card_seen){.has = SEEN_BALANCE | (credit ? SEEN_ONLINE : SEEN_OFFLINE),
-                                     .balance = d->chip_balance,
-                                     .online = f->counter,
-                                     .offline = f->counter};
+    if (d->has_chip_balance && f->has_counter)
+        o->seen = chip_seen(d, credit ? SEEN_ONLINE : SEEN_OFFLINE, f->counter);
     if (f->note != NULL)
         snprintf(o->note, sizeof o->note, "%s", f->note);
     if (f->to == OC_TXN_POSTED)
@@ -197,8 +225,8 @@ static int settle_failed(struct dialogue *d, int rc)
         return dialogue_refuse(d, OC_R_LOAD_MAC1, "the card's MAC1 is wrong: its counter proves nothing");
     if (rc == OC_ENOKEY)
         return dialogue_refuse(d, OC_R_NO_KEY, "no load key to check the card's counter with");
-    if (rc == OC_ECARD_SW)
-        return dialogue_refuse(d, OC_R_DOUBT_OPEN, "INITIALIZE answered %04X: the doubt stays", d->session->sw);
+    if (rc == OC_EREFUSED || rc == OC_ECANCELED)
+        return rc;
     return dialogue_card_failed(d, rc, "reading the evidence for a doubt");
 }
 

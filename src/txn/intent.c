@@ -82,6 +82,8 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     return 0;
 }
 
+#define COMMAND_WITHIN_MS 10000 /* of the intent: a commit that stalled longer finds the card gone or the clerk too (R4) */
+
 int intent_co_write(struct dialogue *d, struct op_intent **ret)
 {
     struct op_intent *in = arena_alloc(flow_arena(), sizeof *in);
@@ -90,6 +92,8 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
     if (flow_cancelled())
         return OC_ECANCELED;
     d->req->phase = TXN_PHASE_COMMITTED;
+    if (d->session != NULL)
+        d->session->deadline_ns = flow_deadline_ms(COMMAND_WITHIN_MS);
     flow_shield();
     int rc = dialogue_co_submit(d);
     if (rc != 0) {
@@ -111,6 +115,8 @@ void intent_end(struct dialogue *d)
 {
     if (d->res->outcome == OC_IN_DOUBT)
         d->torn = d->running;
+    if (d->session != NULL)
+        d->session->deadline_ns = FLOW_FOREVER;
     list_del(&d->live);
     d->running = 0;
     flow_unshield();

@@ -148,8 +148,11 @@ static CO_FN int write_chip(struct issue *i, struct card_session *s)
     flow_shield(); /* a half-written chip helps nobody: once begun, it is finished or fails by itself */
     rc = personalise_co(s, i->profile, i->env->custody, &i->data, NULL);
     if (rc != 0) {
+        static const uint8_t any[OC_SERIAL_LEN];
         rc = personalise_failed(i, rc, s->sw);
-        (void)set_state(i, CARD_CANCELLED, "personalisation failed");
+        /* A chosen number stays open for the next try; one that was only counted up is given up. */
+        if (memcmp(i->what->serial, any, sizeof any) == 0)
+            (void)set_state(i, CARD_CANCELLED, "personalisation failed");
     } else if (i->what->activate) {
         rc = set_state(i, CARD_ACTIVE, "issued");
     }

@@ -6,6 +6,7 @@
 
 struct credit {
     struct init_load_answer init;
+    uint32_t raw_balance; /* what the TAC's new balance continues from */
     struct op_intent *in;
 };
 
@@ -47,16 +48,22 @@ static int verify_mac1(struct dialogue *d, const struct credit *c)
 
 static CO_FN int initialize(struct dialogue *d, struct credit *c)
 {
-    int rc = purse_co_init_load(d->session, d->plan->amount, d->term->t.sam, &c->init);
+    int rc = chip_co_before(d);
+    if (rc != 0)
+        return rc;
+    rc = purse_co_init_load(d->session, d->plan->amount, d->term->t.sam, &c->init);
     if (rc == OC_ECARD_SW)
         return init_refused(d);
     if (rc != 0)
         return dialogue_card_failed(d, rc, "INITIALIZE FOR LOAD");
-    d->chip_balance = purse_fen(d->session->profile, c->init.balance);
-    d->has_chip_balance = true;
+    rc = verify_mac1(d, c);
+    if (rc != 0)
+        return rc;
+    d->proven = true;
+    c->raw_balance = chip_balance(d, c->init.balance);
     if (c->init.online_counter == 0xFFFF)
         return dialogue_refuse(d, OC_R_COUNTER_MAX, "online counter FFFF");
-    return verify_mac1(d, c);
+    return 0;
 }
 
 static CO_FN int write_intent(struct dialogue *d, struct credit *c)
@@ -69,26 +76,27 @@ static CO_FN int write_intent(struct dialogue *d, struct credit *c)
     in->key_version = c->init.key_version;
     in->alg = c->init.alg;
     memcpy(in->random, c->init.random, sizeof in->random);
-    in->raw_balance = (uint32_t)c->init.balance;
-    in->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE,
-                                  .balance = d->chip_balance,
-                                  .online = c->init.online_counter};
+    in->raw_balance = c->raw_balance;
+    in->seen = chip_seen(d, SEEN_ONLINE, c->init.online_counter);
     return intent_co_write(d, &c->in);
+}
+
+static CO_FN int wrong_proof(struct dialogue *d, const struct credit *c, const struct credit_answer *a)
+{
+    int rc = outcome_co_wrong_proof(d, c->in->txn, NULL, a->tac);
+    doubt_co_ask_proof(d, c->in);
+    return rc;
 }
 
 static CO_FN int check_answer(struct dialogue *d, const struct credit *c, const struct credit_answer *a)
 {
-    if (proof_tac(d, c->in, a->tac) != 0) {
-        int rc = outcome_co_wrong_proof(d, c->in->txn, NULL, a->tac);
-        doubt_co_ask_proof(d, c->in);
-        return rc;
-    }
+    if (proof_tac(d, c->in, a->tac) != 0)
+        return wrong_proof(d, c, a);
     struct op_outcome *o = outcome_begin(d, c->in->txn, OC_TXN_POSTED, EV_ANSWER);
     o->tac_verdict = TAC_OK;
     memcpy(o->tac, a->tac, sizeof o->tac);
-    o->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE,
-                                 .balance = d->chip_balance + c->in->amount,
-                                 .online = (uint16_t)(c->in->counter + 1)};
+    d->chip_balance += c->in->amount;
+    o->seen = chip_seen(d, SEEN_ONLINE, (uint16_t)(c->in->counter + 1));
     memcpy(o->reply, c->in->reply, sizeof o->reply);
     return outcome_co_write(d);
 }
@@ -118,7 +126,7 @@ static CO_FN int command(struct dialogue *d, const struct credit *c)
         return outcome_co_not_sent(d, c->in->txn, OC_R_CARD_REMOVED, "the card left before the credit was sent");
     default:
         if (rc == OC_ECARD_DATA && d->session->sw == SW_OK)
-            return outcome_co_wrong_proof(d, c->in->txn, NULL, a.tac);
+            return wrong_proof(d, c, &a);
         return outcome_co_lost(d, c->in->txn);
     }
 }

@@ -9,7 +9,9 @@ struct debit {
     uint8_t code[EP_CODE_LEN]; /* what MAC1 ends with on some cards */
     size_t code_len;
     struct init_purchase_answer init;
+    uint32_t raw_balance;
     uint8_t record[CAPP_RECORD_MAX];
+    uint8_t before_known, before[8]; /* the record as it was, where only it can tell whether a free ride happened (R3) */
     struct op_intent *in; /* as it became durable */
 };
 
@@ -31,20 +33,42 @@ static int init_refused(struct dialogue *d)
     }
 }
 
+/* Whether the amount moves the counter: a CAPP purchase of nothing need not (R3, R16). */
+static bool moves_counter(const struct dialogue *d, const struct debit *b, fen_t amount)
+{
+    return amount > 0 || !b->capp || d->session->profile->capp.zero_moves_counter;
+}
+
+/* All that must be asked before INITIALIZE: any other command after it drops the card to idle. */
+static CO_FN int ask_before(struct dialogue *d, struct debit *b)
+{
+    uint8_t record[CAPP_RECORD_MAX];
+    size_t len = 0;
+    int rc = chip_co_before(d);
+    if (rc == 0 && !moves_counter(d, b, d->plan->amount)) {
+        rc = chip_co_record(d, record, &len, &b->before_known, b->before);
+        if (rc != 0)
+            return dialogue_card_failed(d, rc, "reading the journey record");
+    }
+    if (rc != 0)
+        return rc;
+    rc = purse_co_security_code(d->session, b->capp, b->code, &b->code_len);
+    return rc != 0 ? dialogue_card_failed(d, rc, "GET SECURITY CODE") : 0;
+}
+
 /* The chip is the authority on sufficiency (R1): it is asked, and its answer is looked at before anything is reserved. */
 static CO_FN int initialize(struct dialogue *d, struct debit *b)
 {
     const struct card_profile *p = d->session->profile;
-    int rc = purse_co_security_code(d->session, b->capp, b->code, &b->code_len);
+    int rc = ask_before(d, b);
     if (rc != 0)
-        return dialogue_card_failed(d, rc, "GET SECURITY CODE");
+        return rc;
     rc = purse_co_init_purchase(d->session, b->capp, d->plan->amount, d->term->t.sam, &b->init);
     if (rc == OC_ECARD_SW)
         return init_refused(d);
     if (rc != 0)
         return dialogue_card_failed(d, rc, "INITIALIZE FOR PURCHASE");
-    d->chip_balance = purse_fen(p, b->init.balance);
-    d->has_chip_balance = true;
+    b->raw_balance = chip_balance(d, b->init.balance);
     if (d->chip_balance < d->plan->amount && !(p->purse.overdraft && b->init.overdraft > 0))
         return dialogue_refuse(d, OC_R_INSUFFICIENT, "the card holds less than the amount");
     if (b->init.offline_counter == 0xFFFF)
@@ -75,7 +99,8 @@ static int journey_record(struct dialogue *d, struct debit *b, struct op_intent 
     char when[15];
     capp_values_init(v);
     capp_put_number(v, "amount", in->amount);
-    capp_put_number(v, "balance", d->chip_balance - in->amount);
+    fen_t left = d->chip_balance - in->amount;
+    capp_put_number(v, "balance", left > 0 ? left : 0); /* layouts have no sign for overdraft */
     capp_put_bytes(v, "terminal", in->sam, sizeof in->sam);
     capp_put_bytes(v, "sam", in->sam, sizeof in->sam);
     hex_encode(in->card_date, sizeof in->card_date, when);
@@ -91,6 +116,8 @@ static int journey_record(struct dialogue *d, struct debit *b, struct op_intent 
                                v->err != 0 ? oc_strerror(v->err) : oc_strerror(rc));
     in->capp_len = p->capp.length;
     memcpy(in->capp, b->record, in->capp_len);
+    in->capp_before_known = b->before_known;
+    memcpy(in->capp_before, b->before, sizeof in->capp_before);
     return 0;
 }
 
@@ -105,20 +132,11 @@ static CO_FN int write_intent(struct dialogue *d, struct debit *b)
     in->key_version = b->init.key_version;
     in->alg = b->init.alg;
     memcpy(in->random, b->init.random, sizeof in->random);
-    in->raw_balance = (uint32_t)b->init.balance;
-    in->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_OFFLINE,
-                                  .balance = d->chip_balance,
-                                  .offline = b->init.offline_counter};
+    in->raw_balance = b->raw_balance;
+    in->seen = chip_seen(d, SEEN_OFFLINE, b->init.offline_counter);
     if (b->capp && (rc = journey_record(d, b, in)) != 0)
         return rc;
     return intent_co_write(d, &b->in);
-}
-
-/* A CAPP purchase of nothing need not move the counter (R3). */
-static uint16_t counter_after(const struct dialogue *d, const struct debit *b)
-{
-    bool moves = b->in->amount > 0 || !b->capp || d->session->profile->capp.zero_moves_counter;
-    return (uint16_t)(b->in->counter + (moves ? 1 : 0));
 }
 
 static CO_FN int posted(struct dialogue *d, const struct debit *b, const struct debit_answer *a)
@@ -127,11 +145,18 @@ static CO_FN int posted(struct dialogue *d, const struct debit *b, const struct 
     o->tac_verdict = TAC_OK;
     memcpy(o->mac2, a->mac2, sizeof o->mac2);
     memcpy(o->tac, a->tac, sizeof o->tac);
-    o->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_OFFLINE,
-                                 .balance = d->chip_balance - b->in->amount,
-                                 .offline = counter_after(d, b)};
+    d->proven = true;
+    d->chip_balance -= b->in->amount;
+    o->seen = chip_seen(d, moves_counter(d, b, b->in->amount) ? SEEN_OFFLINE : 0, (uint16_t)(b->in->counter + 1));
     memcpy(o->reply, b->in->reply, sizeof o->reply);
     return outcome_co_write(d);
+}
+
+static CO_FN int wrong_proof(struct dialogue *d, const struct debit *b, const struct debit_answer *a)
+{
+    int rc = outcome_co_wrong_proof(d, b->in->txn, a->mac2, a->tac);
+    doubt_co_ask_proof(d, b->in);
+    return rc;
 }
 
 /* The card answered 9000: MAC2 and TAC decide whether it was the card we think (R5). */
@@ -139,9 +164,7 @@ static CO_FN int check_answer(struct dialogue *d, const struct debit *b, const s
 {
     if (proof_mac2(d, b->in, a->mac2) == 0 && proof_tac(d, b->in, a->tac) == 0)
         return posted(d, b, a);
-    int rc = outcome_co_wrong_proof(d, b->in->txn, a->mac2, a->tac);
-    doubt_co_ask_proof(d, b->in);
-    return rc;
+    return wrong_proof(d, b, a);
 }
 
 static int mac1(struct dialogue *d, const struct debit *b, uint8_t ret[4])
@@ -168,7 +191,7 @@ static CO_FN int debit(struct dialogue *d, const struct debit *b, const struct p
         return outcome_co_not_sent(d, b->in->txn, OC_R_CARD_REMOVED, "the card left before the debit was sent");
     default:
         if (rc == OC_ECARD_DATA && d->session->sw == SW_OK)
-            return outcome_co_wrong_proof(d, b->in->txn, a.mac2, a.tac);
+            return wrong_proof(d, b, &a);
         return outcome_co_lost(d, b->in->txn);
     }
 }

@@ -6,12 +6,10 @@
 
 #define PAGE 16
 
-static CO_FN int to_doubt(struct txn_env *env, const struct txn_row *row)
+static CO_FN int to_doubt(struct txn_env *env, const struct txn_row *row, struct ledger_op *op)
 {
-    struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
     char id[IDENT_TEXT];
-    if (op == NULL)
-        return OC_ENOMEM;
+    memset(op, 0, sizeof *op);
     op->type = LOP_OUTCOME;
     snprintf(op->who, sizeof op->who, "onecardd");
     op->outcome.txn = row->id;
@@ -26,9 +24,10 @@ static CO_FN int to_doubt(struct txn_env *env, const struct txn_row *row)
 int txn_co_recover(struct txn_env *env, unsigned *ret_count)
 {
     struct txn_row *rows = arena_alloc(flow_arena(), PAGE * sizeof *rows);
+    struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
     struct txn_filter f = {.open_only = true};
     unsigned n = PAGE, done = 0;
-    if (rows == NULL)
+    if (rows == NULL || op == NULL)
         return OC_ENOMEM;
     while (n == PAGE) {
         int rc = ledger_co_txns(env->ledger, &f, rows, PAGE, &n);
@@ -38,7 +37,7 @@ int txn_co_recover(struct txn_env *env, unsigned *ret_count)
             f.before = rows[i].id;
             if (rows[i].state != OC_TXN_INTENDED)
                 continue;
-            rc = to_doubt(env, &rows[i]);
+            rc = to_doubt(env, &rows[i], op);
             if (rc != 0)
                 return rc;
             done++;

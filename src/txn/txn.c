@@ -54,12 +54,20 @@ int dialogue_refuse(struct dialogue *d, enum oc_reason reason, const char *fmt, 
     va_end(ap);
     if (reason == OC_R_OTHER_CARD)
         log_info("txn", "terminal=%s another card while one is awaited: 请放回原卡", d->req->terminal);
-    if (d->torn != 0 || (d->awaited && reason == OC_R_OTHER_CARD))
+    if (d->torn != 0 || d->other)
         return OC_EREFUSED; /* what is known of the first transaction stays the answer (R8) */
+    d->res->txn = 0;
     d->res->outcome = OC_REFUSED;
     d->res->reason = reason;
     memcpy(d->res->detail, text, sizeof text);
     return OC_EREFUSED;
+}
+
+void dialogue_posted(struct dialogue *d)
+{
+    d->res->outcome = OC_POSTED;
+    d->res->reason = OC_R_NONE;
+    d->res->detail[0] = '\0';
 }
 
 int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
@@ -86,6 +94,8 @@ int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
 
 int dialogue_ledger_failed(struct dialogue *d, int rc)
 {
+    if (rc == OC_ECANCELED)
+        return rc;
     if (rc == OC_EREFUSED)
         return dialogue_refuse(d, (enum oc_reason)d->op->reason, "%s", d->op->detail);
     if (rc == OC_ECONFLICT)
@@ -128,9 +138,7 @@ static void finish_earlier(struct dialogue *d)
 {
     const struct txn_row *row = d->row;
     struct txn_result *r = d->res;
-    r->outcome = OC_POSTED;
-    r->reason = OC_R_NONE;
-    r->detail[0] = '\0';
+    dialogue_posted(d);
     r->txn = row->id;
     r->amount = row->in.amount;
     r->gross = row->in.gross;
@@ -155,17 +163,43 @@ static CO_FN int refresh(struct dialogue *d)
     return rc != 0 ? dialogue_ledger_failed(d, rc) : 0;
 }
 
+/* This dialogue's own attempt came to nothing: the next one begins as if it were the first, and links to it. */
+static void begin_anew(struct dialogue *d)
+{
+    d->previous = d->torn;
+    d->torn = 0;
+    (void)dialogue_refuse(d, OC_R_CARD_ERROR, "the first attempt came to nothing");
+}
+
+/* While we waited for the torn card, another terminal saw it and settled our transaction: its end is our answer. */
+static CO_FN int settled_elsewhere(struct dialogue *d)
+{
+    int rc = ledger_co_txn(d->env->ledger, d->torn, d->row);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    dialogue_settled(d, d->row, d->row->state, d->row->evidence);
+    if (d->row->state == OC_TXN_POSTED) {
+        finish_earlier(d);
+        return 1;
+    }
+    if (d->row->state != OC_TXN_VOIDED)
+        return dialogue_refuse(d, OC_R_DOUBT_OPEN, "the transaction is still in doubt");
+    begin_anew(d);
+    return 0;
+}
+
 /* 0: go on; 1: the dialogue is answered by the doubt's end. */
 static CO_FN int settle_open(struct dialogue *d)
 {
     int64_t open = d->card->open_txn;
     enum oc_txn_state state;
     char id[IDENT_TEXT];
-    if (open == 0) {
-        d->torn = 0;
-        return 0;
-    }
-    int rc = doubt_co_settle(d, open, &state);
+    int rc = d->torn != 0 && open != d->torn ? settled_elsewhere(d) : 0;
+    if (rc != 0 || open == 0)
+        return rc;
+    if (d->show != NULL)
+        return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s is in doubt; a plan settles nothing", ident_text(open, id));
+    rc = doubt_co_settle(d, open, &state);
     if (rc != 0)
         return rc;
     if (state == OC_TXN_POSTED && (open == d->torn || is_this_ride(d))) {
@@ -175,8 +209,7 @@ static CO_FN int settle_open(struct dialogue *d)
     if (state == OC_TXN_IN_DOUBT)
         return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s is still in doubt", ident_text(open, id));
     if (open == d->torn)
-        d->previous = open;
-    d->torn = 0;
+        begin_anew(d);
     return refresh(d);
 }
 
@@ -184,8 +217,7 @@ static CO_FN int execute(struct dialogue *d)
 {
     if (d->show != NULL) {
         plan_json(d->plan, false, d->show);
-        d->res->outcome = OC_POSTED;
-        d->res->reason = OC_R_NONE;
+        dialogue_posted(d);
         return d->show->err;
     }
     switch (d->plan->kind) {
@@ -196,8 +228,7 @@ static CO_FN int execute(struct dialogue *d)
     case OC_PLAN_ACCOUNT:
         return account_co_execute(d);
     default:
-        d->res->outcome = OC_POSTED;
-        d->res->reason = OC_R_NONE;
+        dialogue_posted(d);
         snprintf(d->res->reply, sizeof d->res->reply, "%s", d->plan->reply);
         return 0;
     }
@@ -207,13 +238,13 @@ static CO_FN int execute(struct dialogue *d)
 static CO_FN void note_seen(struct dialogue *d)
 {
     const struct card_seen *last = &d->card->last;
-    if (d->plan->kind != OC_PLAN_NONE || !d->has_chip_balance ||
+    if (d->show != NULL || d->plan->kind != OC_PLAN_NONE || !d->has_chip_balance ||
         ((last->has & SEEN_BALANCE) != 0 && last->balance == d->chip_balance))
         return;
     struct op_seen *s = &dialogue_op(d, LOP_SEEN)->seen;
     s->card = d->card->id;
     memcpy(s->terminal, d->term->t.id, sizeof s->terminal);
-    s->seen = (struct card_seen){.has = SEEN_BALANCE, .balance = d->chip_balance};
+    s->seen = chip_seen(d, 0, 0);
     int rc = dialogue_co_submit(d);
     if (rc != 0)
         log_warn("txn", "last state seen was not recorded: %s", oc_strerror(rc));
@@ -250,6 +281,7 @@ static CO_FN void settle_at_once(struct dialogue *d)
         d->torn = 0;
         d->res->outcome = OC_VOIDED;
         d->res->reason = OC_R_CARD_ERROR;
+        snprintf(d->res->detail, sizeof d->res->detail, "the card reported an error and did nothing");
     }
 }
 
@@ -260,22 +292,21 @@ static CO_FN int attempt(struct dialogue *d)
     if (s == NULL)
         return dialogue_ledger_failed(d, OC_ENOMEM);
     d->session = s;
-    d->has_chip_balance = false;
-    if (d->torn == 0) {
-        d->res->txn = 0;
-        d->res->outcome = OC_REFUSED;
-        d->res->reason = OC_R_CARD_ERROR;
-        d->res->detail[0] = '\0';
+    d->has_chip_balance = d->other = d->proven = false;
+    if (d->res->outcome == OC_VOIDED) { /* the command never left: the next attempt links to that one */
+        d->previous = d->res->txn;
+        if (ledger_co_txn(d->env->ledger, d->previous, d->row) == 0)
+            dialogue_settled(d, d->row, d->row->state, d->row->evidence);
     }
     d->req->phase = TXN_PHASE_CARD;
     int rc = present(d);
     if (rc == 0)
         settle_at_once(d);
-    if (d->has_chip_balance && !d->res->has_balance) {
+    if (d->has_chip_balance && !d->other) {
         d->res->has_balance = true;
         d->res->balance = d->chip_balance;
     }
-    if (s->identified)
+    if (s->identified && !d->other)
         d->awaited = true;
     card_co_close(s);
     d->res->card_ns += clock_mono_ns(d->env->clock) - t0 - (d->res->ledger_ns - ledger0);
@@ -289,6 +320,8 @@ static bool wants_return(const struct dialogue *d)
     const struct txn_result *r = d->res;
     if (d->req->retap_ms <= 0)
         return false;
+    if (d->other)
+        return true;
     return (d->torn != 0 && r->reason == OC_R_ANSWER_LOST) ||
            (r->reason == OC_R_CARD_REMOVED && (r->outcome == OC_REFUSED || r->outcome == OC_VOIDED));
 }
@@ -304,7 +337,7 @@ static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
         int rc = reader_co_wait_arrival(d->reader, d->arrival, soon < deadline ? soon : deadline, &d->arrival);
         if (rc != OC_ETIMEDOUT)
             return rc;
-        if (d->reader->state == READER_CARD && d->reader->arrival == d->arrival)
+        if (!d->other && d->reader->state == READER_CARD && d->reader->arrival == d->arrival)
             return 0;
     }
 }
@@ -333,7 +366,7 @@ static CO_FN int with_card(struct dialogue *d)
         rc = attempt(d);
         if (rc == OC_ECANCELED || !wants_return(d))
             break;
-        if (deadline == 0 || d->session->identified) {
+        if (deadline == 0 || (d->session->identified && !d->other)) {
             deadline = flow_deadline_ms(d->req->retap_ms);
             seen++;
         }
@@ -428,8 +461,8 @@ static CO_FN void record_refusal(struct dialogue *d)
     memcpy(f->serial, r->serial, sizeof f->serial);
     snprintf(f->terminal, sizeof f->terminal, "%s", d->req->terminal);
     memcpy(f->participant, d->term->t.participant, sizeof f->participant);
-    if (d->has_chip_balance && d->has_card)
-        f->seen = (struct card_seen){.has = SEEN_BALANCE, .balance = d->chip_balance};
+    if (d->has_chip_balance && d->has_card && d->proven)
+        f->seen = chip_seen(d, 0, 0);
     int rc = dialogue_co_submit(d);
     if (rc == 0)
         r->txn = f->txn;
@@ -457,6 +490,7 @@ static CO_FN void finish(struct dialogue *d)
 {
     struct txn_result *r = d->res;
     char id[IDENT_TEXT], fen[FEN_TEXT];
+    d->req->arrival = d->arrival;
     record_refusal(d);
     r->total_ns = clock_mono_ns(d->env->clock) - d->started_ns;
     r->at_ms = clock_wall_ms(d->env->clock);

@@ -83,7 +83,8 @@ struct txn_request {
     int64_t wait_ms;  /* for a card to come */
     int64_t retap_ms; /* for a torn card to come back; 0: not at all */
     bool gate;        /* once per arrival; a doubt from this gate is finished, not charged again (R8) */
-    uint64_t arrival; /* gate: the arrival this is for; a desk takes the card that lies there */
+    uint64_t arrival; /* gate: [in] the arrival this is for; a desk takes the card that lies there. [out] the last one served:
+                         a torn card that came back is an arrival that has been dealt with */
     enum txn_phase phase; /* [out] while it runs */
 };
 

@@ -55,7 +55,7 @@ static const struct onecard_conf_item conf_items[] = {
      "Most that is paid into a citizen's account at a time, in yuan; 0: no limit.", 0, 0},
     {"refund_same_participant", ONECARD_CONF_BOOL, "false",
      "Refunds only at terminals of the participant that sold.", 0, 0},
-    {"refundable", ONECARD_CONF_TEXT, "payment.purchase transit.ride",
+    {"refundable", ONECARD_CONF_TEXT, "payment.purchase",
      "Services whose transactions may be given back.", 0, 0},
 };
 
