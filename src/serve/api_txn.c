@@ -57,23 +57,19 @@ static CO_FN int list_txns(struct api_call *c, struct txn_filter *f, unsigned li
 {
     struct txn_row *rows = arena_alloc(flow_arena(), API_PAGE * sizeof *rows);
     struct card_row *card = arena_alloc(flow_arena(), sizeof *card);
-    unsigned n = API_PAGE, got = 0;
+    unsigned got = 0, want, n;
     if (!rows || !card)
         return api_no_memory(c);
-    while (got < limit && n == (limit - got < API_PAGE ? limit - got : API_PAGE)) {
-        unsigned want = limit - got < API_PAGE ? limit - got : API_PAGE;
+    do {
+        want = limit - got < API_PAGE ? limit - got : API_PAGE;
         int rc = ledger_co_txns(c->s->ledger, f, rows, want, &n);
         if (rc != 0)
             return api_failed(c, rc, "transactions");
         for (unsigned i = 0; i < n; i++)
             json_array_append_new(list, with_number(c, &rows[i], card, false));
         got += n;
-        if (n > 0)
-            f->before = rows[n - 1].id;
-        if (n < want)
-            break;
-        n = limit - got < API_PAGE ? limit - got : API_PAGE;
-    }
+        f->before = n > 0 ? rows[n - 1].id : f->before;
+    } while (n == want && got < limit);
     return 0;
 }
 
