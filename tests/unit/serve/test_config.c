@@ -113,6 +113,26 @@ static void relative_paths_count_from_the_file(void **state)
     conf_snapshot_put(&s);
 }
 
+static WORKER_FN void compare_with_sample(const char *path)
+{
+    struct buf sample, file;
+    buf_init(&sample, 0);
+    buf_init(&file, 0);
+    serve_config_sample(&sample);
+    assert_int_equal(file_read(path, &file), 0);
+    /* differs: onecardd --sample > conf/onecardd.yaml */
+    assert_string_equal(buf_cstr(&file), buf_cstr(&sample));
+    buf_fini(&file);
+    buf_fini(&sample);
+}
+
+static void sample_file_in_the_tree_is_what_the_tables_print(void **state)
+{
+    (void)state;
+    ROLE_ENTER_WORKER();
+    compare_with_sample(ONECARD_SOURCE_DIR "/conf/onecardd.yaml");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +140,7 @@ int main(void)
         cmocka_unit_test(mistakes_come_all_at_once_with_place_and_suggestion),
         cmocka_unit_test(utc_offset_west_is_negative),
         cmocka_unit_test(modules_as_list_and_with_sections_name_the_same),
+        cmocka_unit_test(sample_file_in_the_tree_is_what_the_tables_print),
         cmocka_unit_test(relative_paths_count_from_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

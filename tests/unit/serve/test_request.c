@@ -281,6 +281,35 @@ static void R8_card_that_lay_there_at_the_start_is_not_charged_again(void **stat
     site_remove(&site, 1);
 }
 
+static void lists_of_transactions_page_to_their_end(void **state)
+{
+    size_t whole, pieces = 0;
+    char path[64] = "/v1/txns?limit=1", last[16] = "";
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        char id[32];
+        site_request(&site, "{\"service\":\"none\",\"terminal\":\"desk\"}", id);
+        json_decref(site_result(&site, id));
+    }
+    json_t *j = site_expect(&site, 200, "GET", "/v1/txns?limit=500", NULL);
+    whole = json_array_size(json_object_get(j, "items"));
+    assert_true(whole > 17);
+    json_decref(j);
+    for (; pieces <= whole; pieces++) {
+        j = site_expect(&site, 200, "GET", path, NULL);
+        const json_t *item = json_array_get(json_object_get(j, "items"), 0);
+        if (!item)
+            break;
+        assert_string_not_equal(text_of(item, "txn"), last);
+        (void)snprintf(last, sizeof last, "%s", text_of(item, "txn"));
+        (void)snprintf(path, sizeof path, "/v1/txns?limit=1&before=%s", last);
+        json_decref(j);
+        j = NULL;
+    }
+    json_decref(j);
+    assert_int_equal(pieces, whole);
+}
+
 static void books_agree_with_the_chips_at_the_end(void **state)
 {
     (void)state;
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(desk_request_on_a_gates_reader_takes_the_next_card),
         cmocka_unit_test(gate_closed_at_run_time_serves_no_more),
         cmocka_unit_test(R8_card_that_lay_there_at_the_start_is_not_charged_again),
+        cmocka_unit_test(lists_of_transactions_page_to_their_end),
         cmocka_unit_test(books_agree_with_the_chips_at_the_end),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
