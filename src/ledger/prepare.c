@@ -5,6 +5,8 @@
 #include "ledger/op_table.h"
 #include <stdarg.h>
 
+#define REQUEST_MAX (INT64_C(1) << 53)
+
 int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...)
 {
     va_list ap;
@@ -25,6 +27,14 @@ static int invalid(struct ledger_op *op, const char *why)
 {
     snprintf(op->detail, sizeof op->detail, "%s", why);
     return OC_EINVAL;
+}
+
+int prepare_request_no(struct ledger_op *op, int64_t request_no)
+{
+    if (request_no >= 0 && request_no <= REQUEST_MAX)
+        return 0;
+    return refuse(op, OC_R_PARAMETER, "a request number is 1 to %lld, not %lld",
+                  (long long)REQUEST_MAX, (long long)request_no);
 }
 
 int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no,
@@ -181,8 +191,8 @@ static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
 static WORKER_FN int prepare_refusal(struct fold *f, struct ledger_op *op)
 {
     struct op_refusal *r = &op->refusal;
-    int rc = 0;
-    if (r->reason != OC_R_CONFLICT)
+    int rc = prepare_request_no(op, r->request_no);
+    if (!rc && r->reason != OC_R_CONFLICT)
         rc = prepare_request(f, op, r->terminal, r->request_no, r->request_hash, &r->txn);
     struct card_full c;
     if (!rc && r->card)

@@ -73,11 +73,13 @@ static int ask_form(struct asked *a)
         return malformed(a, "no such kind of plan");
     if (in->amount < 0 || in->amount > AMOUNT_MAX || in->gross < 0 || in->gross > AMOUNT_MAX)
         return malformed(a, "the amount is not possible");
-    if (!date_valid(in->business_date) || in->request_no < 0)
-        return malformed(a, "business date or request number is not possible");
+    if (!date_valid(in->business_date))
+        return malformed(a, "the business date is not possible");
     if (in->refund && (in->plan_kind == OC_PLAN_DEBIT || in->amount == 0))
         return malformed(a, "a refund gives something back");
-    int rc = legs_form(a);
+    int rc = prepare_request_no(a->op, in->request_no);
+    if (!rc)
+        rc = legs_form(a);
     return rc ? rc : records_form(a);
 }
 

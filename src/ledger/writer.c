@@ -88,12 +88,6 @@ static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
     buf_init(&bytes, OP_SIZE_MAX);
     int rc = journal_and_apply(b, &j->op, &bytes);
     buf_fini(&bytes);
-    if (rc == OC_EINTERNAL) {
-        log_error("ledger", "operation %s does not fit the tables: it was not applied",
-                  op_name(j->op.type));
-        snprintf(j->op.detail, sizeof j->op.detail,
-                 "the ledger's own rules do not hold: see the log");
-    }
     b->applied += !rc;
     return rc;
 }
@@ -123,11 +117,21 @@ static const char *why_of(int rc)
         return "no space left for the ledger";
     case OC_EDB_CORRUPT:
         return "the ledger file is damaged";
-    case OC_EINTERNAL:
-        return NULL;
     default:
         return "the ledger's store fails";
     }
+}
+
+/* Errors that are nobody's fault in the batch. Any other may be one operation's own. */
+static bool store_fails(int rc)
+{
+    static const int errors[] = {OC_EDB_FULL, OC_ENOSPC, OC_EDB_CORRUPT,
+                                 OC_EIO,      OC_EBUSY,  OC_ENOMEM};
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        if (rc == errors[i])
+            return true;
+    }
+    return false;
 }
 
 static void set_why(struct ledger *l, const char *why)
@@ -193,7 +197,6 @@ static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
         l->stale = true;
         int again = refresh(l);
         (void)again; /* tried again before the next batch */
-        set_why(l, why_of(rc));
         if (l->m_failed)
             metric_add(l->m_failed, 1);
         return rc;
@@ -208,34 +211,76 @@ static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
     return 0;
 }
 
-static void fail_all(struct ledger_job *jobs, int rc)
+static WORKER_FN int probe(struct ledger *l)
 {
+    struct batch b = {.l = l};
+    int rc = refresh(l);
+    db_wal_begin(l->wal);
+    if (!rc)
+        rc = db_tx_begin(&b.tx, l->db);
+    if (!rc)
+        rc = write_head(l, atomic_load(&l->seq), l->head);
+    if (!rc && l->before_commit)
+        rc = l->before_commit(l->hook_arg, 0);
+    if (!rc)
+        rc = db_tx_commit(&b.tx);
+    db_tx_rollback(&b.tx);
+    db_wal_finish(l->wal, l->db, rc == 0);
+    return rc;
+}
+
+static void fail_all(struct ledger *l, struct ledger_job *jobs, int rc)
+{
+    set_why(l, why_of(rc));
     for (struct ledger_job *j = jobs; j; j = j->next)
         j->rc = rc;
 }
 
-/* One operation that does not fit must not fail its neighbours: then each runs in a commit of its
- * own. */
-static WORKER_FN void run_singly(struct ledger *l, struct ledger_job *jobs)
+/* An operation alone did not go in. Where a write of no consequence does, the fault is its own: it
+ * gets its error and the ledger stays healthy. False: the store fails. */
+static WORKER_FN bool own_fault(struct ledger *l, struct ledger_job *j, int rc)
+{
+    if (store_fails(rc) || probe(l))
+        return false;
+    set_why(l, NULL);
+    log_error("ledger", "operation %s does not fit the tables (%s): it was not applied",
+              op_name(j->op.type), oc_strerror(rc));
+    snprintf(j->op.detail, sizeof j->op.detail, "the ledger's own rules do not hold: see the log");
+    j->rc = rc;
+    return true;
+}
+
+/* One operation that does not fit must not fail its neighbours: each runs in a commit of its own.
+ * Gives the jobs that are left when the store itself fails. */
+static WORKER_FN struct ledger_job *run_singly(struct ledger *l, struct ledger_job *jobs,
+                                               int *ret_err)
 {
     while (jobs) {
-        struct ledger_job *j = jobs;
-        jobs = j->next;
+        struct ledger_job *j = jobs, *rest = j->next;
         j->next = NULL;
         int rc = run_batch(l, j);
-        if (rc)
-            j->rc = rc;
-        j->next = jobs;
+        bool done = rc == 0 || own_fault(l, j, rc);
+        j->next = rest;
+        if (!done) {
+            *ret_err = rc;
+            return j;
+        }
+        jobs = rest;
     }
+    return NULL;
 }
 
 static WORKER_FN void run(struct ledger *l, struct ledger_job *jobs)
 {
     int rc = run_batch(l, jobs);
-    if (rc == OC_EINTERNAL && jobs->next)
-        run_singly(l, jobs);
-    else if (rc)
-        fail_all(jobs, rc);
+    if (rc == 0)
+        return;
+    if (!jobs->next && own_fault(l, jobs, rc))
+        return;
+    if (jobs->next && !store_fails(rc))
+        jobs = run_singly(l, jobs, &rc);
+    if (jobs)
+        fail_all(l, jobs, rc);
 }
 
 int writer_run_one(struct ledger *l, struct ledger_op *op)
@@ -272,24 +317,6 @@ static void wait_ms(pthread_cond_t *c, pthread_mutex_t *mu, int64_t ms)
     until.tv_sec += (time_t)(ns / NS_PER_S);
     until.tv_nsec = (long)(ns % NS_PER_S);
     pthread_cond_timedwait(c, mu, &until);
-}
-
-static WORKER_FN int probe(struct ledger *l)
-{
-    struct batch b = {.l = l};
-    int rc = refresh(l);
-    db_wal_begin(l->wal);
-    if (!rc)
-        rc = db_tx_begin(&b.tx, l->db);
-    if (!rc)
-        rc = write_head(l, atomic_load(&l->seq), l->head);
-    if (!rc && l->before_commit)
-        rc = l->before_commit(l->hook_arg, 0);
-    if (!rc)
-        rc = db_tx_commit(&b.tx);
-    db_tx_rollback(&b.tx);
-    db_wal_finish(l->wal, l->db, rc == 0);
-    return rc;
 }
 
 /* NULL: nothing came; then either the store is to be probed or the end has come. */

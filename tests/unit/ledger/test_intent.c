@@ -186,6 +186,25 @@ static void request_again_gets_the_first_and_another_content_a_conflict(void **s
     assert_int_equal(book_number(b, "SELECT next_request FROM terminal WHERE id = 'T1'"), 8);
 }
 
+static void request_numbers_beyond_two_to_the_53_are_refused(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    static const int64_t bad[] = {-1, (INT64_C(1) << 53) + 1, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        book_purchase(b, 100)->request_no = bad[i];
+        refused(b, OC_R_PARAMETER);
+        struct op_refusal *r = &book_op(b, LOP_REFUSAL)->refusal;
+        r->reason = OC_R_LIMIT;
+        r->request_no = bad[i];
+        snprintf(r->terminal, sizeof r->terminal, "T1");
+        refused(b, OC_R_PARAMETER);
+    }
+    assert_true(ledger_healthy(b->l, NULL));
+    book_purchase(b, 100)->request_no = INT64_C(1) << 53;
+    assert_int_equal(book_do(b), 0);
+}
+
 static void request_numbers_are_allotted_above_those_used(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -452,6 +471,7 @@ int main(void)
         T(R7_one_open_transaction_a_card),
         T(counters_at_their_maximum_are_refused),
         T(request_again_gets_the_first_and_another_content_a_conflict),
+        T(request_numbers_beyond_two_to_the_53_are_refused),
         T(request_numbers_are_allotted_above_those_used),
         T(R10_sequence_is_the_sams_and_moves_with_it),
         T(R10_restore_jumps_every_sequence),

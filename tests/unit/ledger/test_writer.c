@@ -1,5 +1,6 @@
 /* The writer: group commit, what happens when the store fails or the process dies, who is woken. */
 #include "book.h"
+#include "ledger/job.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -71,6 +72,75 @@ static void full_disk_refuses_whole_batches_and_nothing_is_half_written(void **s
     if (open)
         assert_int_equal(book_outcome(b, open, OC_TXN_VOIDED, EV_NOT_SENT), 0);
     assert_true(book_buy(b, 100) != 0);
+}
+
+/* One batch of three operations: the writer may not begin before all of them wait. */
+static void queue_at_once(struct ledger *l, struct ledger_job **jobs, unsigned n)
+{
+    pthread_mutex_lock(&l->mu);
+    for (unsigned i = 0; i < n; i++) {
+        *l->last = jobs[i];
+        l->last = &jobs[i]->next;
+        l->queued++;
+    }
+    pthread_cond_signal(&l->more);
+    while (!jobs[n - 1]->done)
+        pthread_cond_wait(&l->done, &l->mu);
+    pthread_mutex_unlock(&l->mu);
+}
+
+static struct ledger_job *seen_job(struct book *b)
+{
+    struct op_seen *s = &book_op(b, LOP_SEEN)->seen;
+    s->card = b->card;
+    s->seen = b->chip;
+    return job_new(b->op);
+}
+
+static WORKER_FN void edit(struct book *b, const char *sql);
+
+static void operation_that_does_not_fit_fails_alone_and_the_ledger_stays_healthy(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t rows = book_number(b, "SELECT count(*) FROM journal");
+    struct ledger_job *jobs[3];
+    jobs[0] = seen_job(b);
+    jobs[2] = seen_job(b);
+    struct ledger_op *op = book_op(b, LOP_EVENT);
+    snprintf(op->event.item.kind, sizeof op->event.item.kind, "test");
+    jobs[1] = job_new(op);
+    edit(b, "INSERT INTO event VALUES (3, 1, 0, 0, 0, '', 'in the way', '')");
+    log_set_stream(fopen("/dev/null", "w"));
+    queue_at_once(b->l, jobs, 3);
+    log_set_stream(NULL);
+    edit(b, "DELETE FROM event");
+    int rc[3];
+    for (unsigned i = 0; i < 3; i++)
+        rc[i] = job_answer(jobs[i], b->op);
+    assert_int_equal(rc[0], 0);
+    assert_int_equal(rc[1], OC_EDB);
+    assert_int_equal(rc[2], 0);
+    assert_true(ledger_healthy(b->l, NULL));
+    assert_int_equal(book_number(b, "SELECT count(*) FROM journal"), rows + 2);
+    assert_true(book_buy(b, 100) != 0);
+}
+
+static void batch_on_a_failing_store_is_not_tried_one_by_one_to_its_end(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct ledger_job *jobs[3];
+    for (unsigned i = 0; i < 3; i++)
+        jobs[i] = seen_job(b);
+    atomic_store(&b->fail_with, OC_EDB);
+    queue_at_once(b->l, jobs, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(job_answer(jobs[i], b->op), OC_EDB);
+    assert_false(ledger_healthy(b->l, NULL));
+    atomic_store(&b->fail_with, 0);
+    assert_true(book_buy(b, 100) != 0);
+    assert_true(ledger_healthy(b->l, NULL));
 }
 
 /* ---- flows ---- */
@@ -377,6 +447,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(store_failing_before_commit_leaves_nothing),
         T(store_comes_back_by_itself),
+        T(operation_that_does_not_fit_fails_alone_and_the_ledger_stays_healthy),
+        T(batch_on_a_failing_store_is_not_tried_one_by_one_to_its_end),
         T(full_disk_refuses_whole_batches_and_nothing_is_half_written),
         T(group_commit_wakes_every_flow_with_its_own_result),
         T(batch_survives_refusals_and_keeps_order),
