@@ -39,8 +39,5 @@ int date_parse(const char *s, date_t *ret_date) MUST_USE;
 const char *date_text(date_t d, char out[11]);
 /** Four bytes of packed BCD to a date; 0 where they are no valid date (cards hold 00000000, FFFFFFFF). */
 date_t date_from_bcd(const uint8_t bcd[4]);
-void date_to_bcd(date_t d, uint8_t ret_bcd[4]);
-/** "02:30" to minutes after midnight. OC_EINVAL. */
-int minute_parse(const char *s, int *ret_minute) MUST_USE;
 
 #endif

@@ -65,8 +65,12 @@ static CO_FN int settle(struct api_call *c, bool verify)
         rc = api_no_memory(c);
     if (rc != 0)
         return rc;
-    rc = verify ? settle_co_verify(&c->s->settle, date, r)
-                : settle_co_run(&c->s->settle, date, preview, r);
+    struct settle_env *env = &c->s->settle;
+    if (env->busy)
+        return failed(c, OC_EBUSY, r);
+    env->who = c->who; /* R20: the ledger says who published */
+    rc = verify ? settle_co_verify(env, date, r) : settle_co_run(env, date, preview, r);
+    env->who = NULL;
     if (rc != 0)
         return failed(c, rc, r);
     if (!verify)

@@ -98,6 +98,8 @@ static CO_FN void gate_serve(struct gate_run *g)
     int rc = txn_request_hash(g->serve->crypto, &g->req, g->req.request_hash);
     if (rc == 0)
         rc = txn_co_run(&g->serve->env, lane->reader, &g->req, &g->res);
+    if (st->lane == lane && g->req.arrival > st->served)
+        st->served = g->req.arrival; /* a torn card that came back was served here: no second ride (R8) */
     flow_unlock(&lane->lock);
     st->busy = false;
     if (rc == OC_ECANCELED && g->res.txn == 0)

@@ -317,7 +317,14 @@ static int write_config(struct init *in)
                      "# MACs from the city-wide key by itself.\n"
                      "keys:\n  allow_clear: true # take card master keys in clear\n"
                      "sam:\n  software: true # be the SAM of the terminals\n");
-    buf_puts(&b, "\nmodules: [payment, transit] # backends that are loaded\n");
+    buf_puts(&b, "\n# Backends that are loaded, each with its settings.\n"
+                 "modules:\n"
+                 "  payment: {}\n"
+                 "  transit:\n"
+                 "    # What the citizen pays by category; who is not named pays the fare.\n"
+                 "    concessions: {student: 50%, elder: free, disabled: free, veteran: free}\n"
+                 "    # Who bears the rest.\n"
+                 "    bearers: {student: treasury, elder: treasury, disabled: treasury, veteran: treasury}\n");
     int rc = b.err ? b.err : file_write_atomic(under(in, "onecardd.yaml"), b.data, b.len, 0600);
     buf_fini(&b);
     return rc == 0 ? CTL_DONE : ctl_fail(in->c, "%s: %s", in->path, oc_strerror(rc));
