@@ -2,8 +2,8 @@
  * that watches the reader and serves each arriving card once (R8). A card that lies there is one
  * arrival, however long it lies; one that lay there when the daemon started is not charged again.
  *
- *   watch (background flow):  wait arrival ─ desk wants the lane? leave it ─ start "gate" flow ─
- * join gate  (a flow of its own): lock lane ─ txn_co_run(gate) ─ remember, log ─ unlock
+ *   watch, in the background: wait for an arrival, leave it to a desk that waits, start the gate
+ *   gate, a flow of its own:  lock the lane, txn_co_run(gate), remember and log, unlock
  *
  * The gate's dialogue is a flow of its own so that its arena ends with it, and so that stopping the
  * watch never stops a dialogue. */
