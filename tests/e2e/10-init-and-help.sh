@@ -26,16 +26,16 @@ is "… leaves it alone" "$(ls -A "$CITY/full")" diary
 is "init without --allow-clear-keys" $? 0
 
 say "broken configuration"
-sed 's/^site:/sight:/' "$site/onecardd.yaml" >"$CITY/broken.yaml"
+sed 's/^site:/sites:/' "$site/onecardd.yaml" >"$CITY/broken.yaml"
 printf 'city:\n  utc_ofset: "+08:00"\nsettlement:\n  at: "25:99"\n' >>"$CITY/broken.yaml"
 if grep -q '^city:' "$site/onecardd.yaml"; then
-    sed -e 's/^site:/sight:/' -e 's/utc_offset:/utc_ofset:/' "$site/onecardd.yaml" >"$CITY/broken.yaml"
+    sed -e 's/^site:/sites:/' -e 's/utc_offset:/utc_ofset:/' "$site/onecardd.yaml" >"$CITY/broken.yaml"
 fi
 text=$("$D" --check -c "$CITY/broken.yaml" 2>&1)
 status=$?
 [ "$status" != 0 ] || wrong "--check of a broken file: 0"
 has "place" "$text" 'broken\.yaml:[0-9]+:[0-9]+'
-has "suggestion for sight" "$text" "sight.*site"
+has "suggestion for sites" "$text" "sites.*site"
 has "suggestion for utc_ofset, in the same run" "$text" "utc_ofset.*utc_offset"
 text=$("$D" --check -c "$CITY/nothing.yaml" 2>&1)
 [ $? != 0 ] || wrong "--check of a missing file: 0"
@@ -57,7 +57,7 @@ for words in "--help" "help" "key --help" "key import --help" "participant add -
     # shellcheck disable=SC2086
     text=$("$C" $words 2>&1)
     is "onecardctl $words" $? 0
-    has "onecardctl $words" "$text" 'usage'
+    has "onecardctl $words" "$text" 'usage|--help'
 done
 text=$("$D" --help 2>&1)
 is "onecardd --help" $? 0

@@ -11,7 +11,7 @@ life() {
     say "card $name: $*"
     card_new "$name" "$serial" "$@"
     ctl --json card register --serial "$serial" --issuer "$ISSUER" --profile pboc-ep --opening 12.34 >"$CITY/run/reg" 2>&1
-    is "register $name ($(head -c 200 "$CITY/run/reg"))" $? 0
+    is "register $name" $? 0
     order set "$name" balance=1234
     put A "$name"
     run 0 payment.balance --terminal desk
@@ -57,7 +57,7 @@ ctl card register --serial 00000000000000000105 --issuer "$ISSUER" --profile pbo
 put A v3
 refuse no_key payment.purchase --terminal desk --amount 1.00
 for p in PURCHASE LOAD TAC INTERNAL; do
-    n=KEY_$p v=$(key16)
+    v=$(key16)
     ctl key import --purpose "${p,,}" --alg 3des --version 3 --clear "$v" >/dev/null || wrong "import of a second version"
     order set v3 "${p,,}=$v"
 done
@@ -68,5 +68,5 @@ reconcile v3
 
 say "the books"
 ctl ledger verify >"$CITY/run/verify" 2>&1
-is "ledger verify: $(tail -n 3 "$CITY/run/verify")" $? 0
+is "ledger verify" $? 0
 finish

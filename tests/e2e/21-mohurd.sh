@@ -73,7 +73,7 @@ ctl card register --serial 00000000000000000203 --issuer "$ISSUER" --profile moh
 put B poor
 sleep 2
 is "rides" "$(rides poor)" 0
-is "recorded" "$(ctl --json txn list --terminal bus1 --limit 1 | jq -r '.items[0] | .state + " " + .reason')" "refused insufficient_balance"
+is "recorded" "$(ctl --json txn list --terminal bus1 | jq -r '.items[0] | .state + " " + .reason')" "refused insufficient_balance"
 agree poor
 pull B
 
@@ -86,10 +86,12 @@ pull B
 put B yang
 sleep 2
 is "rides" "$(rides yang)" 3
-is "recorded" "$(ctl --json txn list --terminal bus1 --limit 1 | jq -r '.items[0] | .state + " " + .reason')" "refused same_card_again"
+is "recorded" "$(ctl --json txn list --terminal bus1 | jq -r '.items[0] | .state + " " + .reason')" "refused same_card_again"
 pull B
 
 say "torn in the debit at the gate, back at once: one fare"
+ctl terminal add --id bus1 --kind bus --participant bus --sam 100000000012 --reader "$SLOT_B" --services transit.ride \
+    --gate transit.ride --param fare=2.00 --param same_card_seconds=0 >/dev/null || wrong "terminal changed"
 for when in before after; do
     n=$(rides jing)
     order fault jing tear 54 $when
@@ -105,9 +107,31 @@ for when in before after; do
     is "rides after a tear $when" "$(rides jing)" $((n + 1))
     agree jing
     pull B
-    ctl terminal add --id bus1 --kind bus --participant bus --sam 100000000012 --reader "$SLOT_B" --services transit.ride \
-        --gate transit.ride --param fare=2.00 --param same_card_seconds=0 >/dev/null || wrong "terminal changed"
 done
+
+say "torn, and back only when the gate has given up waiting: that ride is finished, no second fare (R8)"
+ctl terminal add --id bus1 --kind bus --participant bus --sam 100000000012 --reader "$SLOT_B" --services transit.ride \
+    --gate transit.ride --param fare=2.00 --param same_card_seconds=0 --param retap=1 >/dev/null || wrong "terminal changed"
+card_new late 00000000000000000204 kind=mohurd balance=1000
+ctl card register --serial 00000000000000000204 --issuer "$ISSUER" --profile mohurd --opening 10.00 >/dev/null || wrong "register"
+order fault late tear 54 after
+order insert B late
+sleep 4
+is "the doubt is open" "$(ctl --json doubt list | jq '.items | length')" 1
+put B late
+for i in $(seq 50); do
+    [ "$(ctl --json doubt list | jq '.items | length')" = 0 ] && break
+    sleep 0.1
+done
+sleep 1
+is "rides" "$(rides late)" 1
+agree late
+pull B
+put B late
+ridden late 2
+pull B
+agree late
+reconcile late
 reconcile yang
 reconcile jing
 ctl ledger verify >/dev/null || wrong "ledger verify"

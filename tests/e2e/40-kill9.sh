@@ -54,7 +54,7 @@ say "acknowledged, chip and ledger"
 cat "$CITY"/acks/* | jq -r 'select(.s==0) | .txn' | sort >"$CITY/run/acked"
 is "acknowledged twice" "$(uniq -d <"$CITY/run/acked" | wc -l)" 0
 for card in a b; do
-    after= key="$ISSUER-$(chip "$card" .serial)"
+    after='' key="$ISSUER-$(chip "$card" .serial)"
     agree "$card"
     while :; do
         page=$(ctl --json txn list --card "$key" --state posted --limit 500 ${after:+--after "$after"})

@@ -11,11 +11,14 @@ untouched() { # what
     is "$1: nothing posted" "$(ctl --json txn list --state posted | jq '[.items[] | select(.service=="payment.purchase")] | length')" 0
     pull A
 }
-waiting() { # starts a clerk who waits for a card; $clerk
+begin_clerk() { # $clerk
     env --default-signal=INT,TERM "$ONECARD_BIN/onecardctl" --dir "$CITY/site" --json txn run payment.purchase --terminal desk --amount 9.99 \
         --wait 60 >"$CITY/run/out" 2>"$CITY/run/err" 9>&- &
     clerk=$!
+}
+waiting() { # starts a clerk who waits for a card
     local i
+    begin_clerk
     for i in $(seq 50); do
         [ -s "$CITY/run/err" ] && break
         sleep 0.1
@@ -45,7 +48,7 @@ done
 say "kill -9 of the client: its lease runs out"
 waiting
 kill -9 "$clerk"
-has_ended ""
+has_ended "" 2>/dev/null
 sleep 11
 order insert A c
 reader_wait A card
@@ -61,8 +64,8 @@ pull A
 say "Ctrl-C too late, in the middle of the debit: the true outcome is told"
 put A c
 order fault c slow 54 2500
-waiting
-sleep 0.3
+begin_clerk
+sleep 1
 kill -INT "$clerk"
 has_ended 0
 is "outcome" "$(jq -r .outcome "$CITY/run/out")" posted

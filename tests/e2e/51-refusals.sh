@@ -2,7 +2,7 @@
 # Every refusal has its own reason, moves nothing, and is recorded.
 . "$(dirname "$0")/lib.sh"
 limits() { # policy of this site
-    printf 'policy:\n  single_max: 200.00\n' >>"$CITY/site/onecardd.yaml"
+    printf 'policy:\n  single_max: 40.00\n' >>"$CITY/site/onecardd.yaml"
 }
 SITE_EDIT=limits
 site_start
@@ -48,7 +48,7 @@ card spent "" offline=65535
 no spent counter_at_maximum "${buy[@]}"
 card full "" online=65535
 no full counter_at_maximum payment.load --terminal desk --amount 1.00
-card fake "" internal=$(key16)
+card fake "" "internal=$(key16)"
 no fake not_genuine "${buy[@]}"
 card mac1 ""
 order fault mac1 wrongmac1
@@ -75,8 +75,17 @@ no anon cancelled_card "${buy[@]}"
 card denied ""
 ctl denylist add --issuer "$ISSUER" --serial "$serial" --action refuse --why test >/dev/null || wrong "denylist add"
 no denied denied "${buy[@]}"
-ctl denylist remove --issuer "$ISSUER" --serial "$serial" >/dev/null || ctl denylist remove "$ref" >/dev/null || wrong "denylist remove"
-card sleeper "--inactive"
+ctl denylist remove "$ref" >/dev/null || wrong "denylist remove"
+printf '%s,00000000000000000777,refuse,not ours\nnonsense,1\n0202020202020202,00000000000000000778,refuse,too\n' "$ISSUER" >"$CITY/run/deny.csv"
+text=$(ctl denylist import "$CITY/run/deny.csv" 2>&1)
+has "denylist import: the bad line is named" "$text" '(line |:)2'
+is "denylist import: the good lines are taken" "$(ctl --json denylist show | jq '[.items[] | select(.serial | endswith("777") or endswith("778"))] | length')" 2
+card_new theirs 00000000000000000777 balance=5000
+put A theirs
+run 1 "${buy[@]}"
+case $reason in denied | unknown_card) ;; *) wrong "a card that is not ours, on the deny list: $reason" ;; esac
+pull A
+card sleeper "--no-activate"
 no sleeper not_active "${buy[@]}"
 ctl card activate "$ref" --why test >/dev/null || wrong activate
 put A sleeper
@@ -89,7 +98,7 @@ ctl terminal add --id narrow --kind desk --participant shop --sam 100000000051 -
 no ok terminal_may_not payment.purchase --terminal narrow --amount 1.00
 out=$(ctl terminal add --id nosam --kind desk --participant shop --reader "$SLOT_A" --services 'payment.*' 2>&1) &&
     no ok sam_unknown payment.purchase --terminal nosam --amount 1.00
-no ok limit payment.purchase --terminal desk --amount 200.01
+no ok limit payment.purchase --terminal desk --amount 40.01
 put A ok
 text=$(ctl --json txn run payment.purchse --terminal desk --amount 1.00 2>&1)
 is "unknown service" $? 1

@@ -102,7 +102,7 @@ def figures(path):
     out = {}
     for row in csv.reader(open(path, encoding="utf-8")):
         try:
-            out[row[0].strip().lower()] = Decimal(row[1])
+            out[row[0].strip().lower()] = Decimal(row[-1])
         except Exception:
             pass
     return out

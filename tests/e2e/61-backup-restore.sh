@@ -20,15 +20,35 @@ text=$(ctl ledger restore "$CITY/backup.db" 2>&1)
 is "restore while the daemon runs" $? 1
 has "… says so" "$text" 'runs|running|stop'
 daemon_stop
-cp "$CITY/backup.db" "$CITY/bad.db"
-python3 -c '
-import sys
-p = sys.argv[1]
-b = bytearray(open(p, "rb").read())
-for i in range(len(b) // 3, len(b) // 3 + 64):
-    b[i] ^= 0x55
-open(p, "wb").write(b)' "$CITY/bad.db"
-ctl ledger restore "$CITY/bad.db" >/dev/null 2>&1 && wrong "a damaged backup was taken without a word"
+say "a backup that somebody changed is refused: every way of changing it"
+tamper() { # SQL, or "bytes"
+    cp "$CITY/backup.db" "$CITY/bad.db"
+    "$python" - "$CITY/bad.db" "$1" <<'P' || { wrong "cannot tamper: $1"; return; }
+import sqlite3, sys
+path, how = sys.argv[1:]
+if how == "bytes":
+    b = bytearray(open(path, "rb").read())
+    for page in range(4096, len(b), 4096):
+        b[page + 4000] ^= 0x55
+    open(path, "wb").write(b)
+else:
+    d = sqlite3.connect(path)
+    assert d.execute(how).rowcount > 0
+    d.commit()
+    d.close()
+P
+    checks=$((checks + 1))
+    ctl ledger restore "$CITY/bad.db" >"$CITY/run/restore" 2>&1 && wrong "restored although tampered with ($1): $(head -c 300 "$CITY/run/restore")"
+}
+tamper bytes
+tamper "UPDATE card SET purse_credits = purse_credits + 1"
+tamper "UPDATE txn SET amount = amount + 1 WHERE state = 2"
+tamper "UPDATE txn SET clearing_date = clearing_date + 1 WHERE state = 2"
+tamper "UPDATE account SET credits_posted = credits_posted + 1"
+tamper "UPDATE participant SET load_quota = load_quota + 1"
+tamper "UPDATE journal SET op = CAST(op || x'00' AS BLOB) WHERE seq = (SELECT max(seq) FROM journal)"
+tamper "DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)"
+tamper "DELETE FROM txn WHERE state = 2"
 ctl ledger restore "$CITY/nothing.db" >/dev/null 2>&1
 is "restore of nothing" $? 1
 text=$(ctl ledger restore "$CITY/backup.db" 2>&1)

@@ -11,6 +11,7 @@ history of everything it computed, so that a script can compare it with the ledg
         set NAME option=value …       change options of a card
         insert SLOT NAME              SLOT A is TCP port 35963, B 35964
         remove SLOT                   out of the field
+        elsewhere NAME FEN            a purchase at an offline terminal of another operator: the chip alone knows
         fault NAME WHAT …             misbehave (see Card.fault)
         status NAME                   JSON: balance, counters, history with every MAC and TAC
         where                         JSON: what is in which slot
@@ -188,7 +189,7 @@ class Card:
         "load": "22" * 16,
         "tac": "33" * 16,
         "internal": "",            # empty: the card has none
-        "maintenance": "",
+        "lock": "",                # master key of APPLICATION BLOCK
         "direct": "0",             # 1: the keys above are the card's own, not masters
         "version": "1",            # key version answered by INITIALIZE
         "alg": "0",
@@ -472,7 +473,7 @@ class Card:
             (0x00, 0x84): self.get_challenge, (0x00, 0x88): self.internal_authenticate,
             (0x80, 0x5C): self.get_balance, (0x80, 0x50): self.initialize, (0x80, 0x52): self.credit,
             (0x80, 0x54): self.debit, (0x80, 0xDC): self.update_cache, (0x80, 0x5A): self.prove,
-            (0x80, 0xCA): self.security_code,
+            (0x80, 0xCA): self.security_code, (0x84, 0x1E): self.application_block,
         }
         self.last_challenge = challenge
         command = table.get((cla, ins))
@@ -609,6 +610,17 @@ class Card:
         self.application()
         return bytes.fromhex(self.opt["code"]), 0x9000
 
+    def application_block(self, p1, p2, data):
+        if self.selected != "adf" or p1 or p2 > 1:
+            raise Status(0x6A86)
+        if len(data) != 4 or not self.last_challenge:
+            raise Status(0x6984)
+        given = retail_mac(self.key("lock"), bytes([0x84, 0x1E, p1, p2, 4]), self.last_challenge.ljust(8, b"\0"))
+        if data != given:
+            raise Status(0x6988)
+        self.opt["blocked"] = "permanent" if p2 else "temporary"
+        return b"", 0x9000
+
     def initialize(self, p1, p2, data):
         self.application()
         if p2 != 0x02 or p1 not in (0, 1, 3):
@@ -725,6 +737,18 @@ class Card:
         self.remember(s, before, date, clock, tseq, mac1, mac2, tac)
         return self.wrong(tac, "wrongtac") + self.wrong(mac2, "wrongmac2"), 0x9000
 
+    def elsewhere(self, amount):
+        """A purchase at a terminal that no switch has heard of: the counter moves, the proof is its own."""
+        s = {"type": PURCHASE, "amount": amount, "terminal": bytes.fromhex("999999999999"), "counter": self.offline}
+        date, clock, tseq = bytes.fromhex("20261121"), bytes.fromhex("121314"), be(self.offline + 7, 4)
+        before = self.amount_of
+        self.amount_of -= amount
+        self.offline += 1
+        tac = mac(fold(self.key("tac")), be(amount, 4) + bytes([PURCHASE]) + s["terminal"] + tseq + date + clock)
+        self.record(s["counter"], s, date, clock)
+        self.remember(s, before, date, clock, tseq, bytes(4), secrets.token_bytes(4), tac)
+        self.history[-1]["elsewhere"] = True
+
     def update_cache(self, p1, p2, data):
         self.application()
         if not self.session or self.session["type"] != CAPP:
@@ -761,7 +785,7 @@ class Card:
                 "balance": self.amount_of, "online": self.online, "offline": self.offline, "history": self.history,
                 "capp": {format(k, "02X"): v.hex().upper() for k, v in self.capp.items()},
                 "journeys": [j.hex().upper() for j in getattr(self, "journeys", [])],
-                "log": [r.hex().upper() for r in self.log], "faults": self.faults, "apdus": self.apdus[-60:]}
+                "blocked": self.opt["blocked"], "log": [r.hex().upper() for r in self.log], "faults": self.faults, "apdus": self.apdus[-60:]}
 
 
 # ---------------------------------------------------------------- the virtual reader
@@ -878,6 +902,10 @@ class Host:
             card = self.cards[rest[0]]
             with card.lock:
                 card.fault(rest[1:])
+        elif verb == "elsewhere":
+            card = self.cards[rest[0]]
+            with card.lock:
+                card.elsewhere(int(rest[1]))
         elif verb == "status":
             card = self.cards[rest[0]]
             with card.lock:
@@ -971,6 +999,14 @@ def apdu(card, text):
     return card.transmit(bytes.fromhex(text)).hex().upper()
 
 
+def selftest_block_k():
+    card = Card("k", lock="6474215EF549707831BB8DB9895FD48A", direct="1", random="1EA2B2E6")
+    apdu(card, "00A4040009A00000000386980701")
+    expect("K challenge", apdu(card, "0084000004"), "1EA2B2E69000")
+    expect("K block", apdu(card, "841E000004A86CC6A8"), "9000")
+    expect("K select", apdu(card, "00A4040009A00000000386980701")[-4:], "6A81")
+
+
 def selftest_load_h():
     card = Card("h", load="3F3F3F3F3F3F3F3F1122334455667788", tac="34343434343434341122334455667788", direct="1",
                 random="4E066548")
@@ -1053,7 +1089,7 @@ def selftest(path):
             used += 1
             wanted = v["output"]
             expect(v["id"], got[:len(wanted) // 2] if len(got) > len(wanted) // 2 else got, wanted[:len(got) * 2])
-    for test in (selftest_load_h, selftest_purchase_e3, selftest_habits, selftest_mohurd):
+    for test in (selftest_block_k, selftest_load_h, selftest_purchase_e3, selftest_habits, selftest_mohurd):
         test()
     for f in failures:
         print(f)
