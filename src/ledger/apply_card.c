@@ -171,8 +171,10 @@ int apply_card_add(struct fold *f, const struct ledger_op *op)
     struct card_full c;
     if (!rc)
         rc = card_load(f, a->card, &c);
-    if (!rc && a->opening)
+    if (!rc && a->opening) {
         rc = opening_entry(f, &c, a->opening);
+        c.due_has |= SEEN_BALANCE; /* somebody answers for it */
+    }
     const struct event_at at = {op->at_ms, a->card, 0, ""};
     if (!rc)
         rc = seen_note(f, &c, &a->seen, &at);

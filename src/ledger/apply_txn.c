@@ -193,6 +193,7 @@ static struct card_seen seen_after(const struct op_intent *in, const struct op_o
     if (o->seen.has || o->to != OC_TXN_POSTED || o->evidence != EV_ANSWER)
         return o->seen;
     struct card_seen s = in->seen;
+    s.has |= SEEN_PROVEN;
     bool debit = in->plan_kind == OC_PLAN_DEBIT;
     s.balance += debit ? -in->amount : in->amount;
     if (!debit)
@@ -299,11 +300,14 @@ static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
         return rc;
     if (c.r.open_txn != t->id)
         return OC_EINTERNAL;
-    rc = move_state(f, &c, t, o);
+    const struct event_at at = {op->at_ms, t->card, t->id, t->terminal};
+    if (o->to == OC_TXN_POSTED)
+        rc = seen_posted(f, &c, &in->seen, &at);
+    if (!rc)
+        rc = move_state(f, &c, t, o);
     if (rc)
         return rc;
     const struct card_seen seen = seen_after(in, o);
-    const struct event_at at = {op->at_ms, t->card, t->id, t->terminal};
     rc = seen_note(f, &c, &seen, &at);
     return rc ? rc : card_store(f, &c);
 }
@@ -339,7 +343,8 @@ int apply_outcome(struct fold *f, const struct ledger_op *op)
 static WORKER_FN int refusal_card(struct fold *f, const struct ledger_op *op)
 {
     const struct op_refusal *r = &op->refusal;
-    if (!r->card || !r->seen.has)
+    /* Nothing came of it, so nothing but the view itself can say that the card was genuine. */
+    if (!r->card || !(r->seen.has & SEEN_PROVEN))
         return 0;
     struct card_full c;
     int rc = card_load(f, r->card, &c);

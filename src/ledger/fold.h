@@ -47,6 +47,14 @@ int fold_event(struct fold *f, const struct event_at *at, const char *kind,
               const char *text) MUST_USE WORKER_FN;
 
 /* ---- what a chip showed (seen.c, R1) ---- */
+/** Is it known what the purse began with? Else only a view with SEEN_PROVEN counts. */
+bool seen_baseline(const struct card_full *c);
+/** Would seen_note() do anything with this view? */
+bool seen_counts(const struct card_full *c, const struct card_seen *seen);
+/** A transaction of the card is about to post: what its intent saw was a genuine card's, and sets
+ * the baseline where there is none. Before its legs move. */
+int seen_posted(struct fold *f, struct card_full *c, const struct card_seen *before,
+                const struct event_at *at) MUST_USE WORKER_FN;
 /** Notes it in the card's row; judges it against the books where no transaction is open. */
 int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
               const struct event_at *at) MUST_USE WORKER_FN;

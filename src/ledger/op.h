@@ -73,8 +73,9 @@ struct leg {
     fen_t amount;
 };
 
-/** What the chip showed; fields count only where `has` says so. */
-/* SEEN_PROVEN: the card proved itself genuine in this dialogue (internal authentication, a right MAC1, or POSTED). */
+/** What the chip showed; fields count only where `has` says so. SEEN_PROVEN: the card proved itself genuine in this dialogue
+ *  (internal authentication or a right MAC1, R9) or the outcome is POSTED. Without it a view never sets the purse's baseline:
+ *  of a card from elsewhere (`registered`) that has none yet it changes nothing, and a refusal's view changes nothing ever. */
 enum { SEEN_BALANCE = 1, SEEN_ONLINE = 2, SEEN_OFFLINE = 4, SEEN_PROVEN = 8 };
 struct card_seen {
     uint8_t has;

@@ -205,7 +205,8 @@ static WORKER_FN int prepare_refusal(struct fold *f, struct ledger_op *op)
 static WORKER_FN int prepare_seen(struct fold *f, struct ledger_op *op)
 {
     struct card_full c;
-    return find_card(f, op, op->seen.card, &c);
+    int rc = find_card(f, op, op->seen.card, &c);
+    return !rc && !seen_counts(&c, &op->seen.seen) ? LEDGER_NOTHING : rc;
 }
 
 static int prepare_event(struct fold *f, struct ledger_op *op)

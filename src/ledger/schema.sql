@@ -135,7 +135,7 @@ CREATE TABLE card (
     seen_offline         INTEGER NOT NULL,
     seen_ms              INTEGER NOT NULL,
     seen_terminal        TEXT    NOT NULL,
-    due_has              INTEGER NOT NULL, -- SEEN_ONLINE | SEEN_OFFLINE: counters below are known
+    due_has              INTEGER NOT NULL, -- SEEN_ONLINE, SEEN_OFFLINE: counters below are known; SEEN_BALANCE: so is the opening
     due_online           INTEGER NOT NULL, -- the chip's counters as the books expect them
     due_offline          INTEGER NOT NULL,
     awaiting             INTEGER NOT NULL,

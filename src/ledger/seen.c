@@ -1,15 +1,23 @@
 /* R1, the law of the purse: chip balance = purse account - offline debits not yet received ± open
  * doubts.
  *
- * The card's row holds what the chip showed last, and apart from it the counters that the books
- * expect (due_…): those at which every transaction so far is either ours and decided, or counted in
- * `awaiting`. Comparing what is shown with what is due gives: offline counter ahead by n, no open
- * transaction   n records to come: awaiting += n, event "awaiting_records" offline counter behind
- * alarm 2, event "offline_counter_back": a copy of the chip? online counter elsewhere alarm 2,
- * event "online_counter_moved": loaded without us balance differs, nothing awaited alarm 1, event
- * "balance_mismatch", once until the difference changes balance above the purse, records awaited
- * the same: offline debits only lower it While a transaction of the card is open nothing is judged:
- * its own end moves the due counters first. */
+ * The card's row holds what the chip showed last, and apart from it what the books expect (due_…):
+ * the counters at which every transaction so far is either ours and decided, or counted in
+ * `awaiting`; and whether the purse has a baseline, that is: whether the balance it began with is
+ * known. A card issued here has one. One that came from elsewhere gets it with the opening that its
+ * registration states, else when it is first seen as a card that proved itself (R9), else with the
+ * first transaction of its that posts. Before that no view of it changes anything: anybody can show
+ * a chip that says a number and a balance.
+ *
+ * Comparing what is shown with what is due gives:
+ *   offline counter ahead by n     n records to come: awaiting += n, event "awaiting_records"
+ *   offline counter behind         alarm 2, event "offline_counter_back": a copy of the chip?
+ *   online counter elsewhere       alarm 2, event "online_counter_moved": loaded without us
+ *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
+ *   balance above the purse        the same, awaited or not: offline debits only lower it
+ * While a transaction of the card is open nothing is judged: its own end moves the due counters
+ * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is the strongest: only a person ends it.
+ */
 #include "ledger/fold.h"
 
 int opening_entry(struct fold *f, struct card_full *c, fen_t amount)
@@ -40,7 +48,8 @@ static void remember(struct card_row *r, const struct card_seen *seen, const str
         r->last.online = seen->online;
     if (seen->has & SEEN_OFFLINE)
         r->last.offline = seen->offline;
-    r->last.has |= seen->has;
+    /* Proven or not is said of the last view alone. */
+    r->last.has = (uint8_t)((r->last.has & ~SEEN_PROVEN) | seen->has);
     r->seen_ms = at->at_ms;
     snprintf(r->seen_terminal, sizeof r->seen_terminal, "%s", at->terminal);
 }
@@ -110,14 +119,19 @@ static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
     return fold_event(f, at, "balance_mismatch", text);
 }
 
-/* A card that was personalised elsewhere and registered without its balance brings it along at
- * first sight. */
-static WORKER_FN int first_sight(struct fold *f, struct card_full *c, const struct card_seen *seen,
-                                 const struct event_at *at)
+/* What a card from elsewhere brings along: once, and no more than such a card may hold. Beyond that
+ * somebody has to look, so the difference stands as a mismatch. */
+static WORKER_FN int baseline(struct fold *f, struct card_full *c, const struct card_seen *seen,
+                              const struct event_at *at)
 {
-    bool untouched = c->purse_debits == 0 && c->purse_credits == 0 && c->r.last_txn == 0;
-    if (!c->r.registered || !untouched || !(seen->has & SEEN_BALANCE) || seen->balance == 0)
+    if (seen_baseline(c) || !(seen->has & SEEN_BALANCE))
         return 0;
+    c->due_has |= SEEN_BALANCE;
+    bool untouched = c->purse_debits == 0 && c->purse_credits == 0;
+    if (!untouched || seen->balance == 0)
+        return 0;
+    if (c->r.ceiling && seen->balance > c->r.ceiling)
+        return judge_balance(f, c, seen, at);
     int rc = opening_entry(f, c, seen->balance);
     if (rc)
         return rc;
@@ -126,19 +140,34 @@ static WORKER_FN int first_sight(struct fold *f, struct card_full *c, const stru
     return fold_event(f, at, "opening_entry", text);
 }
 
+bool seen_baseline(const struct card_full *c)
+{
+    return !c->r.registered || (c->due_has & SEEN_BALANCE);
+}
+
+bool seen_counts(const struct card_full *c, const struct card_seen *seen)
+{
+    return seen->has && (seen_baseline(c) || (seen->has & SEEN_PROVEN));
+}
+
+int seen_posted(struct fold *f, struct card_full *c, const struct card_seen *before,
+                const struct event_at *at)
+{
+    return baseline(f, c, before, at);
+}
+
 int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
               const struct event_at *at)
 {
-    if (!seen->has)
+    if (!seen_counts(c, seen))
         return 0;
-    bool first = !(c->r.last.has & SEEN_BALANCE);
     remember(&c->r, seen, at);
     if (c->r.open_txn)
         return 0;
-    int rc = first ? first_sight(f, c, seen, at) : 0;
+    int rc = baseline(f, c, seen, at);
     if (!rc)
         rc = judge_offline(f, c, seen, at);
     if (!rc)
         rc = judge_online(f, c, seen, at);
-    return rc ? rc : judge_balance(f, c, seen, at);
+    return rc || !seen_baseline(c) ? rc : judge_balance(f, c, seen, at);
 }

@@ -254,18 +254,25 @@ static void R3_counter_used_by_another_awaits_that_record(void **state)
     assert_int_equal(book_card(b)->r.purse, 5000);
 }
 
-static void R1_registered_card_brings_its_money_at_first_sight(void **state)
+static WORKER_FN void register_card(struct book *b, fen_t balance)
 {
-    ROLE_ENTER_WORKER();
-    struct book *b = *state;
     struct op_card_add *a = &book_op(b, LOP_CARD_ADD)->card_add;
     a->serial[0] = 8;
     a->kind = CARD_NAMED;
     a->state = CARD_ACTIVE;
     a->registered = 1;
+    a->ceiling = 1000;
     assert_int_equal(book_do(b), 0);
     b->card = b->op->card_add.card;
-    b->chip = (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE, 777, 40, 50};
+    b->chip = (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE, balance, 40, 50};
+}
+
+static void R1_registered_card_brings_its_money_at_first_sight(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    register_card(b, 777);
+    b->chip.has |= SEEN_PROVEN;
     assert_int_equal(book_show(b), 0);
     struct card_full c = *book_card(b);
     assert_int_equal(c.r.purse, 777);
@@ -274,6 +281,112 @@ static void R1_registered_card_brings_its_money_at_first_sight(void **state)
     assert_int_equal(events(b, "opening_entry"), 1);
     assert_true(book_buy(b, 77) != 0);
     assert_int_equal(book_card(b)->r.purse, 700);
+}
+
+static void R9_unproven_first_view_sets_no_baseline(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    register_card(b, 777);
+    int64_t rows = book_number(b, "SELECT count(*) FROM journal");
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM journal"), rows);
+    book_purchase(b, 100);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_VOIDED, EV_COUNTER), 0);
+    struct card_full c = *book_card(b);
+    assert_int_equal(c.r.purse, 0);
+    assert_int_equal(c.r.last.has, 0);
+    assert_int_equal(c.due_has, 0);
+    assert_int_equal(c.r.alarm, 0);
+    assert_int_equal(book_account(b, ACCT_OPENING, "").debits_posted, 5000);
+    b->chip.has |= SEEN_PROVEN;
+    b->chip.balance = 500; /* the true card */
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.purse, 500);
+    assert_int_equal(book_card(b)->r.alarm, 0);
+}
+
+static void R9_posted_transaction_proves_what_its_intent_saw(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    register_card(b, 777);
+    assert_true(book_buy(b, 77) != 0);
+    struct card_full c = *book_card(b);
+    assert_int_equal(c.r.purse, 700);
+    assert_int_equal(c.r.last.balance, 700);
+    assert_int_equal(c.due_offline, 51);
+    assert_int_equal(c.r.alarm, 0);
+    assert_int_equal(c.r.awaiting, 0);
+    assert_int_equal(events(b, "opening_entry"), 1);
+    assert_int_equal(book_number(b, "SELECT adjustments FROM day"), 5777);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(events(b, "opening_entry"), 1);
+    b->chip.balance -= 10; /* from now on any view is judged */
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.alarm, 1);
+}
+
+static void R19_opening_above_the_ceiling_is_an_alarm_and_no_entry(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    register_card(b, 1001);
+    b->chip.has |= SEEN_PROVEN;
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.purse, 0);
+    assert_int_equal(book_card(b)->r.alarm, 1);
+    assert_int_equal(events(b, "balance_mismatch"), 1);
+    assert_int_equal(events(b, "opening_entry"), 0);
+    b->chip.balance = 900; /* it does not come in by the back door later */
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.purse, 0);
+    assert_int_equal(events(b, "opening_entry"), 0);
+}
+
+static void R19_posted_above_the_ceiling_is_an_alarm_and_no_entry(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    register_card(b, 1001);
+    book_purchase(b, 1);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_POSTED, EV_CLEARING), 0);
+    assert_int_equal(book_card(b)->r.purse, -1);
+    assert_int_equal(book_card(b)->r.alarm, 1);
+    assert_int_equal(events(b, "balance_mismatch"), 1);
+}
+
+static WORKER_FN int refuse_seen(struct book *b, uint8_t proven)
+{
+    struct op_refusal *r = &book_op(b, LOP_REFUSAL)->refusal;
+    r->card = b->card;
+    r->reason = OC_R_LIMIT;
+    snprintf(r->terminal, sizeof r->terminal, "T1");
+    r->seen = b->chip;
+    r->seen.has |= proven;
+    return book_do(b);
+}
+
+static void R9_refusal_of_an_unproven_card_changes_nothing_of_it(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    b->chip.balance = 99;
+    b->chip.online++;
+    b->chip.offline = 7;
+    struct card_full before = *book_card(b);
+    assert_int_equal(refuse_seen(b, 0), 0);
+    assert_memory_equal(book_card(b), &before, sizeof before);
+    assert_int_equal(refuse_seen(b, SEEN_PROVEN), 0);
+    assert_int_equal(book_card(b)->r.alarm, 2);
+    register_card(b, 777);
+    assert_int_equal(refuse_seen(b, 0), 0);
+    assert_int_equal(book_card(b)->r.purse, 0);
+    assert_int_equal(refuse_seen(b, SEEN_PROVEN), 0);
+    assert_int_equal(book_card(b)->r.purse, 777);
 }
 
 static void R1_registered_with_another_opening_is_an_alarm(void **state)
@@ -421,6 +534,11 @@ int main(void)
         T(R1_nothing_is_judged_while_a_doubt_is_open),
         T(R3_counter_used_by_another_awaits_that_record),
         T(R1_registered_card_brings_its_money_at_first_sight),
+        T(R9_unproven_first_view_sets_no_baseline),
+        T(R9_posted_transaction_proves_what_its_intent_saw),
+        T(R19_opening_above_the_ceiling_is_an_alarm_and_no_entry),
+        T(R19_posted_above_the_ceiling_is_an_alarm_and_no_entry),
+        T(R9_refusal_of_an_unproven_card_changes_nothing_of_it),
         T(R1_registered_with_another_opening_is_an_alarm),
         T(R19_float_rolls_forward_at_the_close),
         T(R11_doubt_rolls_over_and_posts_into_the_open_day),
