@@ -228,7 +228,7 @@ int apply_card_state(struct fold *f, const struct ledger_op *op)
         c.r.loss_effective_ms = s->effective_ms;
     if (s->to == CARD_ACTIVE) {
         c.r.loss_effective_ms = 0;
-        c.r.alarm = 0; /* a person looked at it */
+        c.r.alarm = ALARM_NONE; /* a person looked at it */
     }
     return card_store(f, &c);
 }

@@ -289,6 +289,26 @@ static WORKER_FN int move_state(struct fold *f, struct card_full *c, const struc
     return legs_doubt(f, in, o->suspense, 1);
 }
 
+/* R5: 9000 with a wrong proof flags the card, once a doubt; so a person who looked at it and put the
+ * card back is not contradicted by the same doubt. Only the card's own proof or a person takes the
+ * flag away. Alarm 2 stays: it needs a person in any case. */
+static WORKER_FN int flag_card(struct fold *f, struct card_full *c, const struct txn_full *t,
+                               const struct op_outcome *o, const struct event_at *at)
+{
+    if (c->r.alarm == ALARM_PROOF && t->suspense && o->to == OC_TXN_POSTED &&
+        o->evidence == EV_PROVE)
+        c->r.alarm = c->mismatch ? ALARM_BALANCE : ALARM_NONE;
+    if (o->to != OC_TXN_IN_DOUBT || !o->suspense || t->suspense)
+        return 0;
+    if (c->r.alarm != ALARM_COUNTER)
+        c->r.alarm = ALARM_PROOF;
+    if (o->event_count)
+        return 0;
+    char text[160];
+    snprintf(text, sizeof text, "{\"sw\":\"%04x\",\"tac_verdict\":%u}", o->sw, o->tac_verdict);
+    return fold_event(f, at, "wrong_proof", text);
+}
+
 static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
                                   const struct txn_full *t)
 {
@@ -305,6 +325,8 @@ static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
         rc = seen_posted(f, &c, &in->seen, &at);
     if (!rc)
         rc = move_state(f, &c, t, o);
+    if (!rc)
+        rc = flag_card(f, &c, t, o, &at);
     if (rc)
         return rc;
     const struct card_seen seen = seen_after(in, o);

@@ -143,7 +143,7 @@ struct fold {
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
     int64_t open_txns, cards;
-    struct ledger_op *intent; /* scratch: the intent an outcome belongs to */
+    struct ledger_op *intent; /* scratch: the intent or outcome before that an outcome belongs to */
 };
 /** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site,
  * open day. */

@@ -97,7 +97,7 @@ struct card_row {
     int64_t seen_ms;
     char seen_terminal[LEDGER_ID];
     uint32_t awaiting;   /* offline records not yet received (counter gap, R1) */
-    uint8_t alarm;       /* 1: balance differs without a gap; 2: online counter moved without us */
+    uint8_t alarm;       /* enum card_alarm; 0 none */
     int64_t last_txn;    /* last transaction with this card, POSTED or open */
     char last_terminal[LEDGER_ID];
     char last_service[LEDGER_SERVICE];
@@ -118,7 +118,7 @@ struct txn_row {
     char who[LEDGER_ID];
     struct op_intent in; /* for REFUSED rows: service, card, terminal, amount, dates, request only */
     uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
-    uint8_t reason, evidence, suspense, tac_verdict;
+    uint8_t reason, evidence, suspense, tac_verdict; /* the last outcome's; in doubt the verdict, mac2 and tac that were given */
     uint16_t sw;
     uint8_t mac2[4], tac[4];
     struct card_seen after;

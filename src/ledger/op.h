@@ -44,6 +44,14 @@ enum card_state {
     CARD_BLOCKED = 5,
     CARD_CANCELLED = 6
 };
+/* A card's alarm. It ends when chip and books agree again (1); when an operator puts the card back to ACTIVE (all); 3 also when
+ * the doubt ends POSTED by EV_PROVE. 2 is never replaced by another. */
+enum card_alarm {
+    ALARM_NONE = 0,
+    ALARM_BALANCE = 1, /* balance differs without a gap */
+    ALARM_COUNTER = 2, /* a counter moved without us, or back */
+    ALARM_PROOF = 3    /* 9000 with a wrong proof (R5) */
+};
 enum card_kind { CARD_ANONYMOUS = 1, CARD_NAMED = 2 };
 
 enum acct_kind {

@@ -162,6 +162,26 @@ static int prepare_citizen(struct fold *f, struct ledger_op *op)
     return op->citizen.id[0] ? 0 : invalid(op, "a citizen needs an id");
 }
 
+/* R5: what the card answered to the command stays in sight while it is asked again: an outcome that
+ * brings no verdict takes over the one before, so that the last journal row tells all. */
+static WORKER_FN int keep_evidence(struct fold *f, const struct txn_full *t, struct op_outcome *o)
+{
+    if (t->state != OC_TXN_IN_DOUBT || o->to != OC_TXN_IN_DOUBT || o->tac_verdict != TAC_NONE)
+        return 0;
+    int rc = journal_read(f->journal, f->site.shard, t->outcome_seq, f->intent);
+    if (rc)
+        return rc == OC_ENOENT || rc == OC_EPARSE || rc == OC_ENOTSUP ? OC_ECHAIN : rc;
+    const struct op_outcome *had = &f->intent->outcome;
+    if (f->intent->type != LOP_OUTCOME || had->txn != o->txn)
+        return OC_EBOOKS;
+    o->tac_verdict = had->tac_verdict;
+    memcpy(o->mac2, had->mac2, sizeof o->mac2);
+    memcpy(o->tac, had->tac, sizeof o->tac);
+    if (o->sw == 0)
+        o->sw = had->sw;
+    return 0;
+}
+
 static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
 {
     struct op_outcome *o = &op->outcome;
@@ -185,7 +205,7 @@ static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
     }
     if (o->to == OC_TXN_POSTED)
         o->clearing_date = f->day.date;
-    return 0;
+    return keep_evidence(f, &t, o);
 }
 
 static WORKER_FN int prepare_refusal(struct fold *f, struct ledger_op *op)

@@ -16,7 +16,7 @@
  *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
  *   balance above the purse        the same, awaited or not: offline debits only lower it
  * While a transaction of the card is open nothing is judged: its own end moves the due counters
- * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is the strongest: only a person ends it.
+ * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is never replaced: only a person ends it.
  */
 #include "ledger/fold.h"
 
@@ -69,7 +69,7 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
         return 0;
     char text[160];
     if (gap < 0) {
-        c->r.alarm = 2;
+        c->r.alarm = ALARM_COUNTER;
         snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", c->due_offline, seen->offline);
         return fold_event(f, at, "offline_counter_back", text);
     }
@@ -90,7 +90,7 @@ static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const str
     c->due_online = seen->online;
     if (!known || due == seen->online)
         return 0;
-    c->r.alarm = 2;
+    c->r.alarm = ALARM_COUNTER;
     char text[160];
     snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", due, seen->online);
     return fold_event(f, at, "online_counter_moved", text);
@@ -104,12 +104,12 @@ static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
     fen_t diff = seen->balance - c->r.purse;
     if (diff == 0 || (diff < 0 && c->r.awaiting > 0)) {
         c->mismatch = 0;
-        if (c->r.alarm == 1)
-            c->r.alarm = 0;
+        if (c->r.alarm == ALARM_BALANCE)
+            c->r.alarm = ALARM_NONE;
         return 0;
     }
-    if (c->r.alarm == 0)
-        c->r.alarm = 1;
+    if (c->r.alarm == ALARM_NONE)
+        c->r.alarm = ALARM_BALANCE;
     if (c->mismatch == diff)
         return 0;
     c->mismatch = diff;

@@ -89,6 +89,121 @@ static void R5_wrong_proof_stands_in_suspense(void **state)
     assert_int_equal(book_account(b, ACCT_IN_TRANSIT, "").debits_pending, 0);
 }
 
+static WORKER_FN struct op_outcome *doubt(struct book *b, int64_t txn, uint8_t suspense)
+{
+    struct op_outcome *o = &book_op(b, LOP_OUTCOME)->outcome;
+    o->txn = txn;
+    o->to = OC_TXN_IN_DOUBT;
+    o->suspense = suspense;
+    return o;
+}
+
+static WORKER_FN int64_t wrong_proof(struct book *b)
+{
+    int64_t txn = begin(b, 300);
+    struct op_outcome *o = doubt(b, txn, 1);
+    o->sw = 0x9000;
+    o->tac_verdict = TAC_WRONG;
+    memset(o->mac2, 0x77, sizeof o->mac2);
+    memset(o->tac, 0x88, sizeof o->tac);
+    assert_int_equal(book_do(b), 0);
+    return txn;
+}
+
+static const char *const proof_events = "SELECT count(*) FROM event WHERE kind = 'wrong_proof'";
+
+static void R5_wrong_proof_flags_the_card_until_it_proves_itself(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = wrong_proof(b);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_PROOF);
+    assert_int_equal(book_number(b, proof_events), 1);
+    doubt(b, txn, 1);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_number(b, proof_events), 1);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_PROVE), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+}
+
+static void R5_flag_stays_without_the_cards_own_proof(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = wrong_proof(b);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_MANUAL), 0);
+    b->chip.balance -= 300;
+    b->chip.offline++;
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_PROOF);
+    assert_int_equal(book_card_to(b, CARD_SUSPENDED), 0);
+    assert_int_equal(book_card_to(b, CARD_ACTIVE), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+}
+
+static void R5_person_who_looked_is_not_contradicted_by_the_same_doubt(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = wrong_proof(b);
+    assert_int_equal(book_card_to(b, CARD_SUSPENDED), 0);
+    assert_int_equal(book_card_to(b, CARD_ACTIVE), 0);
+    doubt(b, txn, 1);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_VOIDED, EV_COUNTER), 0);
+}
+
+static void R5_moved_counter_stays_flagged_beside_a_wrong_proof(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    b->chip.online++;
+    assert_int_equal(book_show(b), 0);
+    int64_t txn = wrong_proof(b);
+    assert_int_equal(book_number(b, proof_events), 1);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_PROVE), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_COUNTER);
+}
+
+static void R5_events_of_the_outcome_replace_the_ledgers(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct op_outcome *o = doubt(b, begin(b, 300), 1);
+    o->event_count = 1;
+    snprintf(o->events[0].kind, sizeof o->events[0].kind, "mine");
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM event"), 1);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_PROOF);
+}
+
+static void R5_later_doubt_keeps_the_wrong_proof_in_its_journal_row(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = wrong_proof(b);
+    for (int i = 0; i < 2; i++) {
+        doubt(b, txn, 1);
+        assert_int_equal(book_do(b), 0);
+        const struct op_outcome *o = &b->op->outcome;
+        assert_int_equal(o->tac_verdict, TAC_WRONG);
+        assert_int_equal(o->mac2[3], 0x77);
+        assert_int_equal(o->tac[3], 0x88);
+        assert_int_equal(o->sw, 0x9000);
+    }
+    struct txn_full t = book_txn(b, txn);
+    assert_int_equal(journal_read(b->db, BOOK_SHARD, t.outcome_seq, b->op), 0);
+    assert_int_equal(b->op->outcome.tac_verdict, TAC_WRONG);
+    assert_int_equal(b->op->outcome.tac[0], 0x88);
+    struct op_outcome *o = doubt(b, txn, 1); /* a verdict of its own is its own */
+    o->tac_verdict = TAC_OK;
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(b->op->outcome.tac_verdict, TAC_OK);
+    assert_int_equal(b->op->outcome.tac[0], 0);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_VOIDED, EV_COUNTER), 0);
+}
+
 static void R2_void_gives_every_reservation_back(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -269,6 +384,12 @@ int main(void)
         T(R7_load_posts_and_counts_into_the_float),
         T(R3_doubt_shows_in_transit_until_evidence),
         T(R5_wrong_proof_stands_in_suspense),
+        T(R5_wrong_proof_flags_the_card_until_it_proves_itself),
+        T(R5_flag_stays_without_the_cards_own_proof),
+        T(R5_person_who_looked_is_not_contradicted_by_the_same_doubt),
+        T(R5_moved_counter_stays_flagged_beside_a_wrong_proof),
+        T(R5_events_of_the_outcome_replace_the_ledgers),
+        T(R5_later_doubt_keeps_the_wrong_proof_in_its_journal_row),
         T(R2_void_gives_every_reservation_back),
         T(R6_final_states_never_move),
         T(R6_account_plans_and_refusals_are_final_at_once),
