@@ -18,8 +18,8 @@ static bool moves_chip(const struct op_intent *in)
 
 static void count_day(struct card_full *c, const struct op_intent *in)
 {
-    if (in->business_date > c->r.day) {
-        c->r.day = in->business_date;
+    if (in->card_day != c->r.day) {
+        c->r.day = in->card_day;
         c->r.day_debits = c->r.day_credits = 0;
         c->r.day_count = 0;
     }
@@ -30,9 +30,11 @@ static void count_day(struct card_full *c, const struct op_intent *in)
         c->r.day_credits += in->amount;
 }
 
+/* Given back to the sums that counted it (R2): once they were cleared for a later day there is
+ * nothing to give back to. */
 static void uncount_day(struct card_full *c, const struct op_intent *in)
 {
-    if (c->r.day != in->business_date || c->r.day_count == 0)
+    if (c->r.day != in->card_day)
         return;
     c->r.day_count--;
     if (in->plan_kind == OC_PLAN_DEBIT)
@@ -61,6 +63,7 @@ static WORKER_FN int intent_card(struct fold *f, const struct ledger_op *op, str
     return 0;
 }
 
+/* `day` 0: counts nothing. */
 static WORKER_FN int raise_terminal(struct fold *f, const char *terminal, int64_t request_no,
                                     date_t day, fen_t amount)
 {
@@ -151,7 +154,7 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
     if (!rc && in->card)
         rc = card_store(f, &c);
     if (!rc)
-        rc = raise_terminal(f, in->terminal, in->request_no, in->business_date, in->amount);
+        rc = raise_terminal(f, in->terminal, in->request_no, in->terminal_day, in->amount);
     if (!rc)
         rc = raise_sequence(f, in);
     if (!rc)
@@ -253,7 +256,7 @@ static WORKER_FN int uncount_terminal(struct fold *f, const struct op_intent *in
          "UPDATE terminal SET day_sum = day_sum - ?4 WHERE shard = ?1 AND id = ?2 AND day = ?3");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, in->terminal);
-    db_put_i64(&q, in->business_date);
+    db_put_i64(&q, in->terminal_day);
     db_put_i64(&q, in->amount);
     return db_end(&q);
 }

@@ -200,6 +200,7 @@ struct op_intent {
     uint8_t request_hash[16];
     date_t business_date; /* stamped at admission (R11) */
     date_t clearing_date; /* [out] for ACCOUNT plans */
+    date_t card_day, terminal_day; /* [out] whose sums count this: the business date, or a later day already counted (R2) */
     uint8_t card_date[4], card_time[3]; /* host's, packed BCD */
     fen_t amount, gross;  /* what the chip moves; what the service costs in all (R14) */
     uint16_t counter;     /* online for CREDIT, offline for DEBIT, as INITIALIZE reported */

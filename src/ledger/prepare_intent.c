@@ -330,9 +330,16 @@ static const ask_fn questions[] = {
     ask_records,  ask_limits,   ask_original, ask_funds, ask_ceiling,
 };
 
+static date_t later(date_t x, date_t y)
+{
+    return x > y ? x : y;
+}
+
 static void allot(struct asked *a)
 {
     struct op_intent *in = a->in;
+    in->card_day = a->chip ? later(in->business_date, a->card.r.day) : 0;
+    in->terminal_day = later(in->business_date, a->terminal.day);
     in->txn = ident_next(a->f->site.last_txn, a->op->at_ms, a->f->site.shard);
     in->terminal_seq = in->plan_kind == OC_PLAN_DEBIT ? a->terminal.r.next_seq : 0;
     in->clearing_date = a->chip ? 0 : a->f->day.date;

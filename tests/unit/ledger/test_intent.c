@@ -336,6 +336,53 @@ static void R2_limits_are_counted_at_intent(void **state)
     assert_int_equal(book_do(b), 0);
 }
 
+static WORKER_FN int64_t on_day(struct book *b, date_t day, fen_t amount)
+{
+    book_purchase(b, amount)->business_date = day;
+    assert_int_equal(book_do(b), 0);
+    return b->op->intent.txn;
+}
+
+static void R2_limits_counted_on_a_later_day_are_given_back_there(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = on_day(b, BOOK_DAY + 1, 100);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_ANSWER), 0);
+    b->chip.balance -= 100;
+    b->chip.offline++;
+    txn = on_day(b, BOOK_DAY, 40); /* admitted before midnight, comes after it */
+    assert_int_equal(b->op->intent.card_day, BOOK_DAY + 1);
+    assert_int_equal(b->op->intent.terminal_day, BOOK_DAY + 1);
+    assert_int_equal(book_card(b)->r.day_debits, 140);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_VOIDED, EV_COUNTER), 0);
+    assert_int_equal(book_card(b)->r.day_debits, 100);
+    assert_int_equal(book_card(b)->r.day_count, 1);
+    assert_int_equal(book_number(b, "SELECT day_sum FROM terminal WHERE id = 'T1'"), 100);
+}
+
+static void R2_limits_of_a_day_gone_by_are_not_taken_from_another_days_sum(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct op_card_add *a = &book_op(b, LOP_CARD_ADD)->card_add;
+    a->serial[0] = 9;
+    a->kind = CARD_NAMED;
+    a->state = CARD_ACTIVE;
+    assert_int_equal(book_do(b), 0);
+    int64_t other = b->op->card_add.card, first = b->card;
+    int64_t txn = on_day(b, BOOK_DAY, 70);
+    b->card = other; /* the terminal goes on to the next day, the first card does not */
+    int64_t next = on_day(b, BOOK_DAY + 1, 30);
+    b->card = first;
+    assert_int_equal(book_outcome(b, txn, OC_TXN_VOIDED, EV_COUNTER), 0);
+    assert_int_equal(book_card(b)->r.day_debits, 0);
+    assert_int_equal(book_card(b)->r.day_count, 0);
+    assert_int_equal(book_number(b, "SELECT day_sum FROM terminal WHERE id = 'T1'"), 30);
+    assert_int_equal(book_outcome(b, next, OC_TXN_VOIDED, EV_COUNTER), 0);
+    assert_int_equal(book_number(b, "SELECT day_sum FROM terminal WHERE id = 'T1'"), 0);
+}
+
 static void R7_load_is_refused_beyond_the_participants_quota(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -478,6 +525,8 @@ int main(void)
         T(R2_records_are_locked_at_intent_and_written_at_post),
         T(R2_void_gives_records_and_limits_back),
         T(R2_limits_are_counted_at_intent),
+        T(R2_limits_counted_on_a_later_day_are_given_back_there),
+        T(R2_limits_of_a_day_gone_by_are_not_taken_from_another_days_sum),
         T(R7_load_is_refused_beyond_the_participants_quota),
         T(pending_debits_count_against_funds),
         T(over_ceiling_counts_chip_and_books),
