@@ -161,10 +161,10 @@ static int ask_sam(struct asked *a)
     const struct terminal_row *t = &a->terminal.r;
     if (!a->chip)
         return 0;
+    if (t->next_seq == 0) /* no row of a SAM: its number is zeros */
+        return refuse(a->op, OC_R_SAM_UNKNOWN, "terminal %s has no SAM", t->t.id);
     if (memcmp(t->t.sam, a->in->sam, OC_SAM_LEN) != 0)
         return refuse(a->op, OC_R_SAM_UNKNOWN, "another SAM is in terminal %s", t->t.id);
-    if (a->in->plan_kind == OC_PLAN_DEBIT && t->next_seq == 0)
-        return refuse(a->op, OC_R_SAM_UNKNOWN, "terminal %s has no SAM", t->t.id);
     if (a->in->plan_kind == OC_PLAN_DEBIT && t->next_seq == UINT32_MAX)
         return refuse(a->op, OC_R_SAM_UNKNOWN, "the SAM's sequence is used up");
     return 0;

@@ -122,6 +122,16 @@ static void terminals_and_sams_that_do_not_fit_are_refused(void **state)
     in = book_purchase(b, 100);
     in->sam[5] = 2;
     refused(b, OC_R_SAM_UNKNOWN);
+    struct op_terminal *bare = &book_op(b, LOP_TERMINAL)->terminal;
+    snprintf(bare->id, sizeof bare->id, "T3");
+    snprintf(bare->participant, sizeof bare->participant, "P1");
+    assert_int_equal(book_do(b), 0);
+    for (int credit = 0; credit < 2; credit++) {
+        in = credit ? book_load(b, 100) : book_purchase(b, 100);
+        snprintf(in->terminal, sizeof in->terminal, "T3");
+        in->sam[5] = 0;
+        refused(b, OC_R_SAM_UNKNOWN); /* zeros are no SAM, though they are the same zeros */
+    }
     in = book_purchase(b, 100);
     snprintf(in->participant, sizeof in->participant, "P9");
     refused(b, OC_R_TERMINAL_MAY_NOT);
