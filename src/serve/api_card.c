@@ -233,7 +233,9 @@ static int read_register(struct api_call *c, struct op_card_add *a, struct regis
         rc = api_fail(c, 400, "bad_field", SERIAL_WORDS);
     if (rc == 0)
         rc = profile_check(c, a->profile, a->category);
-    return rc == 0 ? api_card_kind(c, b->kind, b->holder != NULL, &a->kind) : rc;
+    /* Somebody issued this card to a citizen, elsewhere: it can be reported lost unless we are told otherwise (R15). */
+    const char *kind = b->kind[0] != '\0' ? b->kind : "named";
+    return rc == 0 ? api_card_kind(c, kind, b->holder != NULL, &a->kind) : rc;
 }
 
 static void complete(struct api_call *c, struct op_card_add *a, const struct register_body *b)
