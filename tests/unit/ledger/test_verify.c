@@ -89,6 +89,21 @@ static WORKER_FN int prove(struct proof *p, const char *path)
 
 /* ---- what is sound ---- */
 
+static void R6_refusal_of_a_negative_amount_is_no_fault(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct proof *p = *state;
+    assert_int_equal(fixture_start(&p->f), 0);
+    struct op_refusal *r = &fixture_op(&p->f, LOP_REFUSAL)->refusal;
+    (void)snprintf(r->terminal, sizeof r->terminal, "T1");
+    r->reason = OC_R_PARAMETER;
+    r->amount = -5;
+    assert_int_equal(fixture_do(&p->f), 0);
+    fixture_stop(&p->f);
+    assert_int_equal(prove(p, p->f.path), 0);
+    assert_string_equal(p->report.first_fault, "");
+}
+
 static void sound_ledger_verifies(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -595,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_ledger_verifies),
+        cmocka_unit_test(R6_refusal_of_a_negative_amount_is_no_fault),
         cmocka_unit_test(ledger_at_rest_with_its_log_verifies),
         cmocka_unit_test(proof_leaves_nothing_beside_the_file),
         cmocka_unit_test(progress_ends_at_all),
