@@ -157,6 +157,8 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
         rc = raise_terminal(f, in->terminal, in->request_no, in->terminal_day, in->amount);
     if (!rc)
         rc = raise_sequence(f, in);
+    if (!rc && in->link)
+        rc = txn_yield_number(f, in);
     if (!rc)
         rc = intent_row(f, op, before);
     const struct event_at at = {op->at_ms, in->card, in->txn, in->terminal};

@@ -49,7 +49,7 @@ void ledger_close(struct ledger **l) WORKER_FN;
  *  Not cancellable: an operation either answers or the store has failed.
  *  OC_EREFUSED (op->reason, op->detail say why; nothing was written), OC_EDB_FULL, OC_EDB, OC_ENOENT, OC_ESTATE,
  *  OC_ECONFLICT (same request number, other content). The same request number with the same content: OC_EEXIST and
- *  the txn id of the first. OC_EINVAL (not an operation a right program builds: op->detail says what), OC_EBUSY (16,384
+ *  the txn id of the first, but for a second attempt that links to a VOIDED first. OC_EINVAL (not an operation a right program builds: op->detail says what), OC_EBUSY (16,384
  *  operations wait already), OC_ECLOSED (the ledger is closing). */
 int ledger_co_submit(struct ledger *l, struct ledger_op *op) MUST_USE CO_FN;
 /** The same from a thread that may block (tools, start-up). */
@@ -167,7 +167,8 @@ int ledger_co_terminal(struct ledger *l, const char *id, struct terminal_row *re
 int ledger_co_participant(struct ledger *l, const char *id, struct participant_row *ret) MUST_USE CO_FN;
 int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner, struct account_row *ret) MUST_USE CO_FN;
 int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret) MUST_USE CO_FN;
-/** By idempotency key. */
+/** By idempotency key. Of a dialogue whose card was tapped again this is the last attempt: an intent with the request number and
+ *  hash of its `link`, which is VOIDED, takes the number over. The earlier row's `in.request_no` still says what it was. */
 int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no, struct txn_row *ret) MUST_USE CO_FN;
 int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
                      struct record_row *ret) MUST_USE CO_FN;

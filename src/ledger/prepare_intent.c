@@ -85,10 +85,25 @@ static int ask_form(struct asked *a)
 
 /* ---- the questions ---- */
 
+/* The same card tapped again within one dialogue: the second attempt names the first, which came to
+ * nothing, and takes over its request's number. */
 static WORKER_FN int ask_request(struct asked *a)
 {
     struct op_intent *in = a->in;
-    return prepare_request(a->f, a->op, in->terminal, in->request_no, in->request_hash, &in->txn);
+    int64_t first = 0;
+    int rc = prepare_request(a->f, a->op, in->terminal, in->request_no, in->request_hash, &first);
+    if (rc != OC_EEXIST)
+        return rc;
+    struct txn_full t = {0};
+    if (first == in->link && !in->refund) {
+        int err = txn_load(a->f, first, &t);
+        if (err)
+            return err;
+    }
+    if (t.state == OC_TXN_VOIDED)
+        return 0;
+    in->txn = first;
+    return OC_EEXIST;
 }
 
 static WORKER_FN int ask_card(struct asked *a)

@@ -101,6 +101,19 @@ int txn_decide(struct fold *f, const struct txn_full *t)
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
+int txn_yield_number(struct fold *f, const struct op_intent *successor)
+{
+    struct db_q q;
+    db_q(&q, f->db,
+         "UPDATE txn SET request_no = NULL WHERE id = ?1 AND shard = ?2 AND terminal = ?3 AND "
+         "request_no = ?4 AND state = 3");
+    db_put_i64(&q, successor->link);
+    db_put_i64(&q, f->site.shard);
+    db_put_text(&q, successor->terminal);
+    db_put_i64(&q, successor->request_no);
+    return db_end(&q);
+}
+
 int txn_refunded(struct fold *f, int64_t original, fen_t amount)
 {
     struct db_q q;

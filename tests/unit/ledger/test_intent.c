@@ -196,6 +196,56 @@ static void request_again_gets_the_first_and_another_content_a_conflict(void **s
     assert_int_equal(book_number(b, "SELECT next_request FROM terminal WHERE id = 'T1'"), 8);
 }
 
+static WORKER_FN int attempt(struct book *b, int64_t link, uint8_t hash)
+{
+    struct op_intent *in = book_purchase(b, 100);
+    in->request_no = 7;
+    in->request_hash[0] = hash;
+    in->link = link;
+    return book_do(b);
+}
+
+static void second_attempt_takes_over_the_number_of_a_voided_first(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    assert_int_equal(attempt(b, 0, 1), 0);
+    int64_t first = b->op->intent.txn;
+    assert_int_equal(attempt(b, first, 1), OC_EEXIST); /* not decided yet */
+    assert_int_equal(b->op->intent.txn, first);
+    assert_int_equal(book_outcome(b, first, OC_TXN_VOIDED, EV_NOT_SENT), 0);
+    assert_int_equal(attempt(b, 0, 1), OC_EEXIST); /* a repeated request, not another tap */
+    assert_int_equal(b->op->intent.txn, first);
+    assert_int_equal(attempt(b, first, 2), OC_ECONFLICT);
+    assert_int_equal(attempt(b, first, 1), 0);
+    int64_t second = b->op->intent.txn;
+    assert_int_equal(book_txn(b, first).request_no, 0);
+    assert_int_equal(book_txn(b, second).request_no, 7);
+    assert_int_equal(book_outcome(b, second, OC_TXN_VOIDED, EV_NOT_SENT), 0);
+    assert_int_equal(attempt(b, first, 1), OC_EEXIST); /* the first has nothing to give any more */
+    assert_int_equal(b->op->intent.txn, second);
+    assert_int_equal(attempt(b, second, 1), 0);
+    int64_t third = b->op->intent.txn;
+    assert_int_equal(book_outcome(b, third, OC_TXN_POSTED, EV_ANSWER), 0);
+    assert_int_equal(attempt(b, third, 1), OC_EEXIST);
+    assert_int_equal(b->op->intent.txn, third);
+}
+
+static void number_of_another_voided_transaction_is_not_taken(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    book_purchase(b, 100)->request_no = 5;
+    assert_int_equal(book_do(b), 0);
+    int64_t first = b->op->intent.txn;
+    assert_int_equal(book_outcome(b, first, OC_TXN_VOIDED, EV_NOT_SENT), 0);
+    struct op_intent *in = book_purchase(b, 100); /* the same card tapped again, another request */
+    in->request_no = 6;
+    in->link = first;
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_txn(b, first).request_no, 5);
+}
+
 static void request_numbers_beyond_two_to_the_53_are_refused(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -528,6 +578,8 @@ int main(void)
         T(R7_one_open_transaction_a_card),
         T(counters_at_their_maximum_are_refused),
         T(request_again_gets_the_first_and_another_content_a_conflict),
+        T(second_attempt_takes_over_the_number_of_a_voided_first),
+        T(number_of_another_voided_transaction_is_not_taken),
         T(request_numbers_beyond_two_to_the_53_are_refused),
         T(request_numbers_are_allotted_above_those_used),
         T(R10_sequence_is_the_sams_and_moves_with_it),
