@@ -185,6 +185,17 @@ static void load_keys(struct city *c)
     }
 }
 
+static int64_t wall_ahead(const struct clock *clock)
+{
+    const struct city_clock *c = (const struct city_clock *)clock;
+    return c->stopped_ms != 0 ? c->stopped_ms : clock_wall_ms(&clock_system) + c->ahead_ms;
+}
+static int64_t mono_as_it_is(const struct clock *clock)
+{
+    (void)clock;
+    return clock_mono_ns(&clock_system);
+}
+
 void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
 {
     memset(c, 0, sizeof *c);
@@ -198,7 +209,8 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
     assert_int_equal(readers_new(&c->readers), 0);
     assert_int_equal(reader_sim_new(c->readers, "sim", &c->sim), 0);
     c->env.loop = c->loop;
-    c->env.clock = &clock_system;
+    c->clock.clock = (struct clock){.wall_ms = wall_ahead, .mono_ns = mono_as_it_is};
+    c->env.clock = &c->clock.clock;
     c->env.rng = &rng_system;
     c->env.city_offset_min = 480;
     c->env.policy.command_ms = 500;
@@ -296,21 +308,110 @@ void city_param(struct txn_request *r, const char *name, const char *value)
 
 struct run_args {
     struct city *c;
+    struct reader_sim *sim;
     struct txn_request req;
 };
 static CO_FN int run(void *arg)
 {
     struct run_args *a = arg;
-    return txn_co_run(&a->c->env, reader_sim_reader(a->c->sim), &a->req, &result);
+    return txn_co_run(&a->c->env, reader_sim_reader(a->sim), &a->req, &result);
+}
+
+struct txn_result *city_run_at(struct city *c, struct reader_sim *sim, const struct txn_request *r)
+{
+    static struct run_args a;
+    a = (struct run_args){c, sim, *r};
+    assert_int_equal(txn_request_hash(c->env.crypto, &a.req, a.req.request_hash), 0);
+    assert_int_equal(loop_run_flow(c->loop, "request", run, &a), 0);
+    return &result;
 }
 
 struct txn_result *city_run(struct city *c, const struct txn_request *r)
 {
-    static struct run_args a;
-    a = (struct run_args){c, *r};
-    assert_int_equal(txn_request_hash(c->env.crypto, &a.req, a.req.request_hash), 0);
-    assert_int_equal(loop_run_flow(c->loop, "request", run, &a), 0);
-    return &result;
+    return city_run_at(c, c->sim, r);
+}
+
+struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms)
+{
+    struct txn_request q = city_request("transit.ride", "bus", 0);
+    c->clock.ahead_ms += 2000;
+    reader_sim_remove(c->sim);
+    reader_sim_insert(c->sim, c->card[card]);
+    q.gate = true;
+    q.arrival = reader_sim_reader(c->sim)->arrival;
+    q.retap_ms = retap_ms;
+    return city_run(c, &q);
+}
+
+struct txn_result *city_look(struct city *c, int card)
+{
+    struct txn_request q = city_request("payment.balance", "shop", 0);
+    reader_sim_remove(c->sim);
+    reader_sim_insert(c->sim, c->card[card]);
+    return city_run(c, &q);
+}
+
+void city_elsewhere(struct city *c, int card, const char *service, fen_t amount)
+{
+    static struct city other;
+    struct txn_request q = city_request(service, strncmp(service, "transit.", 8) == 0 ? "shop" : "desk", amount);
+    city_open(&other, c->kind, c->profile);
+    reader_sim_remove(c->sim);
+    reader_sim_insert(other.sim, c->card[card]);
+    const struct txn_result *r = city_run(&other, &q);
+    if (r->outcome != OC_POSTED)
+        fail_msg("elsewhere: %s %s (%s)", service, oc_outcome_name(r->outcome), r->detail);
+    reader_sim_remove(other.sim);
+    city_close(&other);
+}
+
+void city_fault(struct city *c, int card, const char *spec)
+{
+    assert_int_equal(cardsim_fault_add(c->card[card], spec), 0);
+}
+
+int64_t city_journal(struct city *c)
+{
+    struct ledger_stats s;
+    ledger_stats(c->ledger, &s);
+    return s.journal_seq;
+}
+
+void city_side_init(struct city_side *s, struct city *c, struct reader_sim *sim, const struct txn_request *req)
+{
+    memset(s, 0, sizeof *s);
+    s->c = c;
+    s->sim = sim;
+    s->req = *req;
+    assert_int_equal(txn_request_hash(c->env.crypto, &s->req, s->req.request_hash), 0);
+}
+
+static CO_FN int run_side(void *arg)
+{
+    struct city_side *s = arg;
+    s->rc = txn_co_run(&s->c->env, reader_sim_reader(s->sim), &s->req, &s->res);
+    return 0;
+}
+
+int city_side_start(struct city_side *s)
+{
+    return flow_start(s->c->loop, "side", run_side, s, &s->flow);
+}
+
+int city_co_side_phase(struct city_side *s, enum txn_phase phase)
+{
+    int rc = 0;
+    while (rc == 0 && s->req.phase != phase && !flow_done(s->flow))
+        rc = flow_co_sleep_ms(2);
+    return rc;
+}
+
+int city_co_side_end(struct city_side *s)
+{
+    int rc = flow_co_join(s->flow, NULL, FLOW_FOREVER);
+    flow_put(s->flow);
+    s->flow = NULL;
+    return rc;
 }
 
 struct txn_result *city_do(struct city *c, const char *service, fen_t amount, enum oc_outcome outcome, enum oc_reason reason)

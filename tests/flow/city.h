@@ -19,6 +19,12 @@
 /** What the student's card pays on the bus: "50%", "free"; looked at by city_open(). */
 extern const char *city_student_pays;
 
+/** The machine's clock, but ahead of it, or stopped where stopped_ms is not 0. */
+struct city_clock {
+    struct clock clock;
+    int64_t ahead_ms, stopped_ms;
+};
+
 struct city {
     char dir[64];
     struct loop *loop;
@@ -26,8 +32,9 @@ struct city {
     struct readers *readers;
     struct reader_sim *sim;
     struct txn_env env;
+    struct city_clock clock;
     struct cardsim *card[CITY_CARDS]; /* 0: adult, 1: student, 2: not registered */
-    int64_t card_id[2];
+    int64_t card_id[CITY_CARDS];     /* 0: not registered */
     /* the store fails: this many commits from now on, after `store_ok` good ones */
     int store_ok, store_bad;
     uint8_t chain_key[32];
@@ -49,6 +56,36 @@ struct txn_request city_request(const char *service, const char *term, fen_t amo
 void city_param(struct txn_request *r, const char *name, const char *value);
 /** Runs it to its end. */
 struct txn_result *city_run(struct city *c, const struct txn_request *r);
+/** The same at another reader of the city. */
+struct txn_result *city_run_at(struct city *c, struct reader_sim *sim, const struct txn_request *r);
+/** Takes away what lies on the reader, puts the card down and runs one arrival at the gate of the bus, two seconds later
+ *  than whatever came before (records tell rides apart by the second). */
+struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms);
+/** Puts the card down anew at `shop` and asks for its balance: settles what is open. */
+struct txn_result *city_look(struct city *c, int card);
+/** Another operator's switch, with a SAM of its own ("desk" unless `service` is a ride), serves this city's card. */
+void city_elsewhere(struct city *c, int card, const char *service, fen_t amount);
+void city_fault(struct city *c, int card, const char *spec);
+/** How far the journal has come. */
+int64_t city_journal(struct city *c);
+
+/** A dialogue in a flow of its own, for tests where two run at once. */
+struct city_side {
+    struct city *c;
+    struct reader_sim *sim;
+    struct txn_request req;
+    struct txn_result res;
+    struct flow *flow;
+    int rc;
+};
+void city_side_init(struct city_side *s, struct city *c, struct reader_sim *sim, const struct txn_request *req);
+/** Starts it; does not switch. */
+int city_side_start(struct city_side *s) MUST_USE;
+/** Suspends until it is in that phase, or done. */
+int city_co_side_phase(struct city_side *s, enum txn_phase phase) MUST_USE CO_FN;
+/** Suspends until it has ended. */
+int city_co_side_end(struct city_side *s) MUST_USE CO_FN;
+
 /** city_request and city_run; checks outcome and reason. */
 struct txn_result *city_do(struct city *c, const char *service, fen_t amount, enum oc_outcome outcome, enum oc_reason reason);
 /** Submits an operation outside a dialogue; its result. */
