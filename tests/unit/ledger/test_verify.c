@@ -610,7 +610,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_ledger_verifies),
-        cmocka_unit_test(R6_refusal_of_a_negative_amount_is_no_fault),
         cmocka_unit_test(ledger_at_rest_with_its_log_verifies),
         cmocka_unit_test(proof_leaves_nothing_beside_the_file),
         cmocka_unit_test(progress_ends_at_all),
@@ -628,6 +627,7 @@ int main(void)
         cmocka_unit_test(row_back_in_time_is_found),
         cmocka_unit_test(flipped_byte_anywhere_is_found_or_harmless),
         cmocka_unit_test(what_is_no_ledger_is_an_error),
+        cmocka_unit_test(R6_refusal_of_a_negative_amount_is_no_fault),
         cmocka_unit_test(ledger_at_work_is_proved_while_it_goes_on),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
