@@ -53,8 +53,7 @@ int outcome_co_write(struct dialogue *d)
     res->txn = o->txn;
     res->outcome = outcome_of(o);
     res->reason = (enum oc_reason)o->reason;
-    if (o->note[0] != '\0')
-        memcpy(res->detail, o->note, sizeof o->note);
+    memcpy(res->detail, o->note, sizeof o->note);
     if (rc != 0) {
         res->outcome = OC_IN_DOUBT;
         res->reason = OC_R_STORE;
