@@ -39,6 +39,29 @@ int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
     return card_end(&q, ret);
 }
 
+static bool no_money(const struct card_full *c)
+{
+    return !c->purse_debits && !c->purse_credits && !c->load_debits && !c->load_credits &&
+           !c->r.open_txn && !c->r.last_txn;
+}
+
+int card_untouched(struct fold *f, const struct card_full *c, bool *ret)
+{
+    /* The entry's own view has the entry's time and no terminal. */
+    bool seen = c->r.seen_terminal[0] || (c->r.seen_ms && c->r.seen_ms != c->r.created_ms);
+    *ret = false;
+    if (c->r.state != CARD_ISSUED || c->r.registered || seen || !no_money(c))
+        return 0;
+    struct db_q q;
+    db_q(&q, f->db, "SELECT 1 FROM txn WHERE shard = ?1 AND card = ?2 AND state <> 5 LIMIT 1");
+    db_put_i64(&q, f->site.shard);
+    db_put_i64(&q, c->r.id);
+    bool used = db_row(&q);
+    int rc = db_end(&q);
+    *ret = !rc && !used;
+    return rc;
+}
+
 static void put_accounts(struct db_q *q, const struct card_full *c)
 {
     db_put_i64(q, c->purse_debits);
@@ -159,13 +182,58 @@ static WORKER_FN int insert_slot(struct fold *f, const struct op_card_add *a)
     return db_end(&q);
 }
 
+/* The same card issued again: what it is comes from the new entry, who it is (id, identity, its
+ * place on the deny list) stays. What the first entry saw is forgotten. */
+static WORKER_FN int replace_card(struct fold *f, const struct ledger_op *op)
+{
+    const struct op_card_add *a = &op->card_add;
+    struct db_q q;
+    db_q(&q, f->db, "DELETE FROM card_app WHERE shard = ?1 AND card = ?2 AND app = 'transit'");
+    db_put_i64(&q, f->site.shard);
+    db_put_i64(&q, a->card);
+    int rc = db_end(&q);
+    if (rc)
+        return rc;
+    db_q(&q, f->db,
+         "UPDATE card SET number = ?2, profile = ?3, citizen = ?4, kind = ?5, state = ?6, "
+         "valid_from = ?7, valid_to = ?8, ceiling = ?9, floor = ?10, created_ms = ?11, seen_has = "
+         "0, seen_balance = 0, seen_online = 0, seen_offline = 0, seen_ms = 0, due_has = 0, "
+         "due_online = 0, due_offline = 0, awaiting = 0, alarm = 0, mismatch = 0 WHERE id = ?1");
+    db_put_i64(&q, a->card);
+    db_put_text(&q, a->number);
+    db_put_text(&q, a->profile);
+    db_put_text(&q, a->citizen);
+    db_put_i64(&q, a->kind);
+    db_put_i64(&q, a->state);
+    db_put_i64(&q, a->valid_from);
+    db_put_i64(&q, a->valid_to);
+    db_put_i64(&q, a->ceiling);
+    db_put_i64(&q, a->floor);
+    db_put_i64(&q, op->at_ms);
+    return db_end(&q);
+}
+
+static WORKER_FN int add_or_replace(struct fold *f, const struct ledger_op *op)
+{
+    const struct op_card_add *a = &op->card_add;
+    struct card_full have;
+    int rc = card_by_serial(f, a->issuer, a->serial, &have);
+    if (rc == 0)
+        return have.r.id == a->card ? replace_card(f, op) : OC_EINTERNAL;
+    uint8_t denied;
+    if (rc == OC_ENOENT)
+        rc = deny_read(f, a->issuer, a->serial, &denied, NULL);
+    if (!rc)
+        rc = insert_card(f, op, denied);
+    f->site.last_card = a->card;
+    f->cards++;
+    return rc;
+}
+
 int apply_card_add(struct fold *f, const struct ledger_op *op)
 {
     const struct op_card_add *a = &op->card_add;
-    uint8_t denied;
-    int rc = deny_read(f, a->issuer, a->serial, &denied, NULL);
-    if (!rc)
-        rc = insert_card(f, op, denied);
+    int rc = add_or_replace(f, op);
     if (!rc)
         rc = insert_slot(f, a);
     struct card_full c;
@@ -178,11 +246,7 @@ int apply_card_add(struct fold *f, const struct ledger_op *op)
     const struct event_at at = {op->at_ms, a->card, 0, ""};
     if (!rc)
         rc = seen_note(f, &c, &a->seen, &at);
-    if (rc)
-        return rc;
-    f->site.last_card = a->card;
-    f->cards++;
-    return card_store(f, &c);
+    return rc ? rc : card_store(f, &c);
 }
 
 /* Lost and blocked cards stand on the deny list, and leave it when they come back to life; one that

@@ -19,6 +19,9 @@ int card_load(struct fold *f, int64_t id, struct card_full *ret) MUST_USE WORKER
 /** OC_ENOENT. */
 int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
                    struct card_full *ret) MUST_USE WORKER_FN;
+/** Is it issued here, in state ISSUED, never seen after its own entry, without money or transactions
+ * (but refused requests)? Then it may be issued again. */
+int card_untouched(struct fold *f, const struct card_full *c, bool *ret) MUST_USE WORKER_FN;
 /** Writes what may change. */
 int card_store(struct fold *f, const struct card_full *c) MUST_USE WORKER_FN;
 int apply_card_add(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;

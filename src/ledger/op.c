@@ -62,7 +62,7 @@ TABLE(t_card_add, SNUM(struct op_card_add, card), FIXED(struct op_card_add, issu
       TEXT(struct op_card_add, citizen), SNUM(struct op_card_add, ceiling),
       SNUM(struct op_card_add, floor), SNUM(struct op_card_add, opening),
       INSIDE(struct op_card_add, seen, t_seen), TEXT(struct op_card_add, category),
-      SNUM(struct op_card_add, category_to));
+      SNUM(struct op_card_add, category_to), NUM(struct op_card_add, fresh));
 TABLE(t_card_state, SNUM(struct op_card_state, card), NUM(struct op_card_state, to),
       TEXT(struct op_card_state, why), SNUM(struct op_card_state, effective_ms));
 TABLE(t_slot, SNUM(struct op_slot, card), TEXT(struct op_slot, app), TEXT(struct op_slot, category),

@@ -21,7 +21,7 @@ enum ledger_op_type {
     LOP_PARTICIPANT = 2, /* add or change */
     LOP_TERMINAL = 3,    /* add or change; moves the SAM with history (R10) */
     LOP_KEY = 4,
-    LOP_CARD_ADD = 5,    /* issue or register, with the opening entry (R1) */
+    LOP_CARD_ADD = 5,    /* issue or register, with the opening entry (R1); issues a torn issue again, same id */
     LOP_CARD_STATE = 6,
     LOP_SLOT = 7,        /* one application slot of a card: category and validity */
     LOP_DENY = 8,        /* put on or take off the deny list: a new epoch */
@@ -151,6 +151,7 @@ struct op_card_add {
     uint8_t kind;  /* enum card_kind */
     uint8_t state; /* CARD_ISSUED or CARD_ACTIVE */
     uint8_t registered; /* 1: personalised elsewhere; 0: issued here */
+    uint8_t fresh; /* 1: the serial was only counted up and must be free; 0: a torn issue of it is issued again */
     date_t valid_from, valid_to; /* 0: not known */
     char citizen[LEDGER_ID]; /* "" for none */
     fen_t ceiling, floor;

@@ -91,6 +91,21 @@ static int prepare_key(struct fold *f, struct ledger_op *op)
     return op->key.sealed_len ? 0 : invalid(op, "a key must be sealed");
 }
 
+/* An issue that was torn: the row stands, the chip was perhaps never finished, nothing happened with it
+ * since. Issuing it again is issuing the same card. */
+static WORKER_FN int issue_again(struct fold *f, struct ledger_op *op, const struct card_full *have)
+{
+    bool again = false;
+    const struct op_card_add *a = &op->card_add;
+    int rc = a->registered || a->fresh ? 0 : card_untouched(f, have, &again);
+    if (rc)
+        return rc;
+    if (!again)
+        return refuse(op, OC_R_CARD_EXISTS, "state %s", card_state_name(have->r.state));
+    op->card_add.card = have->r.id;
+    return 0;
+}
+
 static WORKER_FN int prepare_card_add(struct fold *f, struct ledger_op *op)
 {
     struct op_card_add *a = &op->card_add;
@@ -101,7 +116,7 @@ static WORKER_FN int prepare_card_add(struct fold *f, struct ledger_op *op)
     struct card_full have;
     int rc = card_by_serial(f, a->issuer, a->serial, &have);
     if (rc == 0)
-        return refuse(op, OC_R_CARD_EXISTS, "state %s", card_state_name(have.r.state));
+        return issue_again(f, op, &have);
     if (rc != OC_ENOENT)
         return rc;
     a->card = ident_next(f->site.last_card, op->at_ms, f->site.shard);

@@ -14,6 +14,17 @@ static WORKER_FN int64_t events(struct book *b, const char *kind)
     return book_number(b, sql);
 }
 
+static WORKER_FN int refuse_seen(struct book *b, uint8_t proven)
+{
+    struct op_refusal *r = &book_op(b, LOP_REFUSAL)->refusal;
+    r->card = b->card;
+    r->reason = OC_R_LIMIT;
+    snprintf(r->terminal, sizeof r->terminal, "T1");
+    r->seen = b->chip;
+    r->seen.has |= proven;
+    return book_do(b);
+}
+
 /* ---- states ---- */
 
 static void card_moves_only_along_the_table(void **state)
@@ -134,6 +145,98 @@ static void card_is_registered_once(void **state)
     a->state = CARD_ACTIVE;
     assert_int_equal(book_do(b), OC_EREFUSED);
     assert_int_equal(b->op->reason, OC_R_CARD_EXISTS);
+}
+
+static WORKER_FN struct op_card_add *issue(struct book *b)
+{
+    struct op_card_add *a = &book_op(b, LOP_CARD_ADD)->card_add;
+    a->serial[0] = 3;
+    a->kind = CARD_NAMED;
+    a->state = CARD_ISSUED;
+    a->ceiling = 1000;
+    a->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE};
+    snprintf(a->number, sizeof a->number, "8800003");
+    snprintf(a->profile, sizeof a->profile, "pboc-ep");
+    snprintf(a->category, sizeof a->category, "adult");
+    return a;
+}
+
+static void torn_issue_is_issued_again_as_the_same_card(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t cards = book_number(b, "SELECT count(*) FROM card");
+    issue(b);
+    assert_int_equal(book_do(b), 0);
+    b->card = b->op->card_add.card;
+    assert_int_equal(refuse_seen(b, 0), 0); /* a gate was tried in between */
+    atomic_fetch_add(&b->clock.ms, 60000);
+    for (int i = 0; i < 2; i++) {
+        struct op_card_add *a = issue(b);
+        a->kind = CARD_ANONYMOUS;
+        a->valid_to = 20301231;
+        a->ceiling = 500;
+        snprintf(a->profile, sizeof a->profile, "mohurd");
+        snprintf(a->citizen, sizeof a->citizen, "C1");
+        snprintf(a->category, sizeof a->category, "senior");
+        assert_int_equal(book_do(b), 0);
+        assert_int_equal(b->op->card_add.card, b->card);
+    }
+    struct card_full c = *book_card(b);
+    assert_string_equal(c.r.profile, "mohurd");
+    assert_string_equal(c.r.citizen, "C1");
+    assert_int_equal(c.r.kind, CARD_ANONYMOUS);
+    assert_int_equal(c.r.valid_to, 20301231);
+    assert_int_equal(c.r.ceiling, 500);
+    assert_int_equal(c.r.state, CARD_ISSUED);
+    assert_int_equal(c.r.alarm, 0);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM card"), cards + 1);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM card_app WHERE category = 'senior'"), 1);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM card_app WHERE category = 'adult'"), 1);
+    struct ledger_stats st;
+    ledger_stats(b->l, &st);
+    assert_int_equal(st.cards, cards + 1);
+}
+
+static WORKER_FN void exists(struct book *b)
+{
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    assert_int_equal(b->op->reason, OC_R_CARD_EXISTS);
+}
+
+static void issue_that_came_further_exists(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    issue(b);
+    assert_int_equal(book_do(b), 0);
+    b->card = b->op->card_add.card;
+    issue(b)->fresh = 1; /* two desks counted up to the same number */
+    exists(b);
+    issue(b)->registered = 1; /* no card from elsewhere has our number */
+    exists(b);
+    b->chip = (struct card_seen){.has = SEEN_BALANCE};
+    assert_int_equal(book_show(b), 0);
+    issue(b);
+    exists(b);
+    issue(b)->serial[0] = 4;
+    assert_int_equal(book_do(b), 0);
+    b->card = b->op->card_add.card;
+    assert_int_equal(book_card_to(b, CARD_ACTIVE), 0);
+    issue(b)->serial[0] = 4;
+    exists(b);
+    struct op_card_add *a = issue(b);
+    a->serial[0] = 5;
+    a->opening = 100;
+    assert_int_equal(book_do(b), 0);
+    issue(b)->serial[0] = 5;
+    exists(b);
+    a = issue(b);
+    a->serial[0] = 6;
+    a->registered = 1;
+    assert_int_equal(book_do(b), 0);
+    issue(b)->serial[0] = 6;
+    exists(b);
 }
 
 /* ---- R1 ---- */
@@ -359,17 +462,6 @@ static void R19_posted_above_the_ceiling_is_an_alarm_and_no_entry(void **state)
     assert_int_equal(events(b, "balance_mismatch"), 1);
 }
 
-static WORKER_FN int refuse_seen(struct book *b, uint8_t proven)
-{
-    struct op_refusal *r = &book_op(b, LOP_REFUSAL)->refusal;
-    r->card = b->card;
-    r->reason = OC_R_LIMIT;
-    snprintf(r->terminal, sizeof r->terminal, "T1");
-    r->seen = b->chip;
-    r->seen.has |= proven;
-    return book_do(b);
-}
-
 static void R9_refusal_of_an_unproven_card_changes_nothing_of_it(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -526,6 +618,8 @@ int main(void)
         T(R15_entry_made_by_hand_stays_when_the_card_comes_back),
         T(R15_card_denied_before_it_is_registered_stays_denied),
         T(card_is_registered_once),
+        T(torn_issue_is_issued_again_as_the_same_card),
+        T(issue_that_came_further_exists),
         T(R1_opening_entry_is_an_adjustment_of_the_float),
         T(R1_offline_gap_awaits_its_records_without_alarm),
         T(R1_difference_without_gap_raises_the_alarm_once),
