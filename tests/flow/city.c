@@ -58,6 +58,10 @@ static struct cardsim *make_card(int i, enum cardsim_profile kind)
     put_key(&p, CARDSIM_KEY_LOAD, KEY_LOAD, 1);
     put_key(&p, CARDSIM_KEY_TAC, KEY_TAC, 0);
     put_key(&p, CARDSIM_KEY_INTERNAL, KEY_INTERNAL, 0);
+    if (kind == CARDSIM_MOHURD) { /* other cards are blocked by their maintenance key */
+        put_key(&p, CARDSIM_KEY_LOCK, KEY_LOCK, 0);
+        put_key(&p, CARDSIM_KEY_UNLOCK, KEY_UNLOCK, 0);
+    }
     assert_int_equal(cardsim_new(&card, &o), 0);
     cardsim_set_seed(card, (uint64_t)(i + 1));
     assert_int_equal(cardsim_personalise(card, &p), 0);
@@ -180,6 +184,8 @@ static void load_keys(struct city *c)
     for (int p = 1; p <= KEY_PURPOSE_LAST; p++) {
         struct custody_slot slot = {.purpose = (enum key_purpose)p, .alg = PBOC_3DES, .version = 1, .all_issuers = true};
         uint8_t key[16];
+        if (c->kind != CARDSIM_MOHURD && (p == KEY_LOCK || p == KEY_UNLOCK))
+            continue;
         key_of(slot.purpose, key);
         assert_int_equal(custody_add(c->env.custody, &slot, key), 0);
     }
@@ -368,6 +374,17 @@ void city_elsewhere(struct city *c, int card, const char *service, fen_t amount)
 void city_fault(struct city *c, int card, const char *spec)
 {
     assert_int_equal(cardsim_fault_add(c->card[card], spec), 0);
+}
+
+void city_blank(struct city *c)
+{
+    struct cardsim_options o = {.profile = c->kind};
+    reader_sim_remove(c->sim);
+    cardsim_free(&c->card[2]);
+    assert_int_equal(cardsim_new(&c->card[2], &o), 0);
+    cardsim_set_seed(c->card[2], 3);
+    c->card_id[2] = 0;
+    reader_sim_insert(c->sim, c->card[2]);
 }
 
 int64_t city_journal(struct city *c)

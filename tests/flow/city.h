@@ -66,6 +66,8 @@ struct txn_result *city_look(struct city *c, int card);
 /** Another operator's switch, with a SAM of its own ("desk" unless `service` is a ride), serves this city's card. */
 void city_elsewhere(struct city *c, int card, const char *service, fen_t amount);
 void city_fault(struct city *c, int card, const char *spec);
+/** Puts a blank chip on the reader, in place of card 2. */
+void city_blank(struct city *c);
 /** How far the journal has come. */
 int64_t city_journal(struct city *c);
 
