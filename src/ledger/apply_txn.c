@@ -294,9 +294,9 @@ static WORKER_FN int move_state(struct fold *f, struct card_full *c, const struc
     return legs_doubt(f, in, o->suspense, 1);
 }
 
-/* R5: 9000 with a wrong proof flags the card, once a doubt; so a person who looked at it and put the
- * card back is not contradicted by the same doubt. Only the card's own proof or a person takes the
- * flag away. Alarm 2 stays: it needs a person in any case. */
+/* R5: 9000 with a wrong proof flags the card, once a doubt; so a person who looked at it and put
+ * the card back is not contradicted by the same doubt. Only the card's own proof or a person takes
+ * the flag away. Alarm 2 stays: it needs a person in any case. */
 static WORKER_FN int flag_card(struct fold *f, struct card_full *c, const struct txn_full *t,
                                const struct op_outcome *o, const struct event_at *at)
 {

@@ -19,8 +19,8 @@ int card_load(struct fold *f, int64_t id, struct card_full *ret) MUST_USE WORKER
 /** OC_ENOENT. */
 int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
                    struct card_full *ret) MUST_USE WORKER_FN;
-/** Is it issued here, in state ISSUED, never seen after its own entry, without money or transactions
- * (but refused requests)? Then it may be issued again. */
+/** Is it issued here, in state ISSUED, never seen after its own entry, without money or
+ * transactions (but refused requests)? Then it may be issued again. */
 int card_untouched(struct fold *f, const struct card_full *c, bool *ret) MUST_USE WORKER_FN;
 /** Writes what may change. */
 int card_store(struct fold *f, const struct card_full *c) MUST_USE WORKER_FN;
@@ -47,7 +47,7 @@ struct event_at {
     const char *terminal;
 };
 int fold_event(struct fold *f, const struct event_at *at, const char *kind,
-              const char *text) MUST_USE WORKER_FN;
+               const char *text) MUST_USE WORKER_FN;
 
 /* ---- what a chip showed (seen.c, R1) ---- */
 /** Is it known what the purse began with? Else only a view with SEEN_PROVEN counts. */

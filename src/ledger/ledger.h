@@ -157,7 +157,10 @@ struct citizen_row {
     int64_t created_ms;
 };
 
-/* ---- reads: each suspends while a reader thread looks; OC_ENOENT where there is no such row ---- */
+/* ---- reads: each suspends while a reader thread looks. OC_ENOENT: there is no such row (also where an id is longer than any can
+ *      be). OC_EBUSY: too many reads wait already. OC_ECLOSED: the ledger is closing. OC_ECANCELED: the flow was cancelled; `ret` is
+ *      untouched and the look is dropped. OC_ECHAIN: a transaction's journal row is missing or damaged. OC_EBOOKS: it is another
+ *      transaction's. OC_ENOMEM, OC_EDB, OC_EDB_CORRUPT. A row is of one moment; two reads may see different ones. ---- */
 int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
                    struct card_row *ret) MUST_USE CO_FN;
 int ledger_co_card_id(struct ledger *l, int64_t card, struct card_row *ret) MUST_USE CO_FN;
@@ -174,11 +177,13 @@ int ledger_co_record(struct ledger *l, const char *scope, const char *owner, con
                      struct record_row *ret) MUST_USE CO_FN;
 int ledger_co_citizen(struct ledger *l, const char *id, struct citizen_row *ret) MUST_USE CO_FN;
 int ledger_co_day(struct ledger *l, date_t date, struct day_row *ret) MUST_USE CO_FN; /* 0: the open day */
+/** OC_ENOENT: not on the list, or taken off it: a row given here never has action 0. */
 int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
                      struct deny_row *ret) MUST_USE CO_FN;
 
 /* ---- lists: a page at a time, by key; `ret_n` rows at most `cap` are written to the caller's heap or arena array.
- *      No read transaction outlives the page. ---- */
+ *      No read transaction outlives the page. A page with fewer than `cap` rows is the last one, none is no error. Errors as for
+ *      reads, but for OC_ENOENT. ---- */
 int ledger_co_participants(struct ledger *l, const char *after, struct participant_row *rows, unsigned cap,
                            unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_terminals(struct ledger *l, const char *after, struct terminal_row *rows, unsigned cap,
@@ -187,17 +192,20 @@ int ledger_co_keys(struct ledger *l, struct key_row *rows, unsigned cap, unsigne
 int ledger_co_cards(struct ledger *l, int64_t after_id, uint8_t state_or_0, struct card_row *rows, unsigned cap,
                     unsigned *ret_n) MUST_USE CO_FN;
 struct txn_filter {
-    int64_t before; /* newest first: ids below this; 0: from the newest. With `clearing`: ids above, oldest first */
+    int64_t before; /* newest first: ids below this; 0: from the newest. With `clearing` or `open_only`: ids above this, oldest first */
     int64_t card;   /* 0: any */
     const char *terminal; /* NULL: any */
     uint8_t state;  /* 0: any */
     date_t clearing; /* 0: any; else POSTED rows of that day in id order */
     bool open_only; /* INTENDED and IN_DOUBT, oldest first */
 };
+/** All that fit the filter, however many rows that do not stand between them: a filter without an index (terminal, state) may look
+ *  through years of rows, in short pieces. */
 int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap,
                    unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_accounts(struct ledger *l, struct account_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_days(struct ledger *l, date_t before, struct day_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+/** By ascending epoch, each card once with its last change; rows with action 0 tell who was taken off. */
 int ledger_co_deny_list(struct ledger *l, int64_t after_epoch, struct deny_row *rows, unsigned cap,
                         unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows, unsigned cap,
@@ -227,10 +235,14 @@ int ledger_verify_file(const char *path, const uint8_t chain_key[32], void (*pro
 /** Writes a consistent copy to `to` (must not exist) while transactions go on. OC_EEXIST, OC_EIO, OC_EDB_FULL. Suspends;
  *  the work runs on a thread. */
 int ledger_co_backup(struct ledger *l, const char *to) MUST_USE CO_FN;
-/** Backs up to a temporary file beside the ledger, verifies that, removes it. */
+/** Backs up to a temporary file beside the ledger, verifies that, removes it. Errors as ledger_co_backup and ledger_verify_file. */
 int ledger_co_verify(struct ledger *l, struct ledger_report *ret) MUST_USE CO_FN;
 /** Installs a backup as the ledger of a site at rest: verifies it, jumps every terminal sequence forward by `jump` (R10)
- *  through a journalled operation, then renames it into place; the old file is kept beside it. Blocks. */
+ *  through a journalled operation, then renames it into place; the old file is kept beside it as "<path>.replaced-<n>". Blocks.
+ *  OC_EBUSY (`path` is open somewhere: nothing was touched), OC_ENOENT (no `from`), OC_ECHAIN (the backup does not verify: ret says
+ *  what was found), OC_EDB_SCHEMA (newer than this program), OC_EINVAL (`jump` 0), OC_ESTATE (the clock is before the backup's last
+ *  row), OC_EIO, OC_EDB_FULL, OC_EDB, OC_EDB_CORRUPT, OC_ENOMEM. On any error the old file stays the ledger, or, where only the last
+ *  renaming failed, stands under its kept name. */
 int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
                    struct ledger_report *ret) MUST_USE WORKER_FN;
 

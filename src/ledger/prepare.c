@@ -91,8 +91,8 @@ static int prepare_key(struct fold *f, struct ledger_op *op)
     return op->key.sealed_len ? 0 : invalid(op, "a key must be sealed");
 }
 
-/* An issue that was torn: the row stands, the chip was perhaps never finished, nothing happened with it
- * since. Issuing it again is issuing the same card. */
+/* An issue that was torn: the row stands, the chip was perhaps never finished, nothing happened
+ * with it since. Issuing it again is issuing the same card. */
 static WORKER_FN int issue_again(struct fold *f, struct ledger_op *op, const struct card_full *have)
 {
     bool again = false;

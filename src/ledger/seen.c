@@ -16,7 +16,8 @@
  *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
  *   balance above the purse        the same, awaited or not: offline debits only lower it
  * While a transaction of the card is open nothing is judged: its own end moves the due counters
- * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is never replaced: only a person ends it.
+ * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is never replaced: only a person ends
+ * it.
  */
 #include "ledger/fold.h"
 

@@ -84,6 +84,54 @@ static void voided_and_doubtful_transactions_say_why(void **state)
     assert_int_equal(t->reason, OC_R_CARD_REMOVED);
 }
 
+static void R5_wrong_proof_is_told_while_the_card_is_asked_again(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct seen *s = *state;
+    int64_t id = s->f.op->intent.txn;
+    struct op_outcome *o = fixture_outcome(&s->f, id, OC_TXN_IN_DOUBT, EV_NONE);
+    o->suspense = 1;
+    o->tac_verdict = TAC_WRONG;
+    memset(o->tac, 0x99, sizeof o->tac);
+    assert_int_equal(fixture_do(&s->f), 0);
+    o = fixture_outcome(&s->f, id, OC_TXN_IN_DOUBT, EV_NONE);
+    o->suspense = 1;
+    o->tac_verdict = TAC_NONE;
+    memset(o->tac, 0, sizeof o->tac);
+    assert_int_equal(fixture_do(&s->f), 0);
+    const struct txn_row *t = txn_of(s, id);
+    assert_int_equal(t->tac_verdict, TAC_WRONG);
+    assert_int_equal(t->tac[0], 0x99);
+    assert_int_equal(t->tries, 2);
+}
+
+static CO_FN int read_retap(void *arg)
+{
+    struct seen *s = arg;
+    s->rc[0] = ledger_co_txn_request(s->f.l, "T1", 4711, &s->txn[0]);
+    return s->rc[0];
+}
+
+static void second_attempt_is_found_by_its_requests_number(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct seen *s = *state;
+    struct op_card_state *c = &fixture_op(&s->f, LOP_CARD_STATE)->card_state;
+    c->card = s->f.card[2];
+    c->to = CARD_ACTIVE;
+    assert_int_equal(fixture_do(&s->f), 0);
+    fixture_purchase(&s->f, 2, 10)->request_no = 4711;
+    int64_t first = fixture_run(&s->f, 2, OC_TXN_VOIDED);
+    struct op_intent *in = fixture_purchase(&s->f, 2, 10);
+    in->request_no = 4711;
+    in->link = first;
+    int64_t second = fixture_run(&s->f, 2, OC_TXN_POSTED);
+    assert_int_not_equal(second, 0);
+    assert_int_equal(fixture_flow(&s->f, read_retap, s), 0);
+    assert_int_equal(s->txn[0].id, second);
+    assert_int_equal(s->txn[0].in.link, first);
+}
+
 static CO_FN int read_refused(void *arg)
 {
     struct seen *s = arg;
@@ -240,17 +288,49 @@ static void filter_without_index_looks_through_thousands_of_rows(void **state)
     assert_int_equal(txns(s, (struct txn_filter){.open_only = true}, 0), 2);
 }
 
+static void small_pages_find_what_stands_below_newer_rows(void **state)
+{
+    struct seen *s = *state;
+    const struct txn_row *t = s->txn;
+    /* The busy day: another terminal's rows are newer than T3's only one. */
+    assert_int_equal(txns(s, (struct txn_filter){0}, 1), 1);
+    assert_string_not_equal(t[0].in.terminal, "T3");
+    assert_int_equal(txns(s, (struct txn_filter){.terminal = "T3"}, 1), 1);
+    assert_int_equal(t[0].in.request_no, 77);
+    assert_int_equal(txns(s, (struct txn_filter){.terminal = "T3"}, 2), 1);
+    assert_int_equal(txns(s, (struct txn_filter){.terminal = "T3", .before = t[0].id}, 1), 0);
+    assert_int_equal(fixture_flow(&s->f, write_many, s), 0);
+    assert_int_equal(txns(s, (struct txn_filter){.terminal = "T3"}, 1), 1);
+    assert_int_equal(t[0].in.request_no, 77);
+    int64_t before = 0;
+    unsigned n = 0;
+    while (n < 20 && txns(s, (struct txn_filter){.terminal = "T1", .before = before}, 1) == 1) {
+        assert_string_equal(t[0].in.terminal, "T1");
+        before = t[0].id;
+        n++;
+    }
+    unsigned at_once = txns(s, (struct txn_filter){.terminal = "T1"}, 0);
+    assert_int_equal(n, at_once); /* one by one as many as at once */
+    assert_true(n > 1);
+    assert_int_equal(txns(s, (struct txn_filter){.state = OC_TXN_VOIDED}, 1), 1);
+    assert_int_equal(txns(s, (struct txn_filter){.card = s->f.card[0]}, 1), 1);
+    assert_int_equal(txns(s, (struct txn_filter){.open_only = true}, 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(posted_transaction_has_intent_and_outcome),
         T(voided_and_doubtful_transactions_say_why),
+        T(R5_wrong_proof_is_told_while_the_card_is_asked_again),
+        T(second_attempt_is_found_by_its_requests_number),
         T(refused_request_is_a_transaction_too),
         T(R6_account_plan_is_posted_with_its_reply_and_the_original_knows),
         T(transactions_are_filtered_and_ordered),
         T(R11_a_days_transactions_come_in_id_order),
         T(open_transactions_come_oldest_first),
         T(filter_without_index_looks_through_thousands_of_rows),
+        T(small_pages_find_what_stands_below_newer_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
