@@ -2,10 +2,9 @@
 # The demo tells its story, finds everything as it should be, and leaves nothing running.
 . "$(dirname "$0")/lib.sh"
 pcsc_lock
-running() { # daemons and card programs of ours
-    pgrep -x 'onecardd|cardsim' | wc -l
+running() { # what still speaks of the demo's folder
+    pgrep -f -- "$ONECARD_TMP/demo" | wc -l
 }
-before=$(running)
 start=$SECONDS
 "$ONECARD_ROOT/tools/demo" --dir "$ONECARD_TMP/demo" >"$ONECARD_TMP/demo.txt" 2>&1 </dev/null 9>&-
 status=$?
@@ -17,7 +16,7 @@ has "the virtual reader is seen" "$text" 'Virtual PCD'
 hasnt "crosses" "$text" '✗|wrong:'
 is "ticks" "$([ "$(grep -c '✓' <<<"$text")" -ge 6 ] && echo enough)" enough
 sleep 0.5
-is "what it started is ended" "$(running)" "$before"
+is "what it started is ended" "$(running)" 0
 "$ONECARD_ROOT/tools/demo" --nonsense >/dev/null 2>&1
 is "a wrong option" $? 2
 finish

@@ -162,7 +162,7 @@ run() {
     outcome=$(jq -r '.outcome // empty' <<<"$out" 2>/dev/null)
     reason=$(jq -r '.reason // empty' <<<"$out" 2>/dev/null)
     txn=$(jq -r '.txn // empty' <<<"$out" 2>/dev/null)
-    [ "$outcome" != posted ] || is "detail of a posted $1" "$(jq -r '.detail // ""' <<<"$out")" ""
+    [ "$outcome" != posted ] || hasnt "detail of a posted $1" "$(jq -r '.detail // ""' <<<"$out")" 'out of memory|answer.*lost'
     [ "$got" = "$want" ] || wrong "txn run $*: exit status $got, expected $want: $out $(head -c 300 "$CITY/run/err")"
 }
 # … refused for exactly this reason: refuse REASON SERVICE …
