@@ -149,12 +149,15 @@ static void torn(const char *how, unsigned at, uint8_t serial)
     assert_int_equal(city_card_row(&c, 2)->purse, 100);
 }
 
+/* The last four commands: the MF's main key replaces the transport key; SELECT, GET CHALLENGE, the flag "enabled". */
+#define TAIL 4
+
 static void card_torn_at_each_fifth_command_is_issued_the_second_time(void **state)
 {
     (void)state;
     unsigned n = commands_of_an_issue();
     assert_true(n > 20);
-    for (unsigned at = 1; at < n; at += 5)
+    for (unsigned at = 1; at <= n - TAIL; at += 5)
         torn(at % 2 != 0 ? "torn-before" : "torn-after", at, 0);
 }
 
@@ -163,8 +166,28 @@ static void chosen_number_torn_at_each_fifth_command_is_issued_the_second_time(v
     (void)state;
     unsigned n = commands_of_an_issue();
     uint8_t serial = 10;
-    for (unsigned at = 3; at < n; at += 5)
+    for (unsigned at = 3; at <= n - TAIL; at += 5)
         torn(at % 2 != 0 ? "torn-after" : "torn-before", at, serial++);
+}
+
+static void chosen_number_torn_at_each_of_the_last_commands_is_issued_the_second_time(void **state)
+{
+    (void)state;
+    unsigned n = commands_of_an_issue();
+    uint8_t serial = 10;
+    for (unsigned at = n - TAIL + 1; at <= n; at++)
+        torn("torn-before", at, serial++);
+    torn("torn-after", n - TAIL + 1, serial);
+}
+
+/* Then only the flag is missing, and the chip takes no other number than the one it has. */
+static void card_torn_at_each_of_the_last_commands_is_issued_the_second_time(void **state)
+{
+    (void)state;
+    unsigned n = commands_of_an_issue();
+    for (unsigned at = n - TAIL + 1; at <= n; at++)
+        torn("torn-before", at, 0);
+    torn("torn-after", n - TAIL + 1, 0);
 }
 
 static int run_profile(enum cardsim_profile k, const char *p)
@@ -177,6 +200,8 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(R9_issued_card_that_denies_its_internal_key_is_refused),
         T(card_torn_at_each_fifth_command_is_issued_the_second_time),
         T(chosen_number_torn_at_each_fifth_command_is_issued_the_second_time),
+        T(chosen_number_torn_at_each_of_the_last_commands_is_issued_the_second_time),
+        T(card_torn_at_each_of_the_last_commands_is_issued_the_second_time),
     };
     kind = k;
     profile = p;
