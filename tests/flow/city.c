@@ -337,98 +337,11 @@ struct txn_result *city_run(struct city *c, const struct txn_request *r)
     return city_run_at(c, c->sim, r);
 }
 
-struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms)
-{
-    struct txn_request q = city_request("transit.ride", "bus", 0);
-    c->clock.ahead_ms += 2000;
-    reader_sim_remove(c->sim);
-    reader_sim_insert(c->sim, c->card[card]);
-    q.gate = true;
-    q.arrival = reader_sim_reader(c->sim)->arrival;
-    q.retap_ms = retap_ms;
-    return city_run(c, &q);
-}
-
-struct txn_result *city_look(struct city *c, int card)
-{
-    struct txn_request q = city_request("payment.balance", "shop", 0);
-    reader_sim_remove(c->sim);
-    reader_sim_insert(c->sim, c->card[card]);
-    return city_run(c, &q);
-}
-
-void city_elsewhere(struct city *c, int card, const char *service, fen_t amount)
-{
-    static struct city other;
-    struct txn_request q = city_request(service, strncmp(service, "transit.", 8) == 0 ? "shop" : "desk", amount);
-    city_open(&other, c->kind, c->profile);
-    reader_sim_remove(c->sim);
-    reader_sim_insert(other.sim, c->card[card]);
-    const struct txn_result *r = city_run(&other, &q);
-    if (r->outcome != OC_POSTED)
-        fail_msg("elsewhere: %s %s (%s)", service, oc_outcome_name(r->outcome), r->detail);
-    reader_sim_remove(other.sim);
-    city_close(&other);
-}
-
-void city_fault(struct city *c, int card, const char *spec)
-{
-    assert_int_equal(cardsim_fault_add(c->card[card], spec), 0);
-}
-
-void city_blank(struct city *c)
-{
-    struct cardsim_options o = {.profile = c->kind};
-    reader_sim_remove(c->sim);
-    cardsim_free(&c->card[2]);
-    assert_int_equal(cardsim_new(&c->card[2], &o), 0);
-    cardsim_set_seed(c->card[2], 3);
-    c->card_id[2] = 0;
-    reader_sim_insert(c->sim, c->card[2]);
-}
-
 int64_t city_journal(struct city *c)
 {
     struct ledger_stats s;
     ledger_stats(c->ledger, &s);
     return s.journal_seq;
-}
-
-void city_side_init(struct city_side *s, struct city *c, struct reader_sim *sim, const struct txn_request *req)
-{
-    memset(s, 0, sizeof *s);
-    s->c = c;
-    s->sim = sim;
-    s->req = *req;
-    assert_int_equal(txn_request_hash(c->env.crypto, &s->req, s->req.request_hash), 0);
-}
-
-static CO_FN int run_side(void *arg)
-{
-    struct city_side *s = arg;
-    s->rc = txn_co_run(&s->c->env, reader_sim_reader(s->sim), &s->req, &s->res);
-    return 0;
-}
-
-int city_side_start(struct city_side *s)
-{
-    return flow_start(s->c->loop, "side", run_side, s, &s->flow);
-}
-
-int city_co_side_phase(struct city_side *s, enum txn_phase phase)
-{
-    int rc = 0;
-    while (rc == 0 && s->req.phase != phase && !flow_done(s->flow))
-        rc = flow_co_sleep_ms(2);
-    return rc;
-}
-
-int city_co_side_end(struct city_side *s)
-{
-    int rc = flow_co_join(s->flow, NULL, FLOW_FOREVER);
-    flow_put(s->flow);
-    s->flow = NULL;
-    return rc;
 }
 
 struct txn_result *city_do(struct city *c, const char *service, fen_t amount, enum oc_outcome outcome, enum oc_reason reason)

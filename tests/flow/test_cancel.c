@@ -1,5 +1,5 @@
-/* A request may be cancelled at any moment. What it then says is true: cancelled before anything moved, or the outcome as it
- * came to be; the store is never blamed (R2, R4). */
+/* A request may be cancelled at any moment. What it then says is true: cancelled before anything
+ * moved, or the outcome as it came to be; the store is never blamed (R2, R4). */
 #include "city.h"
 
 #include <string.h>
@@ -26,7 +26,9 @@ static const struct kind {
     const char *service, *term;
     fen_t amount;
     fen_t moves;
-} kinds[] = {{"payment.purchase", "shop", 100, -100}, {"payment.load", "desk", 100, 100}, {"transit.ride", "bus", 0, -200}};
+} kinds[] = {{"payment.purchase", "shop", 100, -100},
+             {"payment.load", "desk", 100, 100},
+             {"transit.ride", "bus", 0, -200}};
 
 static const char *const faults[] = {NULL,
                                      "torn-before@54#1",
@@ -81,8 +83,9 @@ static void judge(const struct kind *k, const char *fault, int at, fen_t before)
     else if (city_card_row(&c, 0)->purse != city_chip(&c, 0) || city_card_row(&c, 0)->alarm != 0)
         wrong = "chip and ledger differ";
     if (wrong != NULL)
-        fail_msg("%s: %s %s cancelled at %d: %s/%s (%s), moved %lld", wrong, k->service, fault != NULL ? fault : "", at,
-                 oc_outcome_name(r.outcome), oc_reason_code(r.reason), r.detail, (long long)moved);
+        fail_msg("%s: %s %s cancelled at %d: %s/%s (%s), moved %lld", wrong, k->service,
+                 fault != NULL ? fault : "", at, oc_outcome_name(r.outcome),
+                 oc_reason_code(r.reason), r.detail, (long long)moved);
 }
 
 /* ---- at each time the others get a turn ---- */

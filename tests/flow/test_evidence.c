@@ -1,4 +1,5 @@
-/* What is kept and told of doubts: cards that refuse INITIALIZE, wrong proofs, results after a retap (R3, R5, R8). */
+/* What is kept and told of doubts: cards that refuse INITIALIZE, wrong proofs, results after a
+ * retap (R3, R5, R8). */
 #include "city.h"
 
 #include <string.h>
@@ -131,7 +132,8 @@ static void R5_wrong_tac_of_a_load_flags_the_card(void **state)
 
 /* ---- results after a retap ---- */
 
-static struct txn_result *retap(const char *service, const char *term, fen_t amount, const char *spec)
+static struct txn_result *retap(const char *service, const char *term, fen_t amount,
+                                const char *spec)
 {
     struct txn_request q = city_request(service, term, amount);
     q.retap_ms = 3000;
@@ -144,8 +146,10 @@ static struct txn_result *retap(const char *service, const char *term, fen_t amo
 
 static void R8_balance_after_a_retap_is_the_chips(void **state)
 {
-    static const char *const tears[] = {"torn-after@54", "torn-before@54", "torn-after@50", "torn-before@50"};
-    static const char *const loads[] = {"torn-after@52", "torn-before@52", "torn-after@50", "torn-before@50"};
+    static const char *const tears[] = {"torn-after@54", "torn-before@54", "torn-after@50",
+                                        "torn-before@50"};
+    static const char *const loads[] = {"torn-after@52", "torn-before@52", "torn-after@50",
+                                        "torn-before@50"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tears); i++) {
         const struct txn_result *r = retap("payment.purchase", "shop", 500, tears[i]);
@@ -164,7 +168,8 @@ static void R8_balance_after_a_retap_is_the_chips(void **state)
 static void refusal_after_a_void_in_one_dialogue_has_a_row_of_its_own(void **state)
 {
     (void)state;
-    city_fault(&c, 0, "sw:9401@50#3"); /* the purchase's own; the doubt asks; then the second attempt's */
+    city_fault(&c, 0,
+               "sw:9401@50#3"); /* the purchase's own; the doubt asks; then the second attempt's */
     struct txn_result *r = retap("payment.purchase", "shop", 500, "torn-before@54");
     assert_int_equal(r->outcome, OC_REFUSED);
     assert_int_equal(r->reason, OC_R_INSUFFICIENT);
@@ -199,5 +204,6 @@ static int run_profile(enum cardsim_profile k, const char *p)
 
 int main(void)
 {
-    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") + run_profile(CARDSIM_TUNION, "tunion");
+    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") +
+           run_profile(CARDSIM_TUNION, "tunion");
 }

@@ -1,4 +1,5 @@
-/* CAPP purchases of nothing share their counter with the next transaction (R16): only the record on the card tells (R3). */
+/* CAPP purchases of nothing share their counter with the next transaction (R16): only the record on
+ * the card tells (R3). */
 #include "city.h"
 
 #include <string.h>
@@ -76,13 +77,15 @@ static void R3_record_overwritten_elsewhere_stays_in_doubt(void **state)
         city_elsewhere(&c, 1, "transit.ride", 0);
         (void)city_look(&c, 1);
         expect(id, OC_TXN_IN_DOUBT, EV_NONE, 200);
-        assert_int_equal(city_do(&c, "payment.purchase", 100, OC_REFUSED, OC_R_DOUBT_OPEN)->settled_count, 0);
+        assert_int_equal(
+            city_do(&c, "payment.purchase", 100, OC_REFUSED, OC_R_DOUBT_OPEN)->settled_count, 0);
     }
 }
 
 static void R3_record_that_cannot_be_read_back_stays_in_doubt(void **state)
 {
-    static const char *const refusals[] = {"sw:6A83@B2!", "sw:6A82@B2!", "sw:6981@B2!", "sw:6985@B2!"};
+    static const char *const refusals[] = {"sw:6A83@B2!", "sw:6A82@B2!", "sw:6981@B2!",
+                                           "sw:6985@B2!"};
     (void)state;
     int64_t id = lose("torn-after@54");
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
@@ -133,7 +136,8 @@ static void R3_first_ride_that_never_happened_is_voided_by_the_missing_record(vo
     city_agrees(&c, 1, 0);
 }
 
-/* A second ride (a companion's) within the second writes the very record that lies there already: it tells nothing. */
+/* A second ride (a companion's) within the second writes the very record that lies there already:
+ * it tells nothing. */
 static void R3_record_like_the_one_before_proves_nothing(void **state)
 {
     (void)state;
@@ -149,7 +153,8 @@ static void R3_record_like_the_one_before_proves_nothing(void **state)
 
 static void R8_free_ride_torn_and_put_back_is_one_ride(void **state)
 {
-    static const char *const tears[] = {"torn-after@54", "torn-before@54", "torn-after@DC", "torn-before@50", "torn-after@50"};
+    static const char *const tears[] = {"torn-after@54", "torn-before@54", "torn-after@DC",
+                                        "torn-before@50", "torn-after@50"};
     fen_t treasury = 200;
     (void)state;
     reader_sim_return_after(c.sim, 20);
@@ -203,5 +208,6 @@ static int run_profile(enum cardsim_profile k, const char *p)
 
 int main(void)
 {
-    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") + run_profile(CARDSIM_TUNION, "tunion");
+    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") +
+           run_profile(CARDSIM_TUNION, "tunion");
 }

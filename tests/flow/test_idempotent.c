@@ -1,4 +1,5 @@
-/* Request numbers: the same request is answered once, whatever happened to the card in between (R8). */
+/* Request numbers: the same request is answered once, whatever happened to the card in between
+ * (R8). */
 #include "city.h"
 
 #include <string.h>
@@ -31,13 +32,15 @@ static void once(const char *service, const char *term, const char *spec, fen_t 
     city_fault(&c, 0, spec);
     const struct txn_result *r = city_run(&c, &q);
     if (r->outcome != OC_POSTED)
-        fail_msg("%s: %s %s (%s)", spec, oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail);
+        fail_msg("%s: %s %s (%s)", spec, oc_outcome_name(r->outcome), oc_reason_code(r->reason),
+                 r->detail);
     int64_t id = r->txn;
     cardsim_fault_clear(c.card[0]);
     for (int i = 0; i < 2; i++) {
         r = city_run(&c, &q);
         if (r->outcome != OC_POSTED || r->txn != id)
-            fail_msg("again: %s %s (%s)", oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail);
+            fail_msg("again: %s %s (%s)", oc_outcome_name(r->outcome), oc_reason_code(r->reason),
+                     r->detail);
     }
     city_agrees(&c, 0, after);
 }

@@ -1,4 +1,5 @@
-/* Cards issued onto blank chips, torn on the way, and issued again; then they load, buy and ride like any other (R1, R9). */
+/* Cards issued onto blank chips, torn on the way, and issued again; then they load, buy and ride
+ * like any other (R1, R9). */
 #include "city.h"
 
 #include <string.h>
@@ -137,7 +138,8 @@ static void torn(const char *how, unsigned at, uint8_t serial)
     if (r->outcome == OC_POSTED)
         fail_msg("%s was not noticed", spec);
     if (r->outcome != OC_REFUSED || r->reason != OC_R_CARD_REMOVED)
-        fail_msg("%s: %s %s (%s)", spec, oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail);
+        fail_msg("%s: %s %s (%s)", spec, oc_outcome_name(r->outcome), oc_reason_code(r->reason),
+                 r->detail);
     reader_sim_return(c.sim);
     r = issue(serial);
     if (r->outcome != OC_POSTED)
@@ -149,7 +151,8 @@ static void torn(const char *how, unsigned at, uint8_t serial)
     assert_int_equal(city_card_row(&c, 2)->purse, 100);
 }
 
-/* The last four commands: the MF's main key replaces the transport key; SELECT, GET CHALLENGE, the flag "enabled". */
+/* The last four commands: the MF's main key replaces the transport key; SELECT, GET CHALLENGE, the
+ * flag "enabled". */
 #define TAIL 4
 
 static void card_torn_at_each_fifth_command_is_issued_the_second_time(void **state)
@@ -210,5 +213,6 @@ static int run_profile(enum cardsim_profile k, const char *p)
 
 int main(void)
 {
-    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") + run_profile(CARDSIM_TUNION, "tunion");
+    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") +
+           run_profile(CARDSIM_TUNION, "tunion");
 }

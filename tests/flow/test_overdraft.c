@@ -1,4 +1,5 @@
-/* T-Union cards that are overdrawn: INITIALIZE shows nothing, GET BALANCE and the TAC know better (R1, R3). */
+/* T-Union cards that are overdrawn: INITIALIZE shows nothing, GET BALANCE and the TAC know better
+ * (R1, R3). */
 #include "city.h"
 
 #include <string.h>

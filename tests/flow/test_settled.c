@@ -1,4 +1,5 @@
-/* Torn cards that come back to a world that went on meanwhile: settled elsewhere, other cards, copies of a chip (R3, R8). */
+/* Torn cards that come back to a world that went on meanwhile: settled elsewhere, other cards,
+ * copies of a chip (R3, R8). */
 #include "city.h"
 
 #include <stdlib.h>
@@ -226,6 +227,41 @@ static void R8_another_card_left_there_before_anything_moved_is_not_charged(void
     city_agrees(&c, 1, 0);
 }
 
+static CO_FN int other_cards(void *arg)
+{
+    (void)arg;
+    int rc = city_side_start(&a);
+    if (rc != 0)
+        return rc;
+    rc = city_co_side_phase(&a, TXN_PHASE_WAIT_RETURN);
+    for (int i = 0; i < 12 && rc == 0; i++) {
+        reader_sim_insert(c.sim, c.card[1]);
+        rc = flow_co_sleep_ms(25);
+        reader_sim_remove(c.sim);
+    }
+    reader_sim_insert(c.sim, c.card[0]);
+    int ended = city_co_side_end(&a);
+    return rc != 0 ? rc : ended;
+}
+
+static void R8_other_cards_put_down_again_and_again_do_not_end_the_wait(void **state)
+{
+    static const char *const tears[] = {"torn-after@54", "torn-before@54", "torn-before@50"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct txn_request r = city_request("payment.purchase", "shop", 500);
+        r.retap_ms = 3000;
+        city_side_init(&a, &c, c.sim, &r);
+        city_fault(&c, 0, tears[i]);
+        assert_int_equal(loop_run_flow(c.loop, "others", other_cards, NULL), 0);
+        if (a.res.outcome != OC_POSTED)
+            fail_msg("%s: %s (%s)", tears[i], oc_outcome_name(a.res.outcome), a.res.detail);
+        cardsim_fault_clear(c.card[0]);
+        city_agrees(&c, 0, 10000 - 500 * (i + 1));
+        city_agrees(&c, 1, 0);
+    }
+}
+
 /* ---- a copy of the chip ---- */
 
 static struct cardsim *copy;
@@ -237,7 +273,8 @@ static void at_the_debit(struct reader_sim *sim, const uint8_t *cmd, size_t len,
     if (len < 2 || cmd[1] != 0x54)
         return;
     reader_sim_hook(sim, NULL, NULL);
-    reader_sim_latency(sim, 250); /* the debit takes its time: the copy is done before the answer comes */
+    reader_sim_latency(
+        sim, 250); /* the debit takes its time: the copy is done before the answer comes */
     *rc = city_side_start(&twin);
 }
 
@@ -291,6 +328,7 @@ int main(void)
         T(R8_arrival_of_a_torn_card_that_came_back_counts_as_served),
         T(R8_another_card_left_there_is_not_charged_and_the_wait_goes_on),
         T(R8_another_card_left_there_before_anything_moved_is_not_charged),
+        T(R8_other_cards_put_down_again_and_again_do_not_end_the_wait),
         T(R3_copy_of_the_chip_cannot_settle_what_runs_at_another_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

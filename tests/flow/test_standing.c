@@ -1,4 +1,5 @@
-/* Cards that may not be served, cards that nobody proved, and plans that must change nothing (R9, R15). */
+/* Cards that may not be served, cards that nobody proved, and plans that must change nothing (R9,
+ * R15). */
 #include "city.h"
 
 #include <string.h>
@@ -269,5 +270,6 @@ static int run_profile(enum cardsim_profile k, const char *p)
 
 int main(void)
 {
-    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") + run_profile(CARDSIM_TUNION, "tunion");
+    return run_profile(CARDSIM_PBOC, "pboc-ep") + run_profile(CARDSIM_MOHURD, "mohurd") +
+           run_profile(CARDSIM_TUNION, "tunion");
 }
