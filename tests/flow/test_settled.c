@@ -11,10 +11,12 @@ static struct cardsim *second_card;
 static struct city_side a;
 static struct txn_request q;
 static struct txn_result *b;
+static bool comes_back;
 
 static int setup(void **state)
 {
     (void)state;
+    comes_back = true;
     city_open(&c, CARDSIM_PBOC, "pboc-ep");
     city_lane(&c, 1, &second, &second_card);
     reader_sim_remove(second);
@@ -43,7 +45,8 @@ static CO_FN int seen_at_second(void *arg)
     *rc_of_b = txn_co_run(&c.env, reader_sim_reader(second), &q, &result);
     b = &result;
     reader_sim_remove(second);
-    reader_sim_return(c.sim);
+    if (comes_back)
+        reader_sim_return(c.sim);
     int ended = city_co_side_end(&a);
     return rc != 0 ? rc : ended;
 }
@@ -125,6 +128,30 @@ static void R8_ride_posted_at_another_terminal_opens_the_gate_without_a_second_f
     assert_int_equal(a.res.txn, b->settled[0].txn);
     assert_int_equal(a.res.amount, 200);
     city_agrees(&c, 0, 9800);
+}
+
+static void R8_end_that_another_terminal_found_is_told_when_the_card_stays_away(void **state)
+{
+    static const struct {
+        const char *spec;
+        enum oc_outcome outcome;
+        fen_t left;
+    } cases[] = {{"torn-after@54", OC_POSTED, 9500}, {"torn-before@54", OC_VOIDED, 9500}};
+    (void)state;
+    comes_back = false;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int rc = -1;
+        struct txn_request r = city_request("payment.purchase", "shop", 500);
+        r.retap_ms = 600;
+        reader_sim_insert(c.sim, c.card[0]);
+        city_side_init(&a, &c, c.sim, &r);
+        q = city_request("payment.balance", "lane1", 0);
+        city_fault(&c, 0, cases[i].spec);
+        assert_int_equal(loop_run_flow(c.loop, "both", seen_at_second, &rc), 0);
+        assert_int_equal(a.res.outcome, cases[i].outcome);
+        assert_int_equal(a.res.txn, b->settled[0].txn);
+        city_agrees(&c, 0, cases[i].left);
+    }
 }
 
 static void gate_with(const char *spec)
@@ -325,6 +352,7 @@ int main(void)
         T(R8_purchase_voided_at_another_terminal_goes_on_once),
         T(R7_cash_load_voided_at_another_terminal_goes_on_once),
         T(R8_ride_posted_at_another_terminal_opens_the_gate_without_a_second_fare),
+        T(R8_end_that_another_terminal_found_is_told_when_the_card_stays_away),
         T(R8_arrival_of_a_torn_card_that_came_back_counts_as_served),
         T(R8_another_card_left_there_is_not_charged_and_the_wait_goes_on),
         T(R8_another_card_left_there_before_anything_moved_is_not_charged),
