@@ -27,6 +27,7 @@ struct card_session {
     int64_t deadline_ns; /* no command is sent after this (R4); FLOW_FOREVER at the beginning, may
                             be set */
     bool open, dead;
+    bool silent; /* it died because the card did not answer in time, not because it left */
 };
 
 /** Takes the reader for this flow, connects to the card that is there and fills `s` (the caller's

@@ -92,6 +92,7 @@ static int may_send(struct card_session *s)
 static int failed(struct exchange *x, const char *name, int rc)
 {
     x->s->dead = true;
+    x->s->silent = rc == OC_ETIMEDOUT || rc == OC_ECARD_MUTE;
     if (rc == OC_ECARD_GONE && !x->executed)
         return OC_ECARD_GONE;
     log_warn("card", "no answer to %s: %s reader=%s", name, oc_strerror(rc), x->s->reader->name);

@@ -173,7 +173,7 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
  * may or may not move the counter (R3): then the chip says it itself, now or when it is next seen.
  */
 static void due_after_post(struct card_full *c, const struct op_intent *in,
-                           const struct card_seen *seen)
+                           const struct op_outcome *o)
 {
     uint16_t next = (uint16_t)(in->counter + 1);
     if (in->plan_kind == OC_PLAN_CREDIT) {
@@ -185,9 +185,11 @@ static void due_after_post(struct card_full *c, const struct op_intent *in,
     c->due_offline = next;
     if (in->amount != 0)
         return;
-    if (!(seen->has & SEEN_OFFLINE))
+    if (o->evidence == EV_CAPP_RECORD) /* asked for only where it does not move: another did (R16) */
+        c->due_offline = in->counter;
+    else if (!(o->seen.has & SEEN_OFFLINE))
         c->due_has &= (uint8_t)~SEEN_OFFLINE;
-    else if (seen->offline == in->counter)
+    else if (o->seen.offline == in->counter)
         c->due_offline = in->counter;
 }
 
@@ -229,7 +231,7 @@ static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_i
     if (rc)
         return rc;
     c->r.open_txn = 0;
-    due_after_post(c, in, &o->seen);
+    due_after_post(c, in, o);
     day_float(f, in);
     return 0;
 }

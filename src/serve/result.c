@@ -135,9 +135,10 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
     json_object_set_new(j, "seen_terminal", json_text_or_null(c->seen_terminal));
     json_object_set_new(j, "awaiting_records", json_integer(c->awaiting));
     json_object_set_new(j, "alarm",
-                        c->alarm == 0   ? json_null()
-                        : c->alarm == 1 ? json_string("balance_mismatch")
-                                        : json_string("online_counter_moved"));
+                        c->alarm == ALARM_NONE      ? json_null()
+                        : c->alarm == ALARM_BALANCE ? json_string("balance_mismatch")
+                        : c->alarm == ALARM_PROOF   ? json_string("wrong_proof")
+                                                    : json_string("counter_moved"));
     json_object_set_new(j, "category", json_text_or_null(c->category));
     json_object_set_new(j, "category_from", json_date(c->category_from));
     json_object_set_new(j, "category_until", json_date(c->category_to));

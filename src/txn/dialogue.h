@@ -118,7 +118,7 @@ int decide_co_plan(struct dialogue *d) MUST_USE CO_FN;
 /** The purchase as its row says it. */
 void proof_purchase(const struct op_intent *in, struct pboc_purchase *ret);
 /** The load as its row says it; raw balances as they stand on the card. */
-void proof_load(const struct op_intent *in, struct pboc_load *ret);
+void proof_load(const struct dialogue *d, const struct op_intent *in, struct pboc_load *ret);
 /** Is this the TAC of the row's transaction? 0 yes, OC_EMAC no, OC_ENOKEY, … */
 int proof_tac(struct dialogue *d, const struct op_intent *in, const uint8_t tac[4]) MUST_USE;
 /** Is this the MAC2 of the row's purchase? */

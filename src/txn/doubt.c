@@ -101,6 +101,8 @@ static CO_FN int read_record_back(struct dialogue *d, const struct txn_row *row,
                      (known == 1 || memcmp(hash, in->capp_before, sizeof hash) == 0);
     if (ours && row->suspense)
         f->note = "the record is there, but the card's proof was wrong";
+    else if (ours && as_before)
+        f->note = "the record is the same as before: it proves nothing";
     else if (ours || as_before) {
         f->to = ours ? OC_TXN_POSTED : OC_TXN_VOIDED;
         f->evidence = EV_CAPP_RECORD;

@@ -72,7 +72,8 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     in->link = p->refund && d->row != NULL ? d->row->id : d->previous;
     copy_request(d, in);
     copy_plan(p, in);
-    set_limits(&d->env->policy, &in->limits);
+    if (p->kind == OC_PLAN_DEBIT) /* limits are on spending; loads have the ceiling and their quota */
+        set_limits(&d->env->policy, &in->limits);
     _Static_assert(PLAN_REPLY_MOVES <= LEDGER_REPLY, "the reply of a plan that moves something fits into its row");
     memcpy(in->reply, p->reply, sizeof in->reply - 1);
     buf_over(&text, in->plan, sizeof in->plan - 1);

@@ -1,5 +1,5 @@
-/* Issuing a card: its row first, in state ISSUED, then the chip, then ACTIVE. A card torn while it is personalised leaves a
- * row that was never active, which is cancelled; the card itself is still blank or unfinished and can be put down again. */
+/* Issuing a card: its row first, in state ISSUED, then the chip, then ACTIVE. A card torn while it is written leaves a row
+ * that was never active; put down again it goes on as the card of that row, or, still blank, becomes another one. */
 #include "txn/txn.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@ struct issue {
     const struct card_profile *profile;
     struct ledger_op *op;
     struct personalise_data data;
+    bool chosen; /* the serial number is given: by the clerk, or by a card that was torn out while it was written */
     int64_t card;
 };
 
@@ -60,7 +61,7 @@ static int identity_of(struct issue *i, struct card_identity *ret)
     return rc != 0 ? rc : profile_identity(i->profile, bytes, len, ret);
 }
 
-static CO_FN int add_row(struct issue *i)
+static CO_FN int add_row(struct issue *i, bool fresh)
 {
     const struct txn_issue *w = i->what;
     struct card_identity id;
@@ -75,6 +76,7 @@ static CO_FN int add_row(struct issue *i)
     memcpy(a->citizen, w->citizen, sizeof a->citizen);
     memcpy(a->category, w->category, sizeof a->category);
     a->kind = w->kind;
+    a->fresh = fresh; /* a counted number is nobody's yet; a chosen one may be a torn issue that goes on */
     a->state = CARD_ISSUED;
     a->valid_from = id.start;
     a->valid_to = id.expiry;
@@ -90,16 +92,14 @@ static CO_FN int add_row(struct issue *i)
 /* The ledger is the judge of what is free; its count of cards is only where the search begins. */
 static CO_FN int register_row(struct issue *i)
 {
-    static const uint8_t none[OC_SERIAL_LEN];
     struct ledger_stats stats;
-    bool chosen = memcmp(i->what->serial, none, sizeof none) != 0;
     ledger_stats(i->env->ledger, &stats);
     int rc = OC_EREFUSED;
     for (unsigned n = 1; n <= SERIAL_TRIES; n++) {
-        if (!chosen)
+        if (!i->chosen)
             make_serial(i->data.start, (uint64_t)stats.cards + n, i->data.serial);
-        rc = add_row(i);
-        if (rc != OC_EREFUSED || chosen || i->op->reason != OC_R_CARD_EXISTS)
+        rc = add_row(i, !i->chosen);
+        if (rc != OC_EREFUSED || i->chosen || i->op->reason != OC_R_CARD_EXISTS)
             break;
     }
     if (rc == OC_EREFUSED && i->op->reason != OC_R_NONE && i->op->type == LOP_CARD_ADD)
@@ -140,18 +140,50 @@ static int personalise_failed(struct issue *i, int rc, uint16_t sw)
     }
 }
 
+/* A card that was torn out while it was written tells which one it was to be; it goes on as that one. */
+static CO_FN int look_for_torn(struct issue *i, struct card_session *s)
+{
+    struct card_identity id;
+    struct card_row *row = arena_alloc(flow_arena(), sizeof *row);
+    if (row == NULL)
+        return OC_ENOMEM;
+    int rc = card_co_select(s, i->env->profiles, &id);
+    if (rc != 0 || i->chosen)
+        return rc == OC_ECANCELED ? rc : 0;
+    rc = ledger_co_card(i->env->ledger, id.issuer, id.serial, row);
+    if (rc == 0 && row->state == CARD_ISSUED && !row->registered && strcmp(row->profile, i->what->profile) == 0) {
+        memcpy(i->data.issuer, id.issuer, sizeof i->data.issuer);
+        memcpy(i->data.serial, id.serial, sizeof i->data.serial);
+        i->chosen = true;
+    }
+    return rc == OC_ECANCELED ? rc : 0;
+}
+
+/* All was written and only the last answer was lost: such a card proves itself with the keys we gave it. */
+static CO_FN bool is_finished(struct issue *i, struct card_session *s)
+{
+    struct card_identity id;
+    return i->chosen && card_co_select(s, i->env->profiles, &id) == 0 && id.enabled &&
+           memcmp(id.serial, i->data.serial, sizeof id.serial) == 0 &&
+           memcmp(id.issuer, i->data.issuer, sizeof id.issuer) == 0 && card_use_profile(s, i->profile) == 0 &&
+           ident_co_internal_auth(s, i->env->custody, i->env->rng) == 0;
+}
+
 static CO_FN int write_chip(struct issue *i, struct card_session *s)
 {
-    int rc = register_row(i);
+    int rc = look_for_torn(i, s);
+    if (rc == 0)
+        rc = register_row(i);
     if (rc != 0)
         return rc;
     flow_shield(); /* a half-written chip helps nobody: once begun, it is finished or fails by itself */
     rc = personalise_co(s, i->profile, i->env->custody, &i->data, NULL);
+    if (rc == OC_ESTATE && is_finished(i, s))
+        rc = 0;
     if (rc != 0) {
-        static const uint8_t any[OC_SERIAL_LEN];
+        bool torn = rc == OC_ECARD_LOST || rc == OC_ECARD_GONE;
         rc = personalise_failed(i, rc, s->sw);
-        /* A chosen number stays open for the next try; one that was only counted up is given up. */
-        if (memcmp(i->what->serial, any, sizeof any) == 0)
+        if (!torn && !i->chosen) /* a torn card comes back for its number */
             (void)set_state(i, CARD_CANCELLED, "personalisation failed");
     } else if (i->what->activate) {
         rc = set_state(i, CARD_ACTIVE, "issued");
@@ -172,9 +204,11 @@ static int check(struct issue *i)
 
 static void fill_data(struct issue *i, struct ep_holder *holder)
 {
+    static const uint8_t none[OC_SERIAL_LEN];
     const struct txn_issue *w = i->what;
     memcpy(i->data.issuer, w->issuer, sizeof i->data.issuer);
     memcpy(i->data.serial, w->serial, sizeof i->data.serial);
+    i->chosen = memcmp(w->serial, none, sizeof none) != 0;
     i->data.start = w->valid_from != 0 ? w->valid_from : city_date(clock_wall_ms(i->env->clock), i->env->city_offset_min);
     i->data.expiry = w->valid_to;
     i->data.category = w->category;
@@ -196,7 +230,7 @@ static CO_FN int issue(struct issue *i, struct reader *reader)
         return refuse(i, OC_R_READER, "terminal %s has no reader", i->what->terminal);
     rc = reader_co_wait_arrival(reader, 0, flow_deadline_ms(i->what->wait_ms), &arrival);
     if (rc == OC_ETIMEDOUT)
-        return refuse(i, OC_R_NO_CARD, "no card within %lld s", (long long)(i->what->wait_ms / 1000));
+        return refuse(i, OC_R_NO_CARD, "nobody put a card on \"%.80s\"", reader->name);
     struct card_session *s = rc == 0 ? arena_alloc(flow_arena(), sizeof *s) : NULL;
     if (rc == 0 && s == NULL)
         rc = OC_ENOMEM;

@@ -105,7 +105,7 @@ static int mac2(struct dialogue *d, const struct credit *c, uint8_t ret[4])
 {
     struct custody_card card;
     struct pboc_load l;
-    proof_load(c->in, &l);
+    proof_load(d, c->in, &l);
     int rc = auth_key(d, KEY_LOAD, c->in->key_version, c->in->alg, &card);
     return rc != 0 ? rc : custody_load_mac2(d->env->custody, &card, &l, ret);
 }

@@ -16,8 +16,17 @@ void proof_purchase(const struct op_intent *in, struct pboc_purchase *ret)
     memcpy(ret->time, in->card_time, sizeof ret->time);
 }
 
-/* The row keeps the balance as the card showed it: MAC1 and TAC are over those four bytes. */
-void proof_load(const struct op_intent *in, struct pboc_load *ret)
+/* The row keeps the balance as the card showed it: MAC1 and TAC are over those four bytes. Of an overdrawn card, which shows
+ * 0 then, it keeps the true one; what it tells after the load is again never below 0. */
+static uint32_t balance_after(const struct dialogue *d, const struct op_intent *in)
+{
+    int64_t overdrawn = (int32_t)in->raw_balance;
+    if (d->session->profile->purse.balance != PROFILE_BALANCE_TUNION || overdrawn >= 0)
+        return in->raw_balance + (uint32_t)in->amount;
+    return overdrawn + in->amount > 0 ? (uint32_t)(overdrawn + in->amount) : 0;
+}
+
+void proof_load(const struct dialogue *d, const struct op_intent *in, struct pboc_load *ret)
 {
     memset(ret, 0, sizeof *ret);
     memcpy(ret->random, in->random, sizeof ret->random);
@@ -25,7 +34,7 @@ void proof_load(const struct op_intent *in, struct pboc_load *ret)
     ret->type = in->card_type;
     ret->balance_before = in->raw_balance;
     ret->amount = (uint32_t)in->amount;
-    ret->balance_after = in->raw_balance + (uint32_t)in->amount;
+    ret->balance_after = balance_after(d, in);
     memcpy(ret->sam, in->sam, sizeof ret->sam);
     memcpy(ret->date, in->card_date, sizeof ret->date);
     memcpy(ret->time, in->card_time, sizeof ret->time);
@@ -39,7 +48,7 @@ int proof_tac(struct dialogue *d, const struct op_intent *in, const uint8_t tac[
         return rc;
     if (in->plan_kind == OC_PLAN_CREDIT) {
         struct pboc_load l;
-        proof_load(in, &l);
+        proof_load(d, in, &l);
         return custody_load_tac_verify(d->env->custody, &card, &l, tac);
     }
     struct pboc_purchase p;

@@ -75,10 +75,13 @@ int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
     switch (rc) {
     case OC_ECANCELED:
         return rc;
-    case OC_ECARD_GONE:
     case OC_ECARD_LOST: /* no command that moves value comes through here */
+        if (d->session->silent)
+            return dialogue_refuse(d, OC_R_CARD_MUTE, "%s: the card does not answer", what);
+        return dialogue_refuse(d, OC_R_CARD_REMOVED, "%s: the card left", what);
+    case OC_ECARD_GONE:
     case OC_ETIMEDOUT:
-        return dialogue_refuse(d, OC_R_CARD_REMOVED, "%s: %s", what, oc_strerror(rc));
+        return dialogue_refuse(d, OC_R_CARD_REMOVED, "%s: the card left", what);
     case OC_ECARD_MUTE:
         return dialogue_refuse(d, OC_R_CARD_MUTE, "%s: the card does not answer", what);
     case OC_EREADER:
@@ -350,8 +353,23 @@ static CO_FN int wait_card(struct dialogue *d)
     if (rc == OC_ETIMEDOUT && d->reader->state == READER_GONE)
         return dialogue_refuse(d, OC_R_READER, "reader \"%.80s\" is not plugged in", d->reader->name);
     if (rc == OC_ETIMEDOUT)
-        return dialogue_refuse(d, OC_R_NO_CARD, "no card within %lld s", (long long)(d->req->wait_ms / 1000));
+        return dialogue_refuse(d, OC_R_NO_CARD, "nobody put a card on \"%.80s\"", d->reader->name);
     return rc;
+}
+
+/* The wait for the torn card is over; another terminal may have seen it meanwhile. What the ledger knows is the answer. */
+static CO_FN void look_again(struct dialogue *d)
+{
+    if (d->torn == 0 || ledger_co_txn(d->env->ledger, d->torn, d->row) != 0)
+        return;
+    if (d->row->state == OC_TXN_POSTED) {
+        finish_earlier(d);
+    } else if (d->row->state == OC_TXN_VOIDED) {
+        d->torn = 0;
+        d->res->outcome = OC_VOIDED;
+        d->res->reason = OC_R_CARD_REMOVED;
+        snprintf(d->res->detail, sizeof d->res->detail, "another terminal saw the card: nothing moved");
+    }
 }
 
 static CO_FN int with_card(struct dialogue *d)
@@ -376,6 +394,7 @@ static CO_FN int with_card(struct dialogue *d)
             break;
         }
     }
+    look_again(d);
     return rc;
 }
 
