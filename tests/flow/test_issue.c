@@ -180,7 +180,8 @@ static void chosen_number_torn_at_each_of_the_last_commands_is_issued_the_second
     uint8_t serial = 10;
     for (unsigned at = n - TAIL + 1; at <= n; at++)
         torn("torn-before", at, serial++);
-    torn("torn-after", n - TAIL + 1, serial);
+    for (unsigned at = n - TAIL + 1; at <= n; at++)
+        torn("torn-after", at, serial++);
 }
 
 /* Then only the flag is missing, and the chip takes no other number than the one it has. */
@@ -190,7 +191,8 @@ static void card_torn_at_each_of_the_last_commands_is_issued_the_second_time(voi
     unsigned n = commands_of_an_issue();
     for (unsigned at = n - TAIL + 1; at <= n; at++)
         torn("torn-before", at, 0);
-    torn("torn-after", n - TAIL + 1, 0);
+    for (unsigned at = n - TAIL + 1; at <= n; at++)
+        torn("torn-after", at, 0);
 }
 
 static int run_profile(enum cardsim_profile k, const char *p)
