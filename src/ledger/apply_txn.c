@@ -185,12 +185,10 @@ static void due_after_post(struct card_full *c, const struct op_intent *in,
     c->due_offline = next;
     if (in->amount != 0)
         return;
-    if (o->evidence == EV_CAPP_RECORD) /* asked for only where it does not move: another did (R16) */
-        c->due_offline = in->counter;
-    else if (!(o->seen.has & SEEN_OFFLINE))
+    if (!(o->seen.has & SEEN_OFFLINE))
         c->due_has &= (uint8_t)~SEEN_OFFLINE;
-    else if (o->seen.offline == in->counter)
-        c->due_offline = in->counter;
+    else if (o->seen.offline == in->counter || o->evidence == EV_CAPP_RECORD)
+        c->due_offline = in->counter; /* the record is asked only where a zero does not count: another moved it (R16) */
 }
 
 /* Where the outcome's own answer proves the move and nobody read the card again, the chip's state
