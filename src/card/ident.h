@@ -46,8 +46,8 @@ int ident_co_external_auth(struct card_session *s, struct custody *c) CO_FN MUST
  * OC_ECARD_DATA. */
 int ident_co_holder(struct card_session *s, struct ep_holder *ret) CO_FN MUST_USE;
 
-/** APPLICATION BLOCK (temporary, or for ever), authorised by KEY_LOCK where the custody has it,
- * else KEY_MAINTENANCE. 0; OC_ENOKEY; OC_ECARD_SW (6988: our MAC is wrong); OC_ECARD_LOST. The
+/** APPLICATION BLOCK (temporary, or for ever), authorised by KEY_LOCK where the custody has it and the
+ * card takes it, else KEY_MAINTENANCE. 0; OC_ENOKEY; OC_ECARD_SW (6988: our MAC is wrong); OC_ECARD_LOST. The
  * application answers 6A81 from the next SELECT on. */
 int ident_co_block(struct card_session *s, struct custody *c, bool permanent) CO_FN MUST_USE;
 /** APPLICATION UNBLOCK by KEY_UNLOCK, else KEY_MAINTENANCE. Three wrong MACs lock the application

@@ -155,7 +155,12 @@ int ident_co_block(struct card_session *s, struct custody *c, bool permanent)
 {
     struct apdu cmd;
     apdu_app_block(&cmd, permanent);
-    return send_authorised(s, c, KEY_LOCK, &cmd);
+    int rc = send_authorised(s, c, KEY_LOCK, &cmd);
+    if (rc != OC_ECARD_SW)
+        return rc;
+    /* Cards without a lock key of their own take the maintenance key; unlike UNBLOCK a wrong try costs nothing. */
+    apdu_app_block(&cmd, permanent);
+    return send_authorised(s, c, KEY_MAINTENANCE, &cmd);
 }
 
 int ident_co_unblock(struct card_session *s, struct custody *c)

@@ -184,8 +184,6 @@ static void load_keys(struct city *c)
     for (int p = 1; p <= KEY_PURPOSE_LAST; p++) {
         struct custody_slot slot = {.purpose = (enum key_purpose)p, .alg = PBOC_3DES, .version = 1, .all_issuers = true};
         uint8_t key[16];
-        if (c->kind != CARDSIM_MOHURD && (p == KEY_LOCK || p == KEY_UNLOCK))
-            continue;
         key_of(slot.purpose, key);
         assert_int_equal(custody_add(c->env.custody, &slot, key), 0);
     }
