@@ -352,8 +352,8 @@ static void chain_end_that_does_not_verify_is_refused(void **state)
     ROLE_ENTER_WORKER();
     struct book *b = *state;
     static const char *const edits[] = {
-        "UPDATE journal SET op = CAST(op || x'00' AS BLOB) WHERE seq = (SELECT max(seq) FROM "
-        "journal)",
+        ("UPDATE journal SET op = CAST(op || x'00' AS BLOB) WHERE seq = (SELECT max(seq) FROM "
+         "journal)"),
         "DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)",
         "DELETE FROM journal WHERE seq = 3",
         "UPDATE head SET tag = zeroblob(32)",
