@@ -20,6 +20,7 @@
 #include "base/role.h"
 #include "base/secret.h"
 #include "base/sm.h"
+#include "base/text.h"
 #include "base/trace.h"
 
 #endif

@@ -212,6 +212,7 @@ int plan_refuse(struct plan *p, enum oc_reason reason, const char *fmt, va_list 
         p->detail[0] = '\0';
         if (fmt) {
             vsnprintf(p->detail, sizeof(p->detail), fmt, ap);
+            text_trim_utf8(p->detail);
         }
     }
     return OC_EREFUSED;

@@ -26,6 +26,7 @@ static int refuse(struct issue *i, enum oc_reason why, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(i->res->detail, sizeof i->res->detail, fmt, ap);
     va_end(ap);
+    text_trim_utf8(i->res->detail);
     return OC_EREFUSED;
 }
 
@@ -216,6 +217,7 @@ static void fill_data(struct issue *i, struct ep_holder *holder)
     if (w->holder_name[0] == '\0')
         return;
     snprintf(holder->name, sizeof holder->name, "%.20s", w->holder_name);
+    text_trim_utf8(holder->name);
     snprintf(holder->id, sizeof holder->id, "%s", w->holder_id);
     i->data.holder = holder;
 }

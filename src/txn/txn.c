@@ -52,6 +52,7 @@ int dialogue_refuse(struct dialogue *d, enum oc_reason reason, const char *fmt, 
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    text_trim_utf8(text);
     if (reason == OC_R_OTHER_CARD)
         log_info("txn", "terminal=%s another card while one is awaited: 请放回原卡", d->req->terminal);
     if (d->torn != 0 || d->other)
@@ -476,6 +477,7 @@ static CO_FN void record_refusal(struct dialogue *d)
     memcpy(f->request_hash, d->req->request_hash, sizeof f->request_hash);
     memcpy(f->service, d->res->service, sizeof f->service);
     snprintf(f->detail, sizeof f->detail, "%.95s", r->detail);
+    text_trim_utf8(f->detail);
     memcpy(f->issuer, r->issuer, sizeof f->issuer);
     memcpy(f->serial, r->serial, sizeof f->serial);
     snprintf(f->terminal, sizeof f->terminal, "%s", d->req->terminal);
