@@ -3,7 +3,8 @@
  * Invariants:
  *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing.
  *   2. A restore never leaves a ledger without its log: the old file and its log get second names
- * before either loses its first, and the new file has no log when it gets its name. A crash in
+ * before either loses its first, and the new file has no log when it gets its name. The ledger's lock
+ * is held from before the first look to after the last renaming. A crash in
  * between leaves the old ledger, or none under `path` and the old one whole beside it; the restore
  * can then be started again.
  *   3. What is installed is what was verified: the copy is proved, not the file it came from. */
@@ -344,20 +345,50 @@ static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint
     return rc ? rc : drop_log(copy);
 }
 
+/* The copy's own lock may go: nobody opens the copy but who has the lock of the ledger. */
+static WORKER_FN void remove_copy(const char *copy)
+{
+    char *lock = verify_path(copy, ".lock");
+    remove_all(copy);
+    if (lock)
+        (void)unlink(lock);
+    free(lock);
+}
+
+/* A lock that root made here must open for who opens the ledger afterwards. */
+static WORKER_FN int lock_path(const char *path, int *ret_fd)
+{
+    struct stat st;
+    int fd = -1;
+    int rc = ledger_lock(path, &fd);
+    if (rc)
+        return rc;
+    if (geteuid() == 0 && stat(path, &st) == 0 && fchown(fd, st.st_uid, st.st_gid))
+        rc = disk_error("cannot give its owner to the lock of", path);
+    if (!rc && in_use(path)) {
+        log_error("ledger", "%s is in use: stop the daemon first", path);
+        rc = OC_EBUSY;
+    }
+    if (rc)
+        (void)close(fd);
+    else
+        *ret_fd = fd;
+    return rc;
+}
+
 int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
                    struct ledger_report *ret)
 {
-    if (in_use(path)) {
-        log_error("ledger", "%s is in use: stop the daemon first", path);
-        return OC_EBUSY;
-    }
+    int lock = -1;
     char *copy = verify_path(path, ".restoring");
-    if (!copy)
-        return OC_ENOMEM;
-    int rc = prepare_copy(from, copy, chain_key, jump, ret);
-    if (!rc)
-        rc = install(copy, path);
-    remove_all(copy);
+    int rc = copy ? lock_path(path, &lock) : OC_ENOMEM;
+    if (!rc) {
+        rc = prepare_copy(from, copy, chain_key, jump, ret);
+        if (!rc)
+            rc = install(copy, path);
+        remove_copy(copy);
+        (void)close(lock);
+    }
     free(copy);
     return rc;
 }

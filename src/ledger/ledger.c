@@ -96,20 +96,24 @@ static WORKER_FN int check_head(struct ledger *l, int64_t *ret_seq)
 /* ---- open and close ---- */
 
 /* Two writers would each chain a journal of their own onto the same file. SQLite's locks keep single commits apart, not
- * processes, so a file beside the ledger is locked for as long as it is open; the kernel lets go when we die. */
-static int lock_alone(struct ledger *l)
+ * processes, so a file beside the ledger is locked for as long as it is open; the kernel lets go when we die. It is never
+ * removed: who waits at the old one and who makes a new one would both have the ledger. */
+int ledger_lock(const char *path, int *ret_fd)
 {
     char *name = NULL;
-    if (asprintf(&name, "%s.lock", l->path) < 0)
+    if (asprintf(&name, "%s.lock", path) < 0)
         return OC_ENOMEM;
     int rc = 0;
-    l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (l->lock_fd < 0) {
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
         log_error("ledger", "%s cannot be opened: is its folder there and ours?", name);
         rc = OC_EIO;
-    } else if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        log_error("ledger", "%s is open in another process: end that one first", l->path);
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        log_error("ledger", "%s is open in another process: end that one first", path);
+        (void)close(fd);
         rc = OC_EBUSY;
+    } else {
+        *ret_fd = fd;
     }
     free(name);
     return rc;
@@ -166,13 +170,16 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
 
 static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
 {
+    if (mode != DB_CREATE && access(l->path, F_OK) != 0)
+        return OC_ENOENT; /* and leaves no lock beside it */
     int rc = chain_init(&l->chain, o->chain_key);
     if (!rc)
         rc = db_wal_new(&l->wal);
+    /* Before the file: a restore that has the lock puts another file under this name. */
+    if (!rc)
+        rc = ledger_lock(l->path, &l->lock_fd);
     if (!rc)
         rc = db_open(l->path, mode, &l->db);
-    if (!rc)
-        rc = lock_alone(l);
     if (!rc)
         rc = db_migrate(l->db, ledger_schema, ledger_schema_len);
     if (!rc)
@@ -290,8 +297,9 @@ int ledger_create(const struct ledger_opts *o, const struct op_site *site)
     int rc = open_store(l, o, DB_CREATE);
     if (!rc)
         rc = first_operation(l, site);
+    bool ours = l->lock_fd >= 0; /* without the lock it is another's that is being made */
     ledger_close(&l);
-    if (rc && rc != OC_EEXIST)
+    if (rc && rc != OC_EEXIST && ours)
         remove_file(o->path);
     return rc;
 }

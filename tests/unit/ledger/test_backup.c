@@ -8,9 +8,11 @@
 
 #include "db/db.h"
 #include "ledger_fixture.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -398,6 +400,30 @@ static void ledger_in_use_is_not_replaced(void **state)
     assert_int_equal(restore(k, k->copy, k->f.path), 0);
 }
 
+/* Started after the restore began, before it ends: what it acknowledged would be renamed away. */
+static void restore_and_an_open_ledger_exclude_each_other(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct keeper *k = *state;
+    char lock[176];
+    assert_int_equal(fixture_flow(&k->f, back_up, k), 0);
+    quiet();
+    assert_int_equal(restore(k, k->copy, k->f.path), OC_EBUSY);
+    fixture_stop(&k->f);
+    (void)snprintf(lock, sizeof lock, "%s.lock", k->f.path);
+    int fd = open(lock, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(restore(k, k->copy, k->f.path), OC_EBUSY);
+    assert_int_equal(fixture_start(&k->f), OC_EBUSY);
+    (void)close(fd);
+    assert_int_equal(restore(k, k->copy, k->f.path), 0);
+    (void)snprintf(lock, sizeof lock, "%s.restoring.lock", k->f.path);
+    assert_false(exists(lock));
+    k->f.opts.clock = &clock_system;
+    assert_int_equal(fixture_start(&k->f), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -418,6 +444,7 @@ int main(void)
         T(log_of_a_lost_ledger_is_not_taken_for_the_new_ones),
         T(restore_that_was_broken_off_can_be_started_again),
         T(ledger_in_use_is_not_replaced),
+        T(restore_and_an_open_ledger_exclude_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
