@@ -83,6 +83,23 @@ static int get_days(struct api_call *c)
     return 0;
 }
 
+/* The day is named, so that an order given twice closes one day, not two. */
+static int check_close(struct api_call *c, date_t date, bool early)
+{
+    struct ledger_stats st;
+    char open[11], asked[11];
+    ledger_stats(c->s->ledger, &st);
+    if (date != st.open_day)
+        return api_fail(c, 409, "other_day", "the open day is %s, not %s",
+                        date_text(st.open_day, open), date_text(date, asked));
+    if (date > night_latest_begun(c->s) && !early)
+        return api_fail(c, 409, "not_begun",
+                        "the day %s has not begun in the city: nothing to close (\"early\": true "
+                        "closes it all the same)",
+                        date_text(date, open));
+    return 0;
+}
+
 static int post_close(struct api_call *c) CO_FN;
 static int post_close(struct api_call *c)
 {
@@ -90,10 +107,17 @@ static int post_close(struct api_call *c)
     struct day_row *row = arena_alloc(flow_arena(), sizeof *row);
     if (!op || !row)
         return api_no_memory(c);
-    int rc = api_fields(c, NULL, 0);
+    date_t date = 0;
+    bool early = false;
+    const struct field fields[] = {
+        {.name = "date", .kind = FIELD_DATE, .out = &date, .required = true},
+        {.name = "early", .kind = FIELD_BOOL, .out = &early}};
+    int rc = api_fields(c, fields, ARRAY_LEN(fields));
+    if (rc == 0)
+        rc = check_close(c, date, early);
     if (rc != 0)
         return rc;
-    rc = night_co_close_day(c->s, c->who, op);
+    rc = night_co_close_day(c->s, date, c->who, op);
     if (rc != 0)
         return api_submit_failed(c, rc, op);
     rc = ledger_co_day(c->s->ledger, op->day_close.date, row);

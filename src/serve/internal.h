@@ -186,8 +186,12 @@ int watch_start(struct serve *s) MUST_USE;
 void watch_co_gauges(struct serve *s) CO_FN;
 /** The oldest open transaction's age in milliseconds; 0: none. */
 int64_t watch_co_oldest_doubt(struct serve *s) CO_FN;
-/** Closes the open clearing day; fills op. Errors of ledger_co_submit. */
-int night_co_close_day(struct serve *s, const char *who, struct ledger_op *op) MUST_USE CO_FN;
+/** Closes that clearing day, the open one; fills op. Errors of ledger_co_submit: OC_EREFUSED where
+ * another day is open. */
+int night_co_close_day(struct serve *s, date_t day, const char *who,
+                       struct ledger_op *op) MUST_USE CO_FN;
+/** The latest clearing day that has begun in the city, by the date or by the cut-over. */
+date_t night_latest_begun(const struct serve *s);
 
 /* ---- reload.c ---- */
 /** Puts a changed configuration in force as far as it can change. `errors` (text) gets every

@@ -33,6 +33,12 @@ static int64_t begin_ms(const struct serve *s, date_t d)
     return city_ms(d, 0, s->env.city_offset_min) + (int64_t)shift_min(s) * 60000;
 }
 
+date_t night_latest_begun(const struct serve *s)
+{
+    date_t today = city_date(serve_now_ms(s), s->env.city_offset_min), cut = date_now(s);
+    return cut > today ? cut : today;
+}
+
 static date_t open_day(const struct serve *s)
 {
     struct ledger_stats stats;
@@ -40,19 +46,19 @@ static date_t open_day(const struct serve *s)
     return stats.open_day;
 }
 
-int night_co_close_day(struct serve *s, const char *who, struct ledger_op *op)
+int night_co_close_day(struct serve *s, date_t date, const char *who, struct ledger_op *op)
 {
     char day[11];
     memset(op, 0, sizeof *op);
     op->type = LOP_DAY_CLOSE;
     (void)snprintf(op->who, sizeof op->who, "%s", who);
-    op->day_close.date = open_day(s);
+    op->day_close.date = date;
     int rc = ledger_co_submit(s->ledger, op);
     if (rc == 0)
-        log_info("night", "clearing day %s closed by %s", date_text(op->day_close.date, day), who);
+        log_info("night", "clearing day %s closed by %s", date_text(date, day), who);
     else
-        log_error("night", "clearing day %s not closed: %s", date_text(op->day_close.date, day),
-                  oc_strerror(rc));
+        log_error("night", "clearing day %s not closed: %s", date_text(date, day),
+                  rc == OC_EREFUSED ? op->detail : oc_strerror(rc));
     return rc;
 }
 
@@ -69,7 +75,7 @@ static CO_FN int close_due(struct serve *s, struct ledger_op *op)
     }
     int rc = 0;
     while (rc == 0 && open_day(s) < now)
-        rc = night_co_close_day(s, "onecardd", op);
+        rc = night_co_close_day(s, open_day(s), "onecardd", op);
     return rc;
 }
 

@@ -84,11 +84,13 @@ is "the same bytes" "$(bytes "$folder/$day")" "$before"
 ctl settle verify --date "$day" >/dev/null
 is "settle verify" $? 0
 next=$(ctl --json status | jq -r .open_day)
-ctl day close >/dev/null || wrong "second day close"
+ctl day close >/dev/null 2>&1
+is "a day that has not begun" $? 1
+ctl day close --early >/dev/null || wrong "second day close"
 ctl settle run --date "$next" >/dev/null || wrong "second settle run"
 has "the doubt is posted in the next day" "$(cat "$folder/$next/"*.csv)" "$doubt"
 empty=$(ctl --json status | jq -r .open_day)
-ctl day close >/dev/null || wrong "third day close"
+ctl day close --early --date "$empty" >/dev/null || wrong "third day close"
 ctl settle run --date "$empty" >/dev/null
 is "an empty day settles too" $? 0
 [ -f "$folder/$empty/manifest.json" ] || wrong "the empty day has no manifest"

@@ -24,12 +24,43 @@ static int show_run(struct ctl *c, const struct cli_args *a)
                                        .empty = "no days"});
 }
 
-static int close_run(struct ctl *c, const struct cli_args *a)
+static const struct cli_option close_options[] = {
+    {.name = "date",
+     .value = "DATE",
+     .kind = CLI_DATE,
+     .field = "date",
+     .help = "this day only; without it the one that is open now"},
+    {.name = "early",
+     .kind = CLI_FLAG,
+     .field = "early",
+     .help = "also a day that has not begun yet"},
+};
+
+/* The order names its day: given twice, or beside the daemon's own close, it closes one day. */
+static int name_open_day(struct ctl *c, json_t *body)
 {
     json_t *j = NULL;
-    int rc = ctl_send(c, a, "POST", "/v1/day/close", &j);
+    int rc = ctl_call(c, "GET", "/v1/status", NULL, 0, &j);
+    if (rc != CTL_DONE)
+        return rc;
+    json_t *day = json_object_get(j, "open_day");
+    if (!json_is_string(day) || json_object_set(body, "date", day) != 0)
+        rc = ctl_fail(c, "the daemon does not say which day is open");
+    json_decref(j);
+    return rc;
+}
+
+static int close_run(struct ctl *c, const struct cli_args *a)
+{
+    json_t *body = cli_body(a), *j = NULL;
+    int rc = body ? CTL_DONE : ctl_usage(c, "a value is not UTF-8 text");
+    if (rc == CTL_DONE && !cli_given(a, "date"))
+        rc = name_open_day(c, body);
+    if (rc == CTL_DONE)
+        rc = ctl_call(c, "POST", "/v1/day/close", body, 0, &j);
     if (rc == CTL_DONE)
         out_answer(c, j);
+    json_decref(body);
     json_decref(j);
     return rc;
 }
@@ -43,6 +74,7 @@ static const struct cli_command commands[] = {
     {.name = "close",
      .args = "",
      .summary = "Closes the open clearing day now and opens the next",
+     CLI_TABLE(close_options),
      .run = close_run,
      .more = "The daemon does this itself at settlement.cutover. A closed day takes nothing more."},
 };

@@ -66,6 +66,27 @@ static void an_answer_that_is_no_json_is_an_error(void **state)
     said_fini(&s);
 }
 
+static void day_close_names_the_day_that_is_open(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {
+        {.method = "GET",
+         .path = "/v1/status",
+         .status = 200,
+         .body = "{\"open_day\":\"2026-11-22\"}"},
+        {.method = "POST", .path = "/v1/day/close", .status = 200, .body = "{}"}};
+    static const struct fake_step one[] = {
+        {.method = "POST", .path = "/v1/day/close", .status = 200, .body = "{}"}};
+    struct said s = ASK(&fake, steps, "day", "close");
+    assert_int_equal(s.status, CTL_DONE);
+    assert_non_null(strstr(fake.asked[1].body, "\"2026-11-22\""));
+    said_fini(&s);
+    s = ASK(&fake, one, "day", "close", "--date", "2026-11-21", "--early");
+    assert_non_null(strstr(fake.asked[0].body, "\"2026-11-21\""));
+    assert_non_null(strstr(fake.asked[0].body, "\"early\""));
+    said_fini(&s);
+}
+
 static void more_pages_are_announced(void **state)
 {
     (void)state;
@@ -179,6 +200,7 @@ int main(void)
         cmocka_unit_test(json_is_the_apis_object_in_one_line),
         cmocka_unit_test(an_error_is_one_sentence_and_status_1),
         cmocka_unit_test(an_answer_that_is_no_json_is_an_error),
+        cmocka_unit_test(day_close_names_the_day_that_is_open),
         cmocka_unit_test(more_pages_are_announced),
         cmocka_unit_test(a_loss_tells_from_when_it_is_borne),
         cmocka_unit_test(faults_of_the_ledger_are_status_1),

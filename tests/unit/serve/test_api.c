@@ -228,6 +228,15 @@ static void denylist_import_takes_the_good_and_reports_the_bad(void **state)
     json_decref(j);
 }
 
+static void check_next_day_has_not_begun(void)
+{
+    char body[64];
+    json_t *j = site_expect(&site, 200, "GET", "/v1/status", NULL);
+    (void)snprintf(body, sizeof body, "{\"date\":\"%s\"}", text_of(j, "open_day"));
+    json_decref(j);
+    check_error(409, "POST", "/v1/day/close", body, "not_begun", "has not begun");
+}
+
 static void R11_day_closes_and_settles_over_the_api(void **state)
 {
     char body[64], day[16];
@@ -237,7 +246,10 @@ static void R11_day_closes_and_settles_over_the_api(void **state)
     json_decref(j);
     (void)snprintf(body, sizeof body, "{\"date\":\"%s\"}", day);
     check_error(409, "POST", "/v1/settle/run", body, "day_open", "");
-    json_decref(site_expect(&site, 200, "POST", "/v1/day/close", "{}"));
+    check_error(400, "POST", "/v1/day/close", "{}", "missing_field", "date");
+    json_decref(site_expect(&site, 200, "POST", "/v1/day/close", body));
+    check_error(409, "POST", "/v1/day/close", body, "other_day", "the open day is");
+    check_next_day_has_not_begun();
     j = site_expect(&site, 200, "POST", "/v1/settle/run", body);
     assert_string_equal(text_of(j, "date"), day);
     json_decref(j);
