@@ -29,7 +29,7 @@ struct ledger_opts {
     const struct clock *clock;
     struct metrics *metrics;     /* may be NULL */
     const uint8_t *chain_key;    /* 32 bytes: keys the journal's chain */
-    unsigned readers;            /* reader threads; 0: one */
+    unsigned readers;            /* threads for reads of one row; 0: one. Lists have two of their own */
     unsigned max_batch;          /* operations a commit; 0: 512 */
     /** Test hook, NULL otherwise: called before each commit; non-zero makes the batch fail with that error. */
     int (*before_commit)(void *arg, unsigned ops);
@@ -182,7 +182,8 @@ int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], cons
                      struct deny_row *ret) MUST_USE CO_FN;
 
 /* ---- lists: a page at a time, by key; `ret_n` rows at most `cap` are written to the caller's heap or arena array.
- *      No read transaction outlives the page. A page with fewer than `cap` rows is the last one, none is no error. Errors as for
+ *      No read transaction outlives the page. Lists never keep a read of one row waiting, and one that must look through many rows
+ *      lets other lists have their turn every few thousand rows. A page with fewer than `cap` rows is the last one, none is no error. Errors as for
  *      reads, but for OC_ENOENT. ---- */
 int ledger_co_participants(struct ledger *l, const char *after, struct participant_row *rows, unsigned cap,
                            unsigned *ret_n) MUST_USE CO_FN;
@@ -200,7 +201,7 @@ struct txn_filter {
     bool open_only; /* INTENDED and IN_DOUBT, oldest first */
 };
 /** All that fit the filter, however many rows that do not stand between them: a filter without an index (terminal, state) may look
- *  through years of rows, in short pieces. */
+ *  through years of rows, in short pieces, and takes its time: cancel the flow to end it. */
 int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap,
                    unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_accounts(struct ledger *l, struct account_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;

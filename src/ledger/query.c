@@ -8,32 +8,52 @@
 #define MAX_QUEUE                                                                                  \
     32768 /* more than a loop has flows, so that it bounds memory and refuses nobody in practice   \
            */
-#define MAX_LONG 8
+#define MAX_LONG     8
+#define LIST_READERS 2
 
-struct query_pool {
-    struct pool *readers, *longs;
+struct readers {
+    struct pool *pool;
     pthread_mutex_t mu;
     unsigned count, idle; /* connections in all; of them nobody's at the moment: db[0 … idle-1] */
     struct db *db[MAX_READERS];
 };
 
-static WORKER_FN void close_all(struct query_pool *p)
-{
-    for (unsigned i = 0; i < p->idle; i++)
-        db_close(&p->db[i]);
-    (void)pthread_mutex_destroy(&p->mu);
-    free(p);
-}
+struct query_pool {
+    struct readers rows, lists;
+    struct pool *longs;
+};
 
-static WORKER_FN int open_all(struct query_pool *p, const char *path)
+/* As many connections as threads: one is always there. */
+static WORKER_FN int readers_start(struct readers *r, const char *name, unsigned count,
+                                   const char *path)
 {
-    while (p->idle < p->count) {
-        int rc = db_open(path, DB_READ, &p->db[p->idle]);
+    r->count = count < 1 ? 1 : count > MAX_READERS ? MAX_READERS : count;
+    while (r->idle < r->count) {
+        int rc = db_open(path, DB_READ, &r->db[r->idle]);
         if (rc)
             return rc;
-        p->idle++;
+        r->idle++;
     }
-    return 0;
+    return pool_new(&r->pool, name, r->count, MAX_QUEUE, NULL, NULL);
+}
+
+static WORKER_FN void readers_stop(struct readers *r)
+{
+    if (r->pool) {
+        pool_free(&r->pool);
+        CHECK(r->idle == r->count);
+    }
+    for (unsigned i = 0; i < r->idle; i++)
+        db_close(&r->db[i]);
+    (void)pthread_mutex_destroy(&r->mu);
+}
+
+static WORKER_FN void pool_stop(struct query_pool *p)
+{
+    pool_free(&p->longs);
+    readers_stop(&p->lists);
+    readers_stop(&p->rows);
+    free(p);
 }
 
 int query_start(struct ledger *l)
@@ -41,18 +61,15 @@ int query_start(struct ledger *l)
     struct query_pool *p = calloc(1, sizeof *p);
     if (!p)
         return OC_ENOMEM;
-    (void)pthread_mutex_init(&p->mu, NULL);
-    p->count = l->reader_count < 1             ? 1
-               : l->reader_count > MAX_READERS ? MAX_READERS
-                                               : l->reader_count;
-    int rc = open_all(p, l->path);
+    (void)pthread_mutex_init(&p->rows.mu, NULL);
+    (void)pthread_mutex_init(&p->lists.mu, NULL);
+    int rc = readers_start(&p->rows, "ledger-read", l->reader_count, l->path);
     if (!rc)
-        rc = pool_new(&p->readers, "ledger-read", p->count, MAX_QUEUE, NULL, NULL);
+        rc = readers_start(&p->lists, "ledger-list", LIST_READERS, l->path);
     if (!rc)
         rc = pool_new(&p->longs, "ledger-long", 1, MAX_LONG, NULL, NULL);
     if (rc) {
-        pool_free(&p->readers);
-        close_all(p);
+        pool_stop(p);
         return rc;
     }
     l->query = p;
@@ -65,27 +82,23 @@ void query_stop(struct ledger *l)
     if (!p)
         return;
     l->query = NULL;
-    pool_free(&p->longs);
-    pool_free(&p->readers);
-    CHECK(p->idle == p->count);
-    close_all(p);
+    pool_stop(p);
 }
 
-/* As many connections as threads: one is always there. */
-static struct db *take(struct query_pool *p)
+static struct db *take(struct readers *r)
 {
-    (void)pthread_mutex_lock(&p->mu);
-    CHECK(p->idle > 0);
-    struct db *db = p->db[--p->idle];
-    (void)pthread_mutex_unlock(&p->mu);
+    (void)pthread_mutex_lock(&r->mu);
+    CHECK(r->idle > 0);
+    struct db *db = r->db[--r->idle];
+    (void)pthread_mutex_unlock(&r->mu);
     return db;
 }
 
-static void give(struct query_pool *p, struct db *db)
+static void give(struct readers *r, struct db *db)
 {
-    (void)pthread_mutex_lock(&p->mu);
-    p->db[p->idle++] = db;
-    (void)pthread_mutex_unlock(&p->mu);
+    (void)pthread_mutex_lock(&r->mu);
+    r->db[r->idle++] = db;
+    (void)pthread_mutex_unlock(&r->mu);
 }
 
 static WORKER_FN int look(struct query *q, struct db *db)
@@ -98,10 +111,9 @@ static void run(struct offload_job *job)
 {
     struct query *q = CONTAINER_OF(job, struct query, job);
     ROLE_ENTER_WORKER();
-    struct query_pool *p = q->pool;
-    struct db *db = take(p);
+    struct db *db = take(q->readers);
     job->result = look(q, db);
-    give(p, db);
+    give(q->readers, db);
 }
 
 static void destroy(struct offload_job *job)
@@ -165,20 +177,34 @@ void query_drop(struct query *q)
     q->n--;
 }
 
-static CO_FN int ask(struct query *q)
+static CO_FN int ask(struct query *q, struct readers *readers)
 {
-    q->pool = q->l->query;
-    if (!q->pool)
-        return OC_ECLOSED;
-    int rc = flow_co_offload(q->pool->readers, &q->job, FLOW_FOREVER);
+    q->readers = readers;
+    int rc = flow_co_offload(readers->pool, &q->job, FLOW_FOREVER);
     return rc ? rc : q->job.result;
+}
+
+/* A job is run once: what is asked and what was found go on in another one. */
+static struct query *next_turn(struct query *q)
+{
+    struct query *n = query_new(q->l, q->look, q->row_size, q->cap);
+    if (n) {
+        memcpy((char *)n + sizeof n->job, (char *)q + sizeof q->job, sizeof *n - sizeof n->job);
+        n->more = false;
+        if (n->filter.terminal)
+            n->filter.terminal = n->text[0];
+        q->rows = NULL;
+        q->op = NULL;
+    }
+    offload_job_put(&q->job);
+    return n;
 }
 
 int query_co_one(struct query *q, void *ret)
 {
     if (!q)
         return OC_ENOMEM;
-    int rc = ask(q);
+    int rc = q->l->query ? ask(q, &q->l->query->rows) : OC_ECLOSED;
     if (!rc && q->n == 0)
         rc = OC_ENOENT;
     if (!rc)
@@ -189,9 +215,16 @@ int query_co_one(struct query *q, void *ret)
 
 int query_co_list(struct query *q, void *rows, unsigned *ret_n)
 {
+    int rc = 0;
+    bool more = true;
+    while (q && !rc && more) {
+        rc = q->l->query ? ask(q, &q->l->query->lists) : OC_ECLOSED;
+        more = !rc && q->more;
+        if (more)
+            q = next_turn(q);
+    }
     if (!q)
         return OC_ENOMEM;
-    int rc = ask(q);
     if (!rc) {
         if (q->n)
             memcpy(rows, q->rows, (size_t)q->n * q->row_size);

@@ -4,18 +4,23 @@
  * A look function runs on a reader thread with a connection of its own, asks with short statements
  * and pushes rows. It never opens a transaction, so no snapshot outlives one statement: what a row
  * needs from elsewhere is either joined in the same statement or stands in journal rows, which
- * never change. */
+ * never change.
+ *
+ * Lists have threads of their own, so that the reads of a card's dialogue never stand behind one. A
+ * list that must look through many rows does so in turns of at most QUERY_TURN pieces and queues
+ * again after each, so that lists do not stand behind one another for long either. */
 #ifndef LEDGER_QUERY_H
 #define LEDGER_QUERY_H
 
 #include "ledger/internal.h"
 
 #define QUERY_TEXT 64
+#define QUERY_TURN 2
 
 struct query {
     struct offload_job job;
     struct ledger *l;
-    struct query_pool *pool; /* l->query is gone already when the last jobs run */
+    struct readers *readers; /* whose thread runs it; l->query is gone already when the last jobs run */
     int (*look)(struct query *q, struct db *db); /* marked WORKER_FN */
 
     /* what is asked; copied before the job is handed over */
@@ -28,6 +33,7 @@ struct query {
     size_t row_size;
     unsigned cap, n, room;
     char *rows;
+    bool more;            /* a list's: its turn is over, what is asked says where it goes on */
     int err;              /* sticky: no memory for a row */
     struct ledger_op *op; /* scratch of query_txn */
 };
@@ -45,7 +51,8 @@ void query_drop(struct query *q);
 /** Runs the question and puts its one row in `ret`; drops the job. OC_ENOENT where there was none.
  * `q` NULL: OC_ENOMEM. */
 int query_co_one(struct query *q, void *ret) MUST_USE CO_FN;
-/** Runs the question and puts its rows in `rows`; drops the job. */
+/** Runs the question, in as many turns as it asks for (q->more), and puts its rows in `rows`; drops
+ * the job. */
 int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;
 
 /** Runs `job` on the thread for long work (copies, proofs) and waits as long as it takes. */

@@ -164,11 +164,11 @@ static WORKER_FN int next_piece(struct query *q, struct db *db, int64_t *after, 
 
 static WORKER_FN int all_cards(struct query *q, struct db *db)
 {
-    int64_t after = q->num[0];
     unsigned seen = 1;
     int rc = 0;
-    while (!rc && !q->err && seen && q->n < q->cap && !offload_job_abandoned(&q->job))
-        rc = next_piece(q, db, &after, &seen);
+    for (unsigned i = 0; !rc && !q->err && seen && q->n < q->cap && i < QUERY_TURN; i++)
+        rc = next_piece(q, db, &q->num[0], &seen);
+    q->more = seen && q->n < q->cap;
     return rc;
 }
 

@@ -279,11 +279,13 @@ static WORKER_FN int list_txns(struct query *q, struct db *db)
     if (!at.cursor && !q->filter.open_only && !q->filter.clearing)
         at.cursor = INT64_MAX;
     int rc = 0;
-    while (!rc && at.more && q->n < q->cap && !offload_job_abandoned(&q->job)) {
+    for (unsigned i = 0; !rc && at.more && q->n < q->cap && i < QUERY_TURN; i++) {
         rc = scan(q, db, &at);
         if (!rc)
             rc = take_found(q, db, &at);
     }
+    q->more = at.more && q->n < q->cap;
+    q->filter.before = at.cursor;
     return rc;
 }
 

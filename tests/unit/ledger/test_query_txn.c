@@ -278,7 +278,7 @@ static void filter_without_index_looks_through_thousands_of_rows(void **state)
 {
     struct seen *s = *state;
     assert_int_equal(fixture_flow(&s->f, write_many, s), 0);
-    /* 3,000 newer rows stand above the one looked for. */
+    /* 3,000 newer rows stand above the one looked for: more than one turn. */
     assert_int_equal(txns(s, (struct txn_filter){.terminal = "T3"}, 0), 1);
     assert_int_equal(s->txn[0].in.request_no, 77);
     assert_int_equal(txns(s, (struct txn_filter){.state = OC_TXN_REFUSED}, ROWS), ROWS);
