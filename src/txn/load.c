@@ -63,6 +63,10 @@ static CO_FN int initialize(struct dialogue *d, struct credit *c)
     c->raw_balance = chip_balance(d, c->init.balance);
     if (c->init.online_counter == 0xFFFF)
         return dialogue_refuse(d, OC_R_COUNTER_MAX, "online counter FFFF");
+    /* One MAC2 for each counter (R7): a card whose counter lies before one that was used already is a copy. */
+    if ((d->card->last.has & SEEN_ONLINE) != 0 && c->init.online_counter < d->card->last.online)
+        return dialogue_refuse(d, OC_R_NOT_GENUINE, "online counter %u was used already (%u is due): is this a copy?",
+                               c->init.online_counter, d->card->last.online);
     return 0;
 }
 

@@ -2,7 +2,7 @@
 """An independent citizen card: PBOC e-purse, MOHURD city card, T-Union, in plain Python.
 
 Why it exists: the switch and its own card simulator could share a misreading of the standards. This card was written
-from the card fact sheet alone, without looking at either, and shares no line with them; DES is written out from
+from published facts about the standards alone, without looking at either, and shares no line with them; DES is written out from
 FIPS 46-3. It sits on the virtual reader (vpcd), keeps its state in memory while it is in or out, and keeps its own
 history of everything it computed, so that a script can compare it with the ledger.
 

@@ -123,6 +123,15 @@ static void load_on_a_used_up_counter_is_refused(void **state)
     city_do(&c, "payment.load", 5000, OC_REFUSED, OC_R_COUNTER_MAX);
 }
 
+static void R7_load_on_a_counter_that_was_used_is_refused_as_a_copy(void **state)
+{
+    (void)state;
+    city_do(&c, "payment.load", 5000, OC_POSTED, OC_R_NONE);
+    assert_int_equal(cardsim_purse_set(c.card[0], 0, 0, 0, 0), 0); /* the same card as it was before the load */
+    city_do(&c, "payment.load", 5000, OC_REFUSED, OC_R_NOT_GENUINE);
+    assert_int_equal(city_account(&c, ACCT_LOAD_RECEIVABLE, "bank")->debits_posted, 5000);
+}
+
 static void R6_refund_waits_for_the_chip_and_follows_by_a_load(void **state)
 {
     char id[IDENT_TEXT];
@@ -183,6 +192,7 @@ int main(void)
         T(R5_load_with_wrong_tac_is_in_suspense_until_proved),
         T(R5_card_that_rejects_mac2_is_refused_and_funding_given_back),
         T(load_on_a_used_up_counter_is_refused),
+        T(R7_load_on_a_counter_that_was_used_is_refused_as_a_copy),
         T(R6_refund_waits_for_the_chip_and_follows_by_a_load),
         T(citizens_account_is_filled_and_spent),
         T(R8_torn_load_put_back_is_loaded_once),

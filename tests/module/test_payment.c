@@ -225,10 +225,10 @@ static void history_shows_the_cards_log(void **state)
     sound(ask("payment.history", 0), OC_PLAN_NONE, 0);
     assert_string_equal(fake_reply(&f.plan, "log"),
                         "[{\"kind\":\"purchase\",\"counter\":17,\"amount_fen\":1250,\"sam\":"
-                        "\"112233445566\",\"date\":20261121,"
-                        "\"time\":83000},{\"kind\":\"load\",\"counter\":3,\"amount_fen\":5000,"
-                        "\"sam\":\"\",\"date\":20261120,"
-                        "\"time\":0}]");
+                        "\"112233445566\",\"date\":\"2026-11-21\","
+                        "\"time\":\"08:30:00\"},{\"kind\":\"load\",\"counter\":3,\"amount_fen\":5000,"
+                        "\"sam\":\"\",\"date\":\"2026-11-20\","
+                        "\"time\":\"00:00:00\"}]");
     param("count", "1");
     assert_int_equal(ask("payment.history", 0), 0);
     assert_null(strstr(fake_reply(&f.plan, "log"), "load"));

@@ -41,7 +41,9 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/docs/man)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/man/ DESTINATION share/man FILES_MATCHING PATTERN "*.[1-8]")
 endif()
 
-configure_file(${CMAKE_SOURCE_DIR}/conf/onecardd.service.in ${CMAKE_BINARY_DIR}/onecardd.service @ONLY)
+# The prefix is known when it is installed, not when it is configured.
+install(CODE "set(ONECARD_BINDIR \"\${CMAKE_INSTALL_PREFIX}/bin\")
+  configure_file(\"${CMAKE_SOURCE_DIR}/conf/onecardd.service.in\" \"${CMAKE_BINARY_DIR}/onecardd.service\" @ONLY)")
 install(FILES ${CMAKE_BINARY_DIR}/onecardd.service DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/conf/onecard.sysusers DESTINATION lib/sysusers.d RENAME onecard.conf)
 install(FILES ${CMAKE_SOURCE_DIR}/conf/onecard.tmpfiles DESTINATION lib/tmpfiles.d RENAME onecard.conf)

@@ -71,10 +71,11 @@ int payment_history(void *ctx, const struct onecard_request *req, struct onecard
         char line[LINE_MAX];
         int n = snprintf(
             line, sizeof(line),
-            "%s{\"kind\":\"%s\",\"counter\":%u,\"amount_fen\":%lld,\"sam\":\"%.12s\",\"date\":%d,"
-            "\"time\":%d}",
+            "%s{\"kind\":\"%s\",\"counter\":%u,\"amount_fen\":%lld,\"sam\":\"%.12s\","
+            "\"date\":\"%04d-%02d-%02d\",\"time\":\"%02d:%02d:%02d\"}",
             i ? "," : "", type_name(e->type), e->counter, (long long)e->amount_fen,
-            e->sam ? e->sam : "", e->date, e->time);
+            e->sam ? e->sam : "", e->date / 10000, e->date / 100 % 100, e->date % 100,
+            e->time / 10000, e->time / 100 % 100, e->time % 100);
         if (n > 0 && (size_t)n < sizeof(line)) {
             memcpy(json + len, line, (size_t)n);
             len += (size_t)n;
