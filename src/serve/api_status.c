@@ -91,14 +91,14 @@ static int get_status(struct api_call *c)
     int64_t oldest = st.open_txns > 0 ? watch_co_oldest_doubt(s) / 1000 : 0;
     struct reader_list readers = {.s = s, .items = json_array()};
     readers_each(s->readers, add_reader, &readers);
-    c->reply =
-        json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version",
-                  ONECARD_VERSION, "site", s->config->site.name, "ready", s->ready, "healthy",
-                  healthy, "health_reason", healthy ? json_null() : json_text_or_null(why),
-                  "uptime_s", (json_int_t)((serve_now_ms(s) - s->started_ms) / 1000), "open_day",
-                  json_date(st.open_day), "city_time", json_time(s, serve_now_ms(s)), "journal_seq",
-                  (json_int_t)st.journal_seq, "open_doubts", (json_int_t)st.open_txns,
-                  "oldest_doubt_s", (json_int_t)oldest, "cards", (json_int_t)st.cards);
+    c->reply = json_pack(
+        "{s:s, s:s, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version", ONECARD_VERSION,
+        "site", s->config->site.name, "ready", s->ready, "healthy", healthy, "health_reason",
+        healthy ? json_null() : json_text_or_null(why), "uptime_s",
+        (json_int_t)((clock_mono_ns(s->env.clock) - s->started_ns) / NS_PER_S), "open_day",
+        json_date(st.open_day), "city_time", json_time(s, serve_now_ms(s)), "journal_seq",
+        (json_int_t)st.journal_seq, "open_doubts", (json_int_t)st.open_txns, "oldest_doubt_s",
+        (json_int_t)oldest, "cards", (json_int_t)st.cards);
     if (!c->reply)
         return 0;
     json_object_set_new(c->reply, "issuer", json_hex(s->config->site.issuer, OC_ISSUER_LEN));

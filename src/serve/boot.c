@@ -217,7 +217,8 @@ static struct serve *serve_new(const struct serve_opts *o)
         return NULL;
     s->opts = *o;
     s->env.clock = &clock_system;
-    s->started_ms = clock_wall_ms(&clock_system);
+    s->started_ns = clock_mono_ns(&clock_system);
+    night_init(s);
     arena_init(&s->arena, 0);
     list_init(&s->lanes);
     list_init(&s->stations);

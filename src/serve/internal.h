@@ -69,6 +69,13 @@ struct requests {
     struct loop_task on_stop;
 };
 
+/** What the night knows beside the ledger. */
+struct night {
+    int64_t offset_ms; /* wall minus monotonic at the start */
+    bool jumped;       /* it was told */
+    int64_t close_not_before_ns, settle_not_before_ns;
+};
+
 struct peer {
     uid_t uid;
     char name[LEDGER_ID];
@@ -98,6 +105,7 @@ struct serve {
     struct http_server *http;
     struct list lanes, stations;
     struct requests requests;
+    struct night night;
     uid_t uids[PEERS_MAX];
     gid_t gids[PEERS_MAX];
     unsigned uid_count, gid_count;
@@ -105,7 +113,7 @@ struct serve {
     unsigned peer_count;
     bool ready;
     int boot_rc;
-    int64_t started_ms;
+    int64_t started_ns;
 };
 
 static inline int64_t serve_now_ms(const struct serve *s)
@@ -190,6 +198,10 @@ int64_t watch_co_oldest_doubt(struct serve *s) CO_FN;
  * another day is open. */
 int night_co_close_day(struct serve *s, date_t day, const char *who,
                        struct ledger_op *op) MUST_USE CO_FN;
+/** Remembers how the wall clock stands against the monotonic one. */
+void night_init(struct serve *s);
+/** Does it still stand so, within ten minutes? A change of the answer is logged. */
+bool night_clock_good(struct serve *s);
 /** The latest clearing day that has begun in the city, by the date or by the cut-over. */
 date_t night_latest_begun(const struct serve *s);
 

@@ -2,6 +2,11 @@
  * day that is not settled yet is published. Both look at what is due, not at what the clock struck,
  * so a night that was slept through is made up for in the morning.
  *
+ * What closes by itself cannot be opened again, so the wall clock alone is not believed: one that
+ * moves against the monotonic clock closes nothing, and a start that finds many days open leaves
+ * them to a person. Closing and settling wait for their own retries: neither holds up the other,
+ * and a day that cannot be settled does not hold up the next.
+ *
  * A clearing date D runs from the cut-over at its beginning to the next one. A cut-over after noon
  * belongs to the evening before: with 23:00, D runs from 23:00 of D-1 to 23:00 of D. */
 #include "serve/internal.h"
@@ -13,8 +18,35 @@
 #define NOON         720
 #define LOOK_MS      20000  /* how often it looks; sooner when something is due */
 #define RETRY_MS     600000 /* after a settlement that failed */
+#define RECLOSE_MS   60000  /* after a close that failed */
+#define JUMP_MS      600000 /* the wall clock may be set by so much */
 #define DUE_MAX      32
-#define DAYS_AT_ONCE 400 /* a clock that jumps further is believed by a person only */
+#define DAYS_AT_ONCE 40 /* more than these are closed by a person only */
+
+static int64_t offset_ms(const struct serve *s)
+{
+    return serve_now_ms(s) - clock_mono_ns(s->env.clock) / NS_PER_MS;
+}
+
+void night_init(struct serve *s)
+{
+    s->night.offset_ms = offset_ms(s);
+}
+
+bool night_clock_good(struct serve *s)
+{
+    int64_t by = offset_ms(s) - s->night.offset_ms;
+    bool jumped = by > JUMP_MS || by < -JUMP_MS;
+    if (jumped && !s->night.jumped)
+        log_error("night",
+                  "the system clock jumped by %lld s: days are not closed until it is right or the "
+                  "daemon is restarted",
+                  (long long)(by / 1000));
+    else if (!jumped && s->night.jumped)
+        log_info("night", "the system clock is right again");
+    s->night.jumped = jumped;
+    return !jumped;
+}
 
 /* Where a date begins, in minutes after its midnight. */
 static int shift_min(const struct serve *s)
@@ -110,22 +142,28 @@ static CO_FN int settle_due(struct serve *s, struct day_row *row)
     char day[11];
     int rc = settle_co_due(&s->settle, days, DUE_MAX, &n);
     struct settle_report *r = rc == 0 ? arena_alloc(flow_arena(), sizeof *r) : NULL;
-    for (unsigned i = 0; rc == 0 && r && i < n; i++) {
+    for (unsigned i = 0; rc != OC_ECANCELED && r && i < n; i++) {
         if (!is_time(s, days[i], row))
             continue;
         memset(r, 0, sizeof *r);
-        rc = settle_co_run(&s->settle, days[i], false, r);
-        if (rc == 0)
+        int one = settle_co_run(&s->settle, days[i], false, r);
+        if (one == 0)
             log_settled(r);
-        else if (rc != OC_ECANCELED)
+        else if (one != OC_ECANCELED)
             log_error("night", "day %s not settled: %s: %s (tried again in %d minutes)",
-                      date_text(days[i], day), oc_strerror(rc), r->first_fault, RETRY_MS / 60000);
+                      date_text(days[i], day), oc_strerror(one), r->first_fault, RETRY_MS / 60000);
+        if (one != 0)
+            rc = one;
     }
     return rc;
 }
 
-/* One look, in a flow of its own so that what it allocates ends with it; the result says whether
- * something failed. */
+static int64_t later(const struct serve *s, int rc, int64_t retry_ms)
+{
+    return rc == 0 ? 0 : loop_now_ns(s->loop) + retry_ms * NS_PER_MS;
+}
+
+/* One look, in a flow of its own so that what it allocates ends with it. */
 static int look_flow(void *arg) CO_FN;
 static int look_flow(void *arg)
 {
@@ -134,8 +172,13 @@ static int look_flow(void *arg)
     struct day_row *row = arena_alloc(flow_arena(), sizeof *row);
     if (!op || !row)
         return OC_ENOMEM;
-    int rc = close_due(s, op);
-    return rc == 0 ? settle_due(s, row) : rc;
+    struct night *n = &s->night;
+    bool good = night_clock_good(s);
+    if (good && loop_now_ns(s->loop) >= n->close_not_before_ns)
+        n->close_not_before_ns = later(s, close_due(s, op), RECLOSE_MS);
+    if (loop_now_ns(s->loop) >= n->settle_not_before_ns)
+        n->settle_not_before_ns = later(s, settle_due(s, row), RETRY_MS);
+    return 0;
 }
 
 /* The next minute at which something may be due. */
@@ -158,14 +201,13 @@ static int night_flow(void *arg)
     struct flow *look;
     flow_set_background(true);
     for (;;) {
-        int result = 0;
         int rc = flow_start(s->loop, "night look", look_flow, s, &look);
         if (rc == 0) {
-            rc = flow_co_join(look, &result, FLOW_FOREVER);
+            rc = flow_co_join(look, NULL, FLOW_FOREVER);
             flow_put(look);
         }
         if (rc != OC_ECANCELED)
-            rc = flow_co_sleep_ms(result != 0 || rc != 0 ? RETRY_MS : next_ms(s));
+            rc = flow_co_sleep_ms(next_ms(s));
         if (rc == OC_ECANCELED)
             return rc;
     }
