@@ -1,7 +1,8 @@
 /* Copies of a ledger: made while it works, proved, and put back.
  *
  * Invariants:
- *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing.
+ *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing, and no
+ * file that lay there before is touched.
  *   2. A restore never leaves a ledger without its log: the old file and its log get second names
  * before either loses its first, and the new file has no log when it gets its name. The ledger's lock
  * is held from before the first look to after the last renaming. A crash in
@@ -62,11 +63,9 @@ static WORKER_FN void remove_all(const char *path)
 
 /* ---- a copy ---- */
 
-/* The file is made here, so that nobody else can read it; VACUUM INTO takes an empty one. */
-static WORKER_FN int make_empty(const char *path)
+/* Files are made here, so that nobody else can read them; VACUUM INTO takes an empty one. */
+static WORKER_FN int made(int fd, const char *path)
 {
-    (void)unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return disk_error("cannot make", path);
     (void)close(fd);
@@ -81,6 +80,16 @@ static WORKER_FN int vacuum_into(struct db *db, const char *to)
     return db_end(&q);
 }
 
+static WORKER_FN int fill(const char *from, const char *to)
+{
+    struct db *db = NULL;
+    int rc = verify_open(from, &db);
+    if (!rc)
+        rc = vacuum_into(db, to);
+    db_close(&db);
+    return rc ? rc : sync_file(to, O_RDONLY);
+}
+
 /* link() refuses where the name is taken; rename() would replace. */
 static WORKER_FN int give_name(const char *part, const char *to)
 {
@@ -91,33 +100,39 @@ static WORKER_FN int give_name(const char *part, const char *to)
     return sync_folder(to);
 }
 
-static WORKER_FN int copy_through(struct db *db, const char *part, const char *to)
-{
-    int rc = make_empty(part);
-    if (rc)
-        return rc;
-    rc = vacuum_into(db, part);
-    if (!rc)
-        rc = sync_file(part, O_RDONLY);
-    if (!rc)
-        rc = give_name(part, to);
-    if (rc)
-        (void)unlink(part);
-    return rc;
-}
-
-/** A whole copy of the ledger at `from` under the free name `to`. */
+/** A whole copy of the ledger at `from` under the free name `to`, which an operator gave: what else
+ * lies in that folder is not ours, so the name before is one that was never there. */
 static WORKER_FN int copy_ledger(const char *from, const char *to)
 {
     if (access(to, F_OK) == 0)
         return OC_EEXIST;
-    struct db *db = NULL;
-    char *part = verify_path(to, ".part");
-    int rc = part ? verify_open(from, &db) : OC_ENOMEM;
-    if (!rc)
-        rc = copy_through(db, part, to);
-    db_close(&db);
+    if (access(from, F_OK) != 0)
+        return OC_ENOENT;
+    char *part = verify_path(to, ".part-XXXXXX");
+    int rc = part ? made(mkostemp(part, O_CLOEXEC), part) : OC_ENOMEM;
+    if (!rc) {
+        rc = fill(from, part);
+        if (!rc)
+            rc = give_name(part, to);
+        if (rc)
+            (void)unlink(part);
+    }
     free(part);
+    return rc;
+}
+
+/** The same under a name that is the ledger's own: what a crash left there goes. */
+static WORKER_FN int copy_own(const char *from, const char *to)
+{
+    if (access(from, F_OK) != 0)
+        return OC_ENOENT;
+    remove_all(to);
+    int rc = made(open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), to);
+    if (rc)
+        return rc;
+    rc = fill(from, to);
+    if (rc)
+        remove_all(to);
     return rc;
 }
 
@@ -149,8 +164,7 @@ static void run_verify(struct offload_job *job)
 {
     struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
     ROLE_ENTER_WORKER();
-    remove_all(c->to); /* of a verification that did not end */
-    int rc = copy_ledger(c->path, c->to);
+    int rc = copy_own(c->path, c->to);
     if (!rc)
         rc = ledger_verify_file(c->to, c->key, NULL, NULL, &c->report);
     remove_all(c->to);
@@ -332,8 +346,7 @@ static WORKER_FN bool in_use(const char *path)
 static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint8_t key[32],
                                   uint32_t jump, struct ledger_report *ret)
 {
-    remove_all(copy); /* of a restore that did not end */
-    int rc = copy_ledger(from, copy);
+    int rc = copy_own(from, copy);
     if (!rc)
         rc = ledger_verify_file(copy, key, NULL, NULL, ret);
     if (!rc && ret->faults) {
