@@ -21,7 +21,7 @@ static const struct api_route *const tables[] = {
 static int fail_va(struct api_call *c, int status, const char *code, const char *reason,
                    const char *text)
 {
-    json_t *error = json_pack("{s:s, s:s}", "code", code, "message", text);
+    json_t *error = json_pack("{s:s, s:o}", "code", code, "message", json_text(text));
     if (reason)
         json_object_set_new(error, "reason", json_string(reason));
     json_decref(c->reply);
@@ -144,6 +144,14 @@ static bool has_body(const char *method)
 
 /* ---- one request ---- */
 
+static bool is_utf8(const char *text)
+{
+    json_t *j = json_string(text);
+    bool yes = j != NULL;
+    json_decref(j);
+    return yes;
+}
+
 static CO_FN void dispatch(struct api_call *c)
 {
     const char *method = http_method(c->req), *path = http_path(c->req);
@@ -151,7 +159,9 @@ static CO_FN void dispatch(struct api_call *c)
     if (strcmp(method, "HEAD") == 0)
         method = "GET";
     const struct api_route *r = find(c, method, path, &other_method);
-    if (!r && other_method)
+    if (!is_utf8(path))
+        (void)api_fail(c, 400, "bad_request", "the path is not UTF-8");
+    else if (!r && other_method)
         (void)api_fail(c, 405, "wrong_method", "%s does not go with %.200s", method, path);
     else if (!r)
         (void)api_fail(c, 404, "no_such_path", "there is no %.200s: see docs/API.md", path);
@@ -227,6 +237,8 @@ int api_open(struct serve *s)
     int rc = make_socket_dir(api->socket);
     if (rc == 0)
         rc = http_server_open(s->loop, &o, &s->http);
+    if (rc == 0)
+        rc = peers_open_socket(s);
     if (rc != 0)
         log_error("serve", "socket %s: %s%s", api->socket, oc_strerror(rc),
                   rc == OC_EEXIST ? ": another onecardd serves this site" : "");

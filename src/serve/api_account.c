@@ -18,13 +18,13 @@ static int get_accounts(struct api_call *c)
     for (unsigned i = 0; i < n; i++) {
         const struct account_row *a = &rows[i];
         json_array_append_new(
-            list,
-            json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
-                      acct_kind_name((enum acct_kind)a->kind), "owner", a->owner, "balance_fen",
-                      (json_int_t)(a->credits_posted - a->debits_posted), "debits_fen",
-                      (json_int_t)a->debits_posted, "credits_fen", (json_int_t)a->credits_posted,
-                      "debits_pending_fen", (json_int_t)a->debits_pending, "credits_pending_fen",
-                      (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
+            list, json_pack("{s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+                            acct_kind_name((enum acct_kind)a->kind), "owner", json_text(a->owner),
+                            "balance_fen", (json_int_t)(a->credits_posted - a->debits_posted),
+                            "debits_fen", (json_int_t)a->debits_posted, "credits_fen",
+                            (json_int_t)a->credits_posted, "debits_pending_fen",
+                            (json_int_t)a->debits_pending, "credits_pending_fen",
+                            (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
     }
     c->reply = api_page(list, json_null());
     return 0;
@@ -151,8 +151,9 @@ static int get_events(struct api_call *c)
         const struct event_row *e = &rows[i];
         json_array_append_new(
             list,
-            json_pack("{s:I, s:o, s:s, s:s, s:o, s:o, s:o}", "seq", (json_int_t)e->seq, "at",
-                      json_time(c->s, e->at_ms), "kind", e->item.kind, "text", e->item.text, "card",
+            json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "seq", (json_int_t)e->seq, "at",
+                      json_time(c->s, e->at_ms), "kind", json_text(e->item.kind), "text",
+                      json_text(e->item.text), "card",
                       e->card ? json_sprintf("c%lld", (long long)e->card) : json_null(), "txn",
                       json_txn_id(e->txn), "terminal", json_text_or_null(e->terminal)));
     }

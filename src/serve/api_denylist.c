@@ -13,10 +13,10 @@ static const char *action_name(uint8_t action)
 
 static json_t *deny_json(const struct serve *s, const struct deny_row *d)
 {
-    return json_pack("{s:o, s:o, s:s, s:s, s:I, s:o}", "issuer",
-                     json_hex(d->issuer, sizeof d->issuer), "serial",
-                     json_hex(d->serial, sizeof d->serial), "action", action_name(d->action), "why",
-                     d->why, "epoch", (json_int_t)d->epoch, "at", json_time(s, d->at_ms));
+    return json_pack(
+        "{s:o, s:o, s:s, s:o, s:I, s:o}", "issuer", json_hex(d->issuer, sizeof d->issuer), "serial",
+        json_hex(d->serial, sizeof d->serial), "action", action_name(d->action), "why",
+        json_text(d->why), "epoch", (json_int_t)d->epoch, "at", json_time(s, d->at_ms));
 }
 
 static int get_list(struct api_call *c) CO_FN;
@@ -152,9 +152,9 @@ static void report(struct api_call *c, json_t *item, size_t index, json_t *error
     const char *message =
         json_string_value(json_object_get(json_object_get(c->reply, "error"), "message"));
     json_array_append_new(
-        errors, json_pack("{s:I, s:s?}", "line",
+        errors, json_pack("{s:I, s:o}", "line",
                           json_is_integer(line) ? json_integer_value(line) : (json_int_t)index + 1,
-                          "message", message));
+                          "message", json_text_or_null(message)));
     json_decref(c->reply);
     c->reply = NULL;
     c->status = 200;

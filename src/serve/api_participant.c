@@ -6,8 +6,8 @@
 
 static json_t *participant_json(const struct op_participant *p)
 {
-    return json_pack("{s:s, s:s, s:I, s:b}", "id", p->id, "name", p->name, "load_quota_fen",
-                     (json_int_t)p->load_quota, "closed", p->closed);
+    return json_pack("{s:o, s:o, s:I, s:b}", "id", json_text(p->id), "name", json_text(p->name),
+                     "load_quota_fen", (json_int_t)p->load_quota, "closed", p->closed);
 }
 
 static int get_participants(struct api_call *c) CO_FN;
@@ -31,7 +31,7 @@ static int get_participants(struct api_call *c)
         memcpy(p.name, rows[i].name, sizeof p.name);
         json_array_append_new(list, participant_json(&p));
     }
-    c->reply = api_page(list, n == limit ? json_string(rows[n - 1].id) : json_null());
+    c->reply = api_page(list, n == limit ? json_text(rows[n - 1].id) : json_null());
     return 0;
 }
 

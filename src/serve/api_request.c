@@ -171,6 +171,7 @@ static CO_FN int add_holder(struct api_call *c, struct txn_issue *i, json_t *obj
     if (rc != 0)
         return rc;
     (void)snprintf(i->holder_name, sizeof i->holder_name, "%.40s", h->name);
+    (void)text_trim_utf8(i->holder_name);
     (void)snprintf(i->holder_id, sizeof i->holder_id, "%s", h->id);
     return 0;
 }

@@ -6,12 +6,14 @@
 static json_t *report_json(const struct serve *s, const struct settle_report *r)
 {
     const struct day_row *d = &r->day;
-    json_t *j = json_pack("{s:o, s:b, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "date",
+    json_t *j = json_pack("{s:o, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date",
                           json_date(r->date), "preview", r->preview, "already", r->already,
-                          "recorded", r->recorded, "path", r->path, "participants",
+                          "recorded", r->recorded, "path", json_text(r->path), "participants",
                           (json_int_t)r->participants, "files", (json_int_t)r->files, "postings",
                           (json_int_t)r->postings, "gross_fen", (json_int_t)r->gross, "borne_fen",
                           (json_int_t)r->borne, "net_fen", (json_int_t)r->net);
+    /* An open day has no closing yet: what it would be now. */
+    fen_t closing = d->state == 1 ? d->float_opening + d->loads - d->purchases + d->adjustments : d->float_closing;
     (void)s;
     if (!j)
         return json_null();
@@ -20,7 +22,7 @@ static json_t *report_json(const struct serve *s, const struct settle_report *r)
                                   (json_int_t)d->float_opening, "loads_fen", (json_int_t)d->loads,
                                   "purchases_fen", (json_int_t)d->purchases, "adjustments_fen",
                                   (json_int_t)d->adjustments, "closing_fen",
-                                  (json_int_t)d->float_closing));
+                                  (json_int_t)closing));
     json_object_set_new(j, "doubts", json_integer(r->doubts));
     json_object_set_new(j, "doubts_fen", json_integer(r->doubts_amount));
     json_object_set_new(j, "oldest_doubt_s", json_integer(r->oldest_doubt_ms / 1000));

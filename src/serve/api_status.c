@@ -30,11 +30,11 @@ static void add_reader(struct reader *r, void *arg)
     {
         const struct station *st = CONTAINER_OF(at, struct station, link);
         if (st->lane && st->lane->reader == r && !st->row.t.closed)
-            json_array_append_new(ids, json_string(st->row.t.id));
+            json_array_append_new(ids, json_text(st->row.t.id));
     }
-    json_array_append_new(l->items, json_pack("{s:s, s:s, s:o, s:I}", "name", r->name, "state",
-                                              reader_state_name(r->state), "terminals", ids,
-                                              "arrival", (json_int_t)r->arrival));
+    json_array_append_new(l->items, json_pack("{s:o, s:s, s:o, s:I}", "name", json_text(r->name),
+                                              "state", reader_state_name(r->state), "terminals",
+                                              ids, "arrival", (json_int_t)r->arrival));
 }
 
 static const char *station_state(const struct station *st)
@@ -59,9 +59,10 @@ static json_t *terminals_json(const struct serve *s)
     {
         const struct station *st = CONTAINER_OF(at, struct station, link);
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", st->row.t.id, "kind", st->row.t.kind,
-                            "state", station_state(st), "gate", json_text_or_null(st->row.t.gate),
-                            "last", st->has_last ? result_json(s, &st->last) : json_null()));
+            list, json_pack("{s:o, s:o, s:s, s:o, s:o}", "id", json_text(st->row.t.id), "kind",
+                            json_text(st->row.t.kind), "state", station_state(st), "gate",
+                            json_text_or_null(st->row.t.gate), "last",
+                            st->has_last ? result_json(s, &st->last) : json_null()));
     }
     return list;
 }
@@ -92,9 +93,9 @@ static int get_status(struct api_call *c)
     struct reader_list readers = {.s = s, .items = json_array()};
     readers_each(s->readers, add_reader, &readers);
     c->reply = json_pack(
-        "{s:s, s:s, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version", ONECARD_VERSION,
-        "site", s->config->site.name, "ready", s->ready, "healthy", healthy, "health_reason",
-        healthy ? json_null() : json_text_or_null(why), "uptime_s",
+        "{s:s, s:o, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version", ONECARD_VERSION,
+        "site", json_text(s->config->site.name), "ready", s->ready, "healthy", healthy,
+        "health_reason", healthy ? json_null() : json_text_or_null(why), "uptime_s",
         (json_int_t)((clock_mono_ns(s->env.clock) - s->started_ns) / NS_PER_S), "open_day",
         json_date(st.open_day), "city_time", json_time(s, serve_now_ms(s)), "journal_seq",
         (json_int_t)st.journal_seq, "open_doubts", (json_int_t)st.open_txns, "oldest_doubt_s",
@@ -158,8 +159,9 @@ static int get_services(struct api_call *c)
 static void add_flow(const char *name, const char *note, int64_t age_ms, const char *state,
                      void *arg)
 {
-    json_array_append_new(arg, json_pack("{s:s, s:s?, s:I, s:s}", "name", name, "note", note,
-                                         "age_ms", (json_int_t)age_ms, "state", state));
+    json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:s}", "name", json_text(name), "note",
+                                         note ? json_text(note) : json_null(), "age_ms",
+                                         (json_int_t)age_ms, "state", state));
 }
 
 static int get_flows(struct api_call *c) CO_FN;

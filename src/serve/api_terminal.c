@@ -12,10 +12,11 @@ static json_t *terminal_json(const struct serve *s, const struct terminal_row *r
 {
     const struct op_terminal *t = &row->t;
     json_t *j =
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:b}", "id", t->id, "kind", t->kind,
-                  "participant", t->participant, "sam", json_hex(t->sam, sizeof t->sam), "reader",
-                  json_text_or_null(t->reader), "services", t->services, "gate",
-                  json_text_or_null(t->gate), "params", json_raw(t->params), "closed", t->closed);
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "id", json_text(t->id), "kind",
+                  json_text(t->kind), "participant", json_text(t->participant), "sam",
+                  json_hex(t->sam, sizeof t->sam), "reader", json_text_or_null(t->reader),
+                  "services", json_text(t->services), "gate", json_text_or_null(t->gate), "params",
+                  json_raw(t->params), "closed", t->closed);
     if (!j)
         return json_null();
     json_object_set_new(j, "next_seq", json_integer(row->next_seq));
@@ -41,7 +42,7 @@ static int get_terminals(struct api_call *c)
     json_t *list = json_array();
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(list, terminal_json(c->s, &rows[i]));
-    c->reply = api_page(list, n == limit ? json_string(rows[n - 1].t.id) : json_null());
+    c->reply = api_page(list, n == limit ? json_text(rows[n - 1].t.id) : json_null());
     return 0;
 }
 

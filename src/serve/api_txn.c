@@ -48,7 +48,7 @@ static CO_FN json_t *with_number(struct api_call *c, const struct txn_row *row,
     bool known = row->in.card != 0 && (card->id == row->in.card ||
                                        ledger_co_card_id(c->s->ledger, row->in.card, card) == 0);
     json_t *j = txn_json(c->s, row, full);
-    json_object_set_new(j, "card_number", known ? json_string(card->number) : json_null());
+    json_object_set_new(j, "card_number", known ? json_text(card->number) : json_null());
     return j;
 }
 

@@ -66,6 +66,46 @@ static WORKER_FN int check_modules(const struct serve_config *c, const struct co
     return rc;
 }
 
+/* The names under "modules" of a file whose other sections may be wrong: a list of them, or a section each. */
+static WORKER_FN void check_modules_apart(const char *file, struct arena *a, struct conf_errors *errors)
+{
+    struct conf_errors known; /* the tree's own mistakes were told already */
+    struct conf_tree tree;
+    const char *names[32];
+    conf_errors_init(&known);
+    if (conf_tree_read(file, a, &known, &tree) == 0) {
+        const struct conf_node *conf = conf_subtree(&tree, "modules");
+        struct modules_opts o = {.dir = serve_module_dir(NULL, a), .names = names, .tree = &tree};
+        o.conf = conf && conf->kind == CONF_MAPPING ? conf : NULL;
+        for (const struct conf_node *n = conf ? conf->first : NULL; n && o.count < ARRAY_LEN(names); n = n->next)
+            if (n->key || n->text)
+                names[o.count++] = n->key ? n->key : n->text;
+        const struct conf_node *dir = conf_subtree(&tree, "paths.modules");
+        if (dir && dir->text && dir->text[0] == '/')
+            o.dir = dir->text;
+        struct modules *set = NULL;
+        if (module_set_load(&o, errors, &set) == 0)
+            module_set_free(&set);
+    }
+    conf_errors_fini(&known);
+}
+
+static void check_there(const char *file, const char *key, const char *path, struct conf_errors *errors)
+{
+    if (path && path[0] != '\0' && access(path, R_OK) != 0)
+        conf_errors_add(errors, file, 0, 0, "%s: %s is not there or may not be read by this user", key, path);
+}
+
+/* What the daemon cannot start without. */
+static int check_files(const struct serve_config *c, const char *file, struct conf_errors *errors)
+{
+    size_t before = errors->count;
+    check_there(file, "paths.keystore", c->paths.keystore, errors);
+    check_there(file, "paths.ledger", c->paths.ledger, errors);
+    check_there(file, "paths.passphrase_file", c->paths.passphrase_file, errors);
+    return errors->count == before ? 0 : OC_ENOENT;
+}
+
 int serve_config_check(const char *file, struct buf *out)
 {
     struct conf_errors errors;
@@ -82,8 +122,11 @@ int serve_config_check(const char *file, struct buf *out)
     if (rc == 0) {
         const struct serve_config *c = conf_snapshot_value(s);
         int profiles = check_profiles(c, file, &a, &errors);
+        int files = check_files(c, file, &errors);
         rc = check_modules(c, conf_snapshot_tree(s), &a, &errors);
-        rc = rc != 0 ? rc : profiles;
+        rc = rc != 0 ? rc : profiles != 0 ? profiles : files;
+    } else if (rc == OC_EINVAL) {
+        check_modules_apart(file, &a, &errors);
     }
     conf_errors_print(&errors, out);
     conf_snapshot_put(&s);

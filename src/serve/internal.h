@@ -180,6 +180,10 @@ json_t *json_date(date_t d);
 json_t *json_hex(const void *bytes, size_t len);
 /** null for 0. */
 json_t *json_txn_id(int64_t txn);
+/** A text of a row or a driver as JSON: what is no UTF-8 in it (a character cut in two) is
+ * replaced. Never NULL. */
+json_t *json_text(const char *text);
+/** The same; null for "" and NULL. */
 json_t *json_text_or_null(const char *text);
 /** A JSON object text as JSON; {} where it is none. */
 json_t *json_raw(const char *text);
@@ -216,6 +220,8 @@ void reload_apply(struct serve *s);
 int api_open(struct serve *s) MUST_USE;
 /** May this peer ask? */
 bool peers_allow(void *arg, uid_t uid, gid_t gid);
+/** Lets those who may ask connect to the socket that was just made. */
+int peers_open_socket(struct serve *s);
 /** Turns names into numbers. Unknown names are logged. Blocks. */
 void peers_resolve(struct serve *s) WORKER_FN;
 /** The user's name, or "uid:N". */

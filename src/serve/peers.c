@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void add_uid(struct serve *s, uid_t uid)
@@ -53,6 +54,20 @@ void peers_resolve(struct serve *s)
         add_group(s, api->groups.items[i]);
 }
 
+/* Who may connect is decided by peers_allow(); the socket's own mode must let them come that far. One group gets the
+ * socket; for more groups, or single users, it is open to all and each peer is looked at. */
+int peers_open_socket(struct serve *s)
+{
+    const struct serve_api *api = &s->config->api;
+    if (api->users.count == 0 && api->groups.count == 0)
+        return 0;
+    bool one = api->users.count == 0 && s->gid_count == 1;
+    int rc = one ? chown(api->socket, (uid_t)-1, s->gids[0]) : chmod(api->socket, 0666);
+    if (rc != 0)
+        log_warn("serve", "socket %s cannot be opened to api.users and api.groups: %m", api->socket);
+    return 0;
+}
+
 bool peers_allow(void *arg, uid_t uid, gid_t gid)
 {
     const struct serve *s = arg;
@@ -77,10 +92,12 @@ static void look_up(struct offload_job *job)
     struct passwd pw, *found = NULL;
     char text[1024];
     ROLE_ENTER_WORKER();
-    if (getpwuid_r(n->uid, &pw, text, sizeof text, &found) == 0 && found)
+    bool named = getpwuid_r(n->uid, &pw, text, sizeof text, &found) == 0 && found;
+    if (named)
         (void)snprintf(n->name, sizeof n->name, "%.31s", pw.pw_name);
     else
         (void)snprintf(n->name, sizeof n->name, "uid:%u", (unsigned)n->uid);
+    (void)text_trim_utf8(n->name);
 }
 
 static const struct peer *known(const struct serve *s, uid_t uid)

@@ -130,6 +130,7 @@ static void refuse(struct request *r, enum oc_reason reason, const char *detail)
     res->outcome = OC_REFUSED;
     res->reason = reason;
     (void)snprintf(res->detail, sizeof res->detail, "%s", detail);
+    (void)text_trim_utf8(res->detail);
     (void)snprintf(res->service, sizeof res->service, "%s",
                    r->kind == REQUEST_ISSUE ? "card.issue" : r->req.service);
     (void)snprintf(res->terminal, sizeof res->terminal, "%s",

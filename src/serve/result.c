@@ -3,6 +3,7 @@
 #include "serve/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_t *json_time(const struct serve *s, int64_t ms)
@@ -37,9 +38,19 @@ json_t *json_txn_id(int64_t txn)
     return txn == 0 ? json_null() : json_string(ident_text(txn, text));
 }
 
+json_t *json_text(const char *text)
+{
+    json_t *j = json_string(text);
+    char *copy = j || !text ? NULL : strdup(text);
+    if (copy)
+        j = json_string(text_trim_utf8(copy));
+    free(copy);
+    return j ? j : json_null();
+}
+
 json_t *json_text_or_null(const char *text)
 {
-    return text && text[0] != '\0' ? json_string(text) : json_null();
+    return text && text[0] != '\0' ? json_text(text) : json_null();
 }
 
 json_t *json_raw(const char *text)
@@ -78,15 +89,15 @@ static bool all_zero(const uint8_t *p, size_t len)
 
 json_t *result_json(const struct serve *s, const struct txn_result *r)
 {
-    json_t *j = json_pack("{s:o, s:s, s:s, s:s, s:s, s:s}", "txn", json_txn_id(r->txn), "outcome",
+    json_t *j = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o}", "txn", json_txn_id(r->txn), "outcome",
                           oc_outcome_name(r->outcome), "reason", oc_reason_code(r->reason),
                           "reason_text", oc_reason_en(r->reason), "reason_zh",
-                          oc_reason_zh(r->reason), "detail", r->detail);
+                          oc_reason_zh(r->reason), "detail", json_text(r->detail));
     if (!j)
         return json_null();
     bool read = !all_zero(r->serial, sizeof r->serial);
-    json_object_set_new(j, "service", json_string(r->service));
-    json_object_set_new(j, "terminal", json_string(r->terminal));
+    json_object_set_new(j, "service", json_text(r->service));
+    json_object_set_new(j, "terminal", json_text(r->terminal));
     json_object_set_new(j, "card", json_text_or_null(r->card));
     json_object_set_new(j, "issuer", read ? json_hex(r->issuer, sizeof r->issuer) : json_null());
     json_object_set_new(j, "serial", read ? json_hex(r->serial, sizeof r->serial) : json_null());
@@ -112,11 +123,12 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
 {
     char id[32];
     (void)snprintf(id, sizeof id, "c%lld", (long long)c->id);
-    json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s?, s:s?, s:b}", "id", id, "number",
-                          c->number, "issuer", json_hex(c->issuer, sizeof c->issuer), "serial",
-                          json_hex(c->serial, sizeof c->serial), "profile", c->profile, "kind",
-                          card_kind_name((enum card_kind)c->kind), "state",
-                          card_state_name((enum card_state)c->state), "registered", c->registered);
+    json_t *j =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b}", "id", id, "number",
+                  json_text(c->number), "issuer", json_hex(c->issuer, sizeof c->issuer), "serial",
+                  json_hex(c->serial, sizeof c->serial), "profile", json_text(c->profile), "kind",
+                  card_kind_name((enum card_kind)c->kind), "state",
+                  card_state_name((enum card_state)c->state), "registered", c->registered);
     if (!j)
         return json_null();
     json_object_set_new(j, "citizen", json_text_or_null(c->citizen));
@@ -161,9 +173,9 @@ static json_t *legs_json(const struct op_intent *in)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < in->leg_count && i < LEDGER_LEGS; i++)
-        json_array_append_new(list, json_pack("{s:s?, s:s, s:I}", "account",
+        json_array_append_new(list, json_pack("{s:s?, s:o, s:I}", "account",
                                               acct_kind_name((enum acct_kind)in->legs[i].kind),
-                                              "owner", in->legs[i].owner, "amount_fen",
+                                              "owner", json_text(in->legs[i].owner), "amount_fen",
                                               (json_int_t)in->legs[i].amount));
     return list;
 }
@@ -219,19 +231,20 @@ json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full)
     char card[32];
     bool known = !all_zero(row->serial, sizeof row->serial);
     (void)snprintf(card, sizeof card, "c%lld", (long long)in->card);
-    json_t *j = json_pack("{s:o, s:s, s:s, s:s, s:s, s:s}", "txn", json_txn_id(row->id), "state",
-                          oc_txn_state_name((enum oc_txn_state)row->state), "reason",
-                          oc_reason_code((enum oc_reason)row->reason), "reason_text",
-                          oc_reason_en((enum oc_reason)row->reason), "reason_zh",
-                          oc_reason_zh((enum oc_reason)row->reason), "service", in->service);
+    json_t *j =
+        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o}", "txn", json_txn_id(row->id), "state",
+                  oc_txn_state_name((enum oc_txn_state)row->state), "reason",
+                  oc_reason_code((enum oc_reason)row->reason), "reason_text",
+                  oc_reason_en((enum oc_reason)row->reason), "reason_zh",
+                  oc_reason_zh((enum oc_reason)row->reason), "service", json_text(in->service));
     if (!j)
         return json_null();
     json_object_set_new(j, "kind", json_string(plan_kind_name(in->plan_kind)));
     json_object_set_new(j, "card", in->card != 0 ? json_string(card) : json_null());
     json_object_set_new(j, "issuer", known ? json_hex(row->issuer, 8) : json_null());
     json_object_set_new(j, "serial", known ? json_hex(row->serial, 10) : json_null());
-    json_object_set_new(j, "terminal", json_string(in->terminal));
-    json_object_set_new(j, "participant", json_string(in->participant));
+    json_object_set_new(j, "terminal", json_text(in->terminal));
+    json_object_set_new(j, "participant", json_text(in->participant));
     json_object_set_new(j, "amount_fen", json_integer(in->amount));
     json_object_set_new(j, "gross_fen", json_integer(in->gross));
     json_object_set_new(j, "refunded_fen", json_integer(row->refunded));
@@ -243,8 +256,8 @@ json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full)
     json_object_set_new(j, "link", json_txn_id(in->link));
     json_object_set_new(j, "evidence", json_string(evidence_name((enum evidence)row->evidence)));
     json_object_set_new(j, "tries", json_integer(row->tries));
-    json_object_set_new(j, "note", json_string(row->note));
-    json_object_set_new(j, "who", json_string(row->who));
+    json_object_set_new(j, "note", json_text(row->note));
+    json_object_set_new(j, "who", json_text(row->who));
     if (full)
         put_evidence(s, j, row);
     return j;

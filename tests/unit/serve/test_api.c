@@ -35,6 +35,12 @@ static void unknown_path_and_wrong_method_are_told_apart(void **state)
     (void)state;
     check_error(404, "GET", "/v1/nonsense", NULL, "no_such_path", "/v1/nonsense");
     check_error(404, "GET", "/v1/terminals/a/b/c", NULL, "no_such_path", "docs/API.md");
+    check_error(400, "GET", "/v1/terminals/%FF%C3", NULL, "bad_request", "UTF-8");
+    check_error(404, "GET",
+                "/v1/terminals/"
+                "1%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%"
+                "AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC%E5%85%AC",
+                NULL, "not_found", "terminal");
     check_error(405, "DELETE", "/v1/status", NULL, "wrong_method", "DELETE");
     check_error(404, "GET", "/v1/terminals/none", NULL, "not_found", "terminal \"none\"");
 }
