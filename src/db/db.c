@@ -4,10 +4,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BUSY_MS 5000
+#define BUSY_MS    5000
+#define STOP_STEPS 10000 /* of the statement's machine between two looks: a millisecond or less */
 
 int db_error(const struct db *db, int sqlite_rc, const char *what)
 {
+    if ((sqlite_rc & 0xff) == SQLITE_INTERRUPT)
+        return OC_ECANCELED;
     const char *text = db && db->h ? sqlite3_errmsg(db->h) : sqlite3_errstr(sqlite_rc);
     log_error("db", "%s: %s (%d)", what, text, sqlite_rc);
     switch (sqlite_rc & 0xff) {
@@ -156,6 +159,18 @@ int db_open(const char *path, enum db_mode mode, struct db **ret)
     }
     *ret = db;
     return 0;
+}
+
+static int must_stop(void *arg)
+{
+    const struct db *db = arg;
+    return atomic_load(db->stop);
+}
+
+void db_stop_when(struct db *db, const atomic_bool *flag)
+{
+    db->stop = flag;
+    sqlite3_progress_handler(db->h, flag ? STOP_STEPS : 0, flag ? must_stop : NULL, db);
 }
 
 void db_close(struct db **db)

@@ -9,12 +9,13 @@
  *   3. A connection belongs to one thread at a time; nothing here locks but struct db_wal.
  *
  * Errors of every function: OC_EDB_FULL (no space), OC_EDB_CORRUPT (damaged, or not a database),
- * OC_EBUSY (locked by another process for 5 s), OC_ENOMEM, OC_EDB (anything else). Each is logged
- * once, where it arises. */
+ * OC_EBUSY (locked by another process for 5 s), OC_ENOMEM, OC_ECANCELED (db_stop_when; not logged),
+ * OC_EDB (anything else). Each is logged once, where it arises. */
 #ifndef DB_DB_H
 #define DB_DB_H
 
 #include "base/base.h"
+#include <stdatomic.h>
 
 struct db;
 struct db_tx;
@@ -30,6 +31,10 @@ enum db_mode {
 /** Opens a connection: WAL, synchronous=FULL, no checkpoints of its own, foreign keys and trusted
  * schema off, cells checked. */
 int db_open(const char *path, enum db_mode mode, struct db **ret) MUST_USE WORKER_FN;
+/** From now on a statement of this connection ends with OC_ECANCELED soon after `*flag` became true,
+ * and each one after it; NULL: no longer. The flag may be set by any thread and must outlive the
+ * connection. */
+void db_stop_when(struct db *db, const atomic_bool *flag);
 /** Closes without a checkpoint. NULL is fine. */
 void db_close(struct db **db) WORKER_FN;
 /** Runs statements separated by semicolons that give no rows. `sql` is constant text of ours, never

@@ -15,6 +15,7 @@ struct db_slot {
 struct db {
     sqlite3 *h;
     struct db_tx *tx;
+    const atomic_bool *stop; /* db_stop_when */
     int64_t wal_pages; /* in the log after this connection's last commit */
     int64_t page_size;
     unsigned used;

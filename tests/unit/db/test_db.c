@@ -248,6 +248,32 @@ static void hundreds_of_statements_share_the_cache(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void long_statement_ends_once_it_is_told_to_stop(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct place *p = *state;
+    static const char endless[] = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c)"
+                                  " SELECT max(n) FROM c";
+    atomic_bool stop = true;
+    int64_t n;
+    db_stop_when(p->db, &stop);
+    assert_int_equal(db_number(p->db, endless, &n), OC_ECANCELED);
+    stop = false;
+    assert_int_equal(db_exec(p->db, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
+                                    " LIMIT 50000) INSERT INTO t (k) SELECT n FROM c"),
+                     0);
+    stop = true;
+    char copy[128], sql[160];
+    snprintf(copy, sizeof copy, "%s2", p->path);
+    snprintf(sql, sizeof sql, "VACUUM INTO '%s'", copy);
+    assert_int_equal(db_exec(p->db, sql), OC_ECANCELED);
+    stop = false;
+    assert_int_equal(db_number(p->db, "SELECT 7", &n), 0);
+    db_stop_when(p->db, NULL);
+    assert_int_equal(db_number(p->db, "SELECT 8", &n), 0);
+    assert_int_equal(n, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +286,7 @@ int main(void)
         T(schema_steps_run_once_and_newer_files_are_refused),
         T(copy_is_whole_and_never_overwrites),
         T(hundreds_of_statements_share_the_cache),
+        T(long_statement_ends_once_it_is_told_to_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
