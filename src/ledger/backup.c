@@ -16,7 +16,11 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#define MIB         ((int64_t)1024 * 1024)
+#define SPARE_BYTES (64 * MIB)
 
 static const char *const TAILS[] = {"", "-wal", "-shm"};
 
@@ -80,14 +84,44 @@ static WORKER_FN int vacuum_into(struct db *db, const char *to)
     return db_end(&q);
 }
 
-static WORKER_FN int fill(const char *from, const char *to)
+static WORKER_FN int64_t size_of(const char *path, const char *tail)
+{
+    struct stat st;
+    char *name = verify_path(path, tail);
+    int64_t size = name && stat(name, &st) == 0 ? st.st_size : 0;
+    free(name);
+    return size;
+}
+
+/* Before it fills the disk that the ledger may stand on, too. */
+static WORKER_FN int check_space(const char *from, const char *to)
+{
+    struct statvfs fs;
+    int64_t want = size_of(from, "") + size_of(from, "-wal") + SPARE_BYTES;
+    if (statvfs(to, &fs))
+        return disk_error("cannot look at the file system of", to);
+    uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (have >= (uint64_t)want)
+        return 0;
+    log_error("ledger", "no space for a copy as %s: it may need %lld MiB, %llu MiB are free", to,
+              (long long)(want / MIB), (unsigned long long)(have / (uint64_t)MIB));
+    return OC_EDB_FULL;
+}
+
+static WORKER_FN int fill(const char *from, const char *to, const atomic_bool *stop)
 {
     struct db *db = NULL;
-    int rc = verify_open(from, &db);
+    int rc = check_space(from, to);
     if (!rc)
-        rc = vacuum_into(db, to);
+        rc = verify_open(from, &db);
+    if (rc)
+        return rc;
+    db_stop_when(db, stop);
+    rc = stop && atomic_load(stop) ? OC_ECANCELED : vacuum_into(db, to);
     db_close(&db);
-    return rc ? rc : sync_file(to, O_RDONLY);
+    if (!rc)
+        rc = sync_file(to, O_RDONLY);
+    return rc == OC_ECANCELED ? OC_ECLOSED : rc;
 }
 
 /* link() refuses where the name is taken; rename() would replace. */
@@ -102,7 +136,7 @@ static WORKER_FN int give_name(const char *part, const char *to)
 
 /** A whole copy of the ledger at `from` under the free name `to`, which an operator gave: what else
  * lies in that folder is not ours, so the name before is one that was never there. */
-static WORKER_FN int copy_ledger(const char *from, const char *to)
+static WORKER_FN int copy_ledger(const char *from, const char *to, const atomic_bool *stop)
 {
     if (access(to, F_OK) == 0)
         return OC_EEXIST;
@@ -111,7 +145,7 @@ static WORKER_FN int copy_ledger(const char *from, const char *to)
     char *part = verify_path(to, ".part-XXXXXX");
     int rc = part ? made(mkostemp(part, O_CLOEXEC), part) : OC_ENOMEM;
     if (!rc) {
-        rc = fill(from, part);
+        rc = fill(from, part, stop);
         if (!rc)
             rc = give_name(part, to);
         if (rc)
@@ -122,7 +156,7 @@ static WORKER_FN int copy_ledger(const char *from, const char *to)
 }
 
 /** The same under a name that is the ledger's own: what a crash left there goes. */
-static WORKER_FN int copy_own(const char *from, const char *to)
+static WORKER_FN int copy_own(const char *from, const char *to, const atomic_bool *stop)
 {
     if (access(from, F_OK) != 0)
         return OC_ENOENT;
@@ -130,7 +164,7 @@ static WORKER_FN int copy_own(const char *from, const char *to)
     int rc = made(open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), to);
     if (rc)
         return rc;
-    rc = fill(from, to);
+    rc = fill(from, to, stop);
     if (rc)
         remove_all(to);
     return rc;
@@ -142,6 +176,7 @@ struct copy_job {
     struct offload_job job;
     char *path, *to;
     uint8_t key[32];
+    const atomic_bool *stop; /* the ledger's, which waits for its jobs */
     struct ledger_report report;
 };
 
@@ -157,16 +192,16 @@ static void run_backup(struct offload_job *job)
 {
     struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
     ROLE_ENTER_WORKER();
-    job->result = copy_ledger(c->path, c->to);
+    job->result = copy_ledger(c->path, c->to, c->stop);
 }
 
 static void run_verify(struct offload_job *job)
 {
     struct copy_job *c = CONTAINER_OF(job, struct copy_job, job);
     ROLE_ENTER_WORKER();
-    int rc = copy_own(c->path, c->to);
+    int rc = copy_own(c->path, c->to, c->stop);
     if (!rc)
-        rc = ledger_verify_file(c->to, c->key, NULL, NULL, &c->report);
+        rc = verify_until(c->to, c->key, c->stop, &c->report);
     remove_all(c->to);
     job->result = rc;
 }
@@ -178,6 +213,7 @@ static struct copy_job *copy_job_new(struct ledger *l, void (*run)(struct offloa
     if (!c)
         return NULL;
     c->job.droppable = true;
+    c->stop = &l->closing;
     c->path = strdup(l->path);
     c->to = verify_path(to, tail);
     memcpy(c->key, l->chain.key, sizeof c->key);
@@ -346,7 +382,7 @@ static WORKER_FN bool in_use(const char *path)
 static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint8_t key[32],
                                   uint32_t jump, struct ledger_report *ret)
 {
-    int rc = copy_own(from, copy);
+    int rc = copy_own(from, copy, NULL);
     if (!rc)
         rc = ledger_verify_file(copy, key, NULL, NULL, ret);
     if (!rc && ret->faults) {

@@ -201,6 +201,7 @@ struct ledger {
     pthread_cond_t ckpt_wake;
     struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed;
 
+    atomic_bool closing;      /* ends copies and proofs */
     struct query_pool *query; /* query.c's: reader threads and their connections */
 };
 

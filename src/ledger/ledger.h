@@ -233,8 +233,8 @@ struct ledger_report {
  *  0 even where faults are found (ret->faults); an error where it could not look. Blocks. */
 int ledger_verify_file(const char *path, const uint8_t chain_key[32], void (*progress)(void *arg, int64_t done, int64_t all),
                        void *arg, struct ledger_report *ret) MUST_USE WORKER_FN;
-/** Writes a consistent copy to `to` (must not exist) while transactions go on. OC_EEXIST, OC_EIO, OC_EDB_FULL. Suspends;
- *  the work runs on a thread. Until it is whole it is called "<to>.part-" and six letters; only a crash leaves that behind. */
+/** Writes a consistent copy to `to` (must not exist) while transactions go on. OC_EEXIST, OC_EIO, OC_EDB_FULL (also, before
+ *  it begins, where less than the ledger's size and 64 MiB is free), OC_ECLOSED (the ledger closed meanwhile: nothing is left). Suspends; the work runs on a thread. Until it is whole it is called "<to>.part-" and six letters; only a crash leaves that behind. */
 int ledger_co_backup(struct ledger *l, const char *to) MUST_USE CO_FN;
 /** Backs up to a temporary file beside the ledger, verifies that, removes it. Errors as ledger_co_backup and ledger_verify_file. */
 int ledger_co_verify(struct ledger *l, struct ledger_report *ret) MUST_USE CO_FN;

@@ -82,6 +82,7 @@ void query_stop(struct ledger *l)
     if (!p)
         return;
     l->query = NULL;
+    atomic_store(&l->closing, true);
     pool_stop(p);
 }
 

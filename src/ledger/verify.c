@@ -195,6 +195,8 @@ static WORKER_FN int replay_row(struct verify *v, struct fold *f, struct db_q *q
     db_get_fixed(q, mac, sizeof mac);
     if (q->err)
         return q->err;
+    if (v->stop && atomic_load(v->stop))
+        return OC_ECANCELED;
     rc = fold_apply(f, v->op, seq, mac);
     step(v);
     if (!rc && seq % REPLAY_BATCH == 0)
@@ -257,6 +259,7 @@ static WORKER_FN int open_source(struct verify *v)
     int rc = verify_open(v->path, &v->src);
     if (rc)
         return rc;
+    db_stop_when(v->src, v->stop);
     rc = db_exec(v->src, "BEGIN");
     if (rc)
         return rc;
@@ -359,24 +362,38 @@ static WORKER_FN int run(struct verify *v)
     return rc;
 }
 
+static WORKER_FN int verify(struct verify *v, const uint8_t chain_key[32],
+                            struct ledger_report *ret)
+{
+    struct ledger_report report = {0};
+    v->report = &report;
+    int rc = chain_init(&v->chain, chain_key);
+    if (rc)
+        return rc;
+    v->op = malloc(sizeof *v->op);
+    rc = v->op ? run(v) : OC_ENOMEM;
+    db_close(&v->src);
+    db_close(&v->copy);
+    remove_copy(v);
+    free(v->copy_path);
+    free(v->op);
+    chain_fini(&v->chain);
+    if (!rc)
+        *ret = report;
+    return rc == OC_ECANCELED ? OC_ECLOSED : rc;
+}
+
 int ledger_verify_file(const char *path, const uint8_t chain_key[32],
                        void (*progress)(void *arg, int64_t done, int64_t all), void *arg,
                        struct ledger_report *ret)
 {
-    struct ledger_report report = {0};
-    struct verify v = {.path = path, .progress = progress, .arg = arg, .report = &report};
-    int rc = chain_init(&v.chain, chain_key);
-    if (rc)
-        return rc;
-    v.op = malloc(sizeof *v.op);
-    rc = v.op ? run(&v) : OC_ENOMEM;
-    db_close(&v.src);
-    db_close(&v.copy);
-    remove_copy(&v);
-    free(v.copy_path);
-    free(v.op);
-    chain_fini(&v.chain);
-    if (!rc)
-        *ret = report;
-    return rc;
+    struct verify v = {.path = path, .progress = progress, .arg = arg};
+    return verify(&v, chain_key, ret);
+}
+
+int verify_until(const char *path, const uint8_t chain_key[32], const atomic_bool *stop,
+                 struct ledger_report *ret)
+{
+    struct verify v = {.path = path, .stop = stop};
+    return verify(&v, chain_key, ret);
 }

@@ -16,8 +16,13 @@ struct verify {
     int64_t rows, done; /* journal rows; rows passed, of 2 * rows */
     void (*progress)(void *arg, int64_t done, int64_t all);
     void *arg;
+    const atomic_bool *stop; /* NULL: nobody ends it */
     struct ledger_report *report;
 };
+
+/** As ledger_verify_file; ends with OC_ECLOSED soon after `*stop` became true. `stop` may be NULL. */
+int verify_until(const char *path, const uint8_t chain_key[32], const atomic_bool *stop,
+                 struct ledger_report *ret) MUST_USE WORKER_FN;
 
 /** Notes a fault; the first one's words are kept, made printable. */
 void verify_fault(struct verify *v, const char *fmt, ...) PRINTF_FN(2, 3);

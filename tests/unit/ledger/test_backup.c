@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "db/db.h"
+#include "ledger/verify.h"
 #include "ledger_fixture.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -187,6 +188,23 @@ static void backup_touches_no_file_that_is_not_its_own(void **state)
     assert_int_equal(st.st_size, 4);
     assert_int_equal(prove(k, k->copy), 0);
     assert_int_equal(k->report.faults, 0);
+}
+
+static CO_FN int back_up_and_close(void *arg)
+{
+    struct keeper *k = arg;
+    atomic_store(&k->f.l->closing, true);
+    return back_up(k);
+}
+
+static void copies_and_proofs_end_when_the_ledger_closes(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct keeper *k = *state;
+    unsigned before = fixture_files(&k->f);
+    assert_int_equal(fixture_flow(&k->f, back_up_and_close, k), OC_ECLOSED);
+    assert_int_equal(fixture_files(&k->f), before);
+    assert_int_equal(verify_until(k->f.path, k->f.key, &k->f.l->closing, &k->report), OC_ECLOSED);
 }
 
 /* ---- restore ---- */
@@ -435,6 +453,7 @@ int main(void)
         T(backup_replaces_nothing),
         T(backup_without_place_leaves_nothing),
         T(backup_touches_no_file_that_is_not_its_own),
+        T(copies_and_proofs_end_when_the_ledger_closes),
         T(R10_restored_ledger_jumps_every_sequence_and_proves),
         T(restored_ledger_goes_on_where_the_backup_was),
         T(second_restore_keeps_both_old_ledgers),
