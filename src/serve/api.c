@@ -226,7 +226,7 @@ static int make_socket_dir(const char *path)
 
 int api_open(struct serve *s)
 {
-    const struct serve_api *api = &s->config->api;
+    const struct serve_api *api = &s->fixed->api;
     struct http_opts o = {.unix_path = api->socket,
                           .mode = (mode_t)api->mode_bits,
                           .max_body = BODY_MAX,

@@ -233,7 +233,8 @@ static int read_register(struct api_call *c, struct op_card_add *a, struct regis
         rc = api_fail(c, 400, "bad_field", SERIAL_WORDS);
     if (rc == 0)
         rc = profile_check(c, a->profile, a->category);
-    /* Somebody issued this card to a citizen, elsewhere: it can be reported lost unless we are told otherwise (R15). */
+    /* Somebody issued this card to a citizen, elsewhere: it can be reported lost unless we are told
+     * otherwise (R15). */
     const char *kind = b->kind[0] != '\0' ? b->kind : "named";
     return rc == 0 ? api_card_kind(c, kind, b->holder != NULL, &a->kind) : rc;
 }
@@ -244,7 +245,7 @@ static void complete(struct api_call *c, struct op_card_add *a, const struct reg
     const struct card_profile *p = profile_get(c->s->profiles, a->profile);
     const struct serve_ceiling *ceiling = &cfg->policy.ceiling;
     if (!b->has_issuer)
-        memcpy(a->issuer, cfg->site.issuer, sizeof a->issuer);
+        memcpy(a->issuer, c->s->fixed->site.issuer, sizeof a->issuer);
     if (a->number[0] == '\0')
         number_of(p, a, a->number);
     a->registered = 1;

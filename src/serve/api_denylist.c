@@ -68,7 +68,7 @@ static int read_item(struct api_call *c, json_t *object, const char *where, stru
     if (rc == 0 && strcmp(action, "refuse") != 0 && strcmp(action, "lock") != 0)
         rc = api_fail(c, 400, "bad_field", "\"action\" must be refuse or lock");
     if (!has_issuer)
-        memcpy(d->issuer, c->s->config->site.issuer, sizeof d->issuer);
+        memcpy(d->issuer, c->s->fixed->site.issuer, sizeof d->issuer);
     d->action = strcmp(action, "lock") == 0 ? 2 : 1;
     return rc;
 }

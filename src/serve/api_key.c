@@ -127,7 +127,7 @@ static int post_import(struct api_call *c)
     struct ledger_op *op = api_op(c, LOP_KEY);
     if (!op)
         return OC_ENOMEM;
-    if (!c->s->config->keys.allow_clear) {
+    if (!c->s->fixed->keys.allow_clear) {
         wipe_body(c);
         return api_fail(c, 403, "not_allowed",
                         "keys in clear are not taken here: only a test site "

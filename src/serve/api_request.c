@@ -188,7 +188,7 @@ static int post_issue(struct api_call *c)
         return api_no_memory(c);
     struct txn_issue *i = &r->issue;
     (void)snprintf(i->who, sizeof i->who, "%s", c->who);
-    memcpy(i->issuer, cfg->site.issuer, sizeof i->issuer);
+    memcpy(i->issuer, c->s->fixed->site.issuer, sizeof i->issuer);
     int rc = read_issue(c, i, &b);
     if (rc == 0 && !station_get(c->s, i->terminal))
         rc = api_fail(c, 404, "not_found", "there is no terminal \"%s\"", i->terminal);

@@ -94,7 +94,7 @@ static int get_status(struct api_call *c)
     readers_each(s->readers, add_reader, &readers);
     c->reply = json_pack(
         "{s:s, s:o, s:b, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "version", ONECARD_VERSION,
-        "site", json_text(s->config->site.name), "ready", s->ready, "healthy", healthy,
+        "site", json_text(s->fixed->site.name), "ready", s->ready, "healthy", healthy,
         "health_reason", healthy ? json_null() : json_text_or_null(why), "uptime_s",
         (json_int_t)((clock_mono_ns(s->env.clock) - s->started_ns) / NS_PER_S), "open_day",
         json_date(st.open_day), "city_time", json_time(s, serve_now_ms(s)), "journal_seq",
@@ -102,9 +102,9 @@ static int get_status(struct api_call *c)
         (json_int_t)oldest, "cards", (json_int_t)st.cards);
     if (!c->reply)
         return 0;
-    json_object_set_new(c->reply, "issuer", json_hex(s->config->site.issuer, OC_ISSUER_LEN));
+    json_object_set_new(c->reply, "issuer", json_hex(s->fixed->site.issuer, OC_ISSUER_LEN));
     json_object_set_new(c->reply, "pcscd", json_boolean(s->pcsc && pcsc_connected(s->pcsc)));
-    json_object_set_new(c->reply, "software_sam", json_boolean(s->config->sam.software));
+    json_object_set_new(c->reply, "software_sam", json_boolean(s->fixed->sam.software));
     json_object_set_new(c->reply, "readers", readers.items);
     json_object_set_new(c->reply, "terminals", terminals_json(s));
     json_object_set_new(c->reply, "modules", modules_json(s));

@@ -47,7 +47,7 @@ static WORKER_FN int open_config(struct serve *s)
         return rc;
     }
     s->snapshot = conf_snapshot_get(s->first);
-    s->config = conf_snapshot_value(s->first);
+    s->config = s->fixed = conf_snapshot_value(s->first);
     log_set_level(s->config->log.level);
     return 0;
 }
@@ -55,8 +55,8 @@ static WORKER_FN int open_config(struct serve *s)
 static WORKER_FN const char *passphrase_path(struct serve *s)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
-    if (s->config->paths.passphrase_file)
-        return s->config->paths.passphrase_file;
+    if (s->fixed->paths.passphrase_file)
+        return s->fixed->paths.passphrase_file;
     return dir ? arena_printf(&s->arena, "%s/passphrase", dir) : NULL;
 }
 
@@ -65,7 +65,7 @@ static WORKER_FN int read_passphrase(struct serve *s, struct buf *b)
     const char *path = passphrase_path(s);
     if (!path) {
         log_error("serve", "key store %s needs a passphrase: set paths.passphrase_file",
-                  s->config->paths.keystore);
+                  s->fixed->paths.keystore);
         return OC_ENOENT;
     }
     int rc = file_read(path, b);
@@ -78,7 +78,7 @@ static WORKER_FN int read_passphrase(struct serve *s, struct buf *b)
 
 static WORKER_FN int open_keystore(struct serve *s)
 {
-    const char *path = s->config->paths.keystore;
+    const char *path = s->fixed->paths.keystore;
     bool wanted = false;
     struct buf pass;
     buf_init(&pass, PASSPHRASE);
@@ -119,7 +119,7 @@ static WORKER_FN int open_ledger(struct serve *s)
 {
     uint8_t chain[32];
     int rc = keystore_key(s->keystore, s->crypto, "journal", chain);
-    struct ledger_opts lo = {.path = s->config->paths.ledger,
+    struct ledger_opts lo = {.path = s->fixed->paths.ledger,
                              .loop = s->loop,
                              .clock = &clock_system,
                              .metrics = s->metrics,
@@ -143,7 +143,7 @@ static WORKER_FN int open_profiles(struct serve *s)
 {
     struct conf_errors errors;
     conf_errors_init(&errors);
-    const char *dir = serve_profile_dir(s->config, s->opts.file, &s->arena);
+    const char *dir = serve_profile_dir(s->fixed, s->opts.file, &s->arena);
     int rc = dir ? profile_set_load(dir, &errors, &s->profiles) : OC_ENOMEM;
     print_errors(&errors);
     conf_errors_fini(&errors);
@@ -157,11 +157,11 @@ static WORKER_FN int open_modules(struct serve *s)
 {
     struct conf_errors errors;
     conf_errors_init(&errors);
-    struct modules_opts mo = {.dir = serve_module_dir(s->config, &s->arena),
-                              .names = s->config->module_names,
-                              .count = s->config->module_count,
+    struct modules_opts mo = {.dir = serve_module_dir(s->fixed, &s->arena),
+                              .names = s->fixed->module_names,
+                              .count = s->fixed->module_count,
                               .tree = conf_snapshot_tree(s->first),
-                              .conf = serve_module_conf(s->config),
+                              .conf = serve_module_conf(s->fixed),
                               .metrics = s->metrics,
                               .slow_limit = SLOW_IN_A_ROW};
     int rc = s->opts.modules ? module_set_static(&mo, s->opts.modules, &errors, &s->modules)
@@ -176,14 +176,14 @@ static WORKER_FN int open_modules(struct serve *s)
 
 static WORKER_FN int open_readers(struct serve *s)
 {
-    int rc = custody_new(s->config->sam.software, &s->custody);
+    int rc = custody_new(s->fixed->sam.software, &s->custody);
     if (rc == 0)
         rc = readers_new(&s->readers);
-    if (rc == 0 && s->config->readers.pcsc)
+    if (rc == 0 && s->fixed->readers.pcsc)
         rc = pcsc_new(s->readers, s->loop, NULL, &s->pcsc);
     if (rc != 0)
         log_error("serve", "readers: %s", oc_strerror(rc));
-    if (rc == 0 && s->config->sam.software)
+    if (rc == 0 && s->fixed->sam.software)
         log_warn("serve", "sam.software is on: a test site, not a city");
     return rc;
 }
@@ -199,13 +199,13 @@ static void fill_env(struct serve *s)
     s->env.rng = &rng_system;
     s->env.clock = &clock_system;
     s->env.metrics = s->metrics;
-    s->env.city_offset_min = s->config->city.offset_min;
+    s->env.city_offset_min = s->fixed->city.offset_min;
     s->settle = (struct settle_env){.ledger = s->ledger,
                                     .pool = s->pool,
                                     .crypto = s->crypto,
                                     .clock = &clock_system,
-                                    .dir = s->config->paths.settlement,
-                                    .city_offset_min = s->config->city.offset_min};
+                                    .dir = s->fixed->paths.settlement,
+                                    .city_offset_min = s->fixed->city.offset_min};
     memcpy(s->settle.key, s->manifest_key, sizeof s->settle.key);
     reload_apply(s);
 }
@@ -338,11 +338,11 @@ void serve_describe(const struct serve *s, struct buf *out)
     char day[11];
     ledger_stats(s->ledger, &st);
     buf_printf(out, "site \"%s\", clearing day %s, %lld cards, %lld open transactions, modules",
-               s->config->site.name, date_text(st.open_day, day), (long long)st.cards,
+               s->fixed->site.name, date_text(st.open_day, day), (long long)st.cards,
                (long long)st.open_txns);
-    for (size_t i = 0; i < s->config->module_count; i++)
-        buf_printf(out, " %s", s->config->module_names[i]);
-    buf_printf(out, ", socket %s", s->config->api.socket);
+    for (size_t i = 0; i < s->fixed->module_count; i++)
+        buf_printf(out, " %s", s->fixed->module_names[i]);
+    buf_printf(out, ", socket %s", s->fixed->api.socket);
 }
 
 struct loop *serve_loop(struct serve *s)

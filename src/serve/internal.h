@@ -87,6 +87,7 @@ struct serve {
     struct conf_snapshot *first;       /* what was booted with; modules read its tree */
     struct conf_snapshot *snapshot;    /* in force; a reload replaces it */
     const struct serve_config *config; /* of the above: never kept across a suspension */
+    const struct serve_config *fixed;  /* of `first`: what a reload must not change */
     struct metrics *metrics;
     struct loop *loop;
     struct pool *pool;

@@ -45,7 +45,7 @@ static void add_group(struct serve *s, const char *name)
 
 void peers_resolve(struct serve *s)
 {
-    const struct serve_api *api = &s->config->api;
+    const struct serve_api *api = &s->fixed->api;
     add_uid(s, 0);
     add_uid(s, geteuid());
     for (size_t i = 0; i < api->users.count; i++)
@@ -54,17 +54,19 @@ void peers_resolve(struct serve *s)
         add_group(s, api->groups.items[i]);
 }
 
-/* Who may connect is decided by peers_allow(); the socket's own mode must let them come that far. One group gets the
- * socket; for more groups, or single users, it is open to all and each peer is looked at. */
+/* Who may connect is decided by peers_allow(); the socket's own mode must let them come that far.
+ * One group gets the socket; for more groups, or single users, it is open to all and each peer is
+ * looked at. */
 int peers_open_socket(struct serve *s)
 {
-    const struct serve_api *api = &s->config->api;
+    const struct serve_api *api = &s->fixed->api;
     if (api->users.count == 0 && api->groups.count == 0)
         return 0;
     bool one = api->users.count == 0 && s->gid_count == 1;
     int rc = one ? chown(api->socket, (uid_t)-1, s->gids[0]) : chmod(api->socket, 0666);
     if (rc != 0)
-        log_warn("serve", "socket %s cannot be opened to api.users and api.groups: %m", api->socket);
+        log_warn("serve", "socket %s cannot be opened to api.users and api.groups: %m",
+                 api->socket);
     return 0;
 }
 

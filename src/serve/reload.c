@@ -66,7 +66,7 @@ static bool same(const struct serve_config *a, const struct serve_config *b, con
 
 static void warn_unchanged(const struct serve_config *was, const struct serve_config *is)
 {
-    static const char *const fixed[] = {"site", "city", "paths", "api", "sam", "readers"};
+    static const char *const fixed[] = {"site", "city", "paths", "api", "keys", "sam", "readers"};
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!same(was, is, fixed[i]))
             log_warn("serve", "section %s changed: it counts after a restart", fixed[i]);
@@ -76,7 +76,7 @@ static void warn_unchanged(const struct serve_config *was, const struct serve_co
 static void adopt(struct serve *s, struct conf_snapshot *snapshot)
 {
     const struct serve_config *is = conf_snapshot_value(snapshot);
-    warn_unchanged(conf_snapshot_value(s->first), is);
+    warn_unchanged(s->fixed, is);
     conf_snapshot_put(&s->snapshot);
     s->snapshot = snapshot;
     s->config = is;

@@ -71,7 +71,7 @@ struct request *request_new(struct serve *s, enum request_kind kind)
     char text[IDENT_TEXT];
     if (!r)
         return NULL;
-    s->requests.last_id = ident_next(s->requests.last_id, serve_now_ms(s), s->config->site.shard);
+    s->requests.last_id = ident_next(s->requests.last_id, serve_now_ms(s), s->fixed->site.shard);
     (void)snprintf(r->id, sizeof r->id, "r%s", ident_text(s->requests.last_id, text));
     r->serve = s;
     r->kind = kind;

@@ -295,6 +295,30 @@ static void lists_and_reload_answer(void **state)
     check_error(400, "GET", "/v1/cards?state=actve", NULL, "bad_query", "active");
 }
 
+static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void **state)
+{
+    static char text[sizeof site.text];
+    (void)state;
+    memcpy(text, site.text, sizeof text);
+    char *issuer = strstr(text, "1020304000000001"), *clear = strstr(text, "allow_clear: true");
+    assert_true(issuer && clear);
+    memcpy(issuer, "9999999999999999", 16);
+    memcpy(clear, "allow_clear: off ", 17);
+    assert_int_equal(file_write_atomic(site.config, text, strlen(text), 0600), 0);
+    json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
+    json_t *j = site_expect(&site, 200, "GET", "/v1/status", NULL);
+    assert_string_equal(text_of(j, "issuer"), "1020304000000001");
+    json_decref(j);
+    json_decref(site_expect(&site, 201, "POST", "/v1/keys/import",
+                            "{\"purpose\":\"tac\",\"version\":77,\"clear\":"
+                            "\"000102030405060708090A0B0C0D0E0F\"}"));
+    j = site_expect(&site, 201, "POST", "/v1/denylist", "{\"serial\":\"77\"}");
+    assert_string_equal(text_of(j, "issuer"), "1020304000000001");
+    json_decref(j);
+    assert_int_equal(file_write_atomic(site.config, site.text, strlen(site.text), 0600), 0);
+    json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +336,7 @@ int main(void)
         cmocka_unit_test(R11_day_closes_and_settles_over_the_api),
         cmocka_unit_test(ledger_verifies_and_is_copied),
         cmocka_unit_test(lists_and_reload_answer),
+        cmocka_unit_test(reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
 }
