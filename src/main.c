@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,5 +148,9 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    /* Paths in it count from where the file really lies, and stay true whatever the folder we were started in. */
+    static char real[PATH_MAX];
+    if (mode == MODE_RUN && realpath(file, real))
+        file = real;
     return mode == MODE_RUN ? run(file) : print(mode, file);
 }

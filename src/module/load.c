@@ -12,12 +12,19 @@ struct loading {
     const struct modules_opts *o;
     struct conf_errors *errors;
     struct modules *set;
-    int rc; /* the first mistake's */
+    const char *naming; /* the module that is being loaded */
+    int rc;             /* the first mistake's */
 };
 
 static void mistake(struct loading *l, int rc, const char *file, const char *text)
 {
-    conf_errors_add(l->errors, file, 0, 0, "%s", text);
+    /* Where the configuration names the module by a section, that is the place to look at. */
+    const struct conf_node *n = l->naming ? conf_child(l->o->conf, l->naming) : NULL;
+    if (n && l->o->tree) {
+        conf_errors_add(l->errors, l->o->tree->file, n->key_line, n->key_col, "%s: %s", file, text);
+    } else {
+        conf_errors_add(l->errors, file, 0, 0, "%s", text);
+    }
     if (!l->rc) {
         l->rc = rc;
     }
@@ -270,6 +277,7 @@ int module_set_load(const struct modules_opts *o, struct conf_errors *errors, st
         return rc;
     }
     for (size_t i = 0; i < o->count; i++) {
+        l.naming = o->names[i];
         open_one(&l, o->names[i]);
     }
     return finish(&l, ret);
