@@ -76,7 +76,7 @@ int api_query_txn(struct api_call *c, const char *name, int64_t *ret);
 json_t *api_page(json_t *list, json_t *next);
 /** "did you mean …" beside a wrong word; "" where nothing is near. `words` NULL-terminated. */
 const char *api_hint(const char *wrong, const char *const *words);
-/** Is this an id that people can type: letters, digits, . _ -, 1 to 31? */
+/** Is this an id that people can type: letters, digits, . _ -, 1 to 31, no dot at the beginning? */
 bool api_id_ok(const char *id);
 /** A new operation of that type, signed by the operator, in the flow's arena. NULL: answered. */
 struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);

@@ -132,6 +132,9 @@ int api_object_fields(struct api_call *c, json_t *object, const char *where,
     const char *name;
     json_t *v;
     CHECK(count <= FIELDS_MAX);
+    for (size_t i = 0; i < count; i++) /* also where the reading ends early */
+        if (fields[i].present)
+            *fields[i].present = false;
     json_object_foreach(object, name, v)
     {
         if (!is_known(name, fields, count))
@@ -142,8 +145,8 @@ int api_object_fields(struct api_call *c, json_t *object, const char *where,
         v = json_object_get(object, f->name);
         if (json_is_null(v))
             v = NULL;
-        if (f->present)
-            *f->present = v != NULL;
+        if (f->present && v)
+            *f->present = true;
         if (!v && f->required)
             return api_fail(c, 400, "missing_field", "\"%s\"%s%s is missing", f->name,
                             where ? " of " : "", where ? where : "");
@@ -207,7 +210,7 @@ json_t *api_page(json_t *list, json_t *next)
 bool api_id_ok(const char *id)
 {
     size_t len = strlen(id);
-    return len > 0 && len < LEDGER_ID &&
+    return len > 0 && len < LEDGER_ID && id[0] != '.' &&
            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
 }
 
