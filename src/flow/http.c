@@ -9,6 +9,9 @@
 
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #define TIMEOUT_S     60
 #define WRITE_MS      30000
 #define LAST_WRITE_MS 1000
+#define SHORTAGE_S    60 /* between two lines of the log */
 
 static void server_free(struct http_server *s)
 {
@@ -183,6 +187,63 @@ static void on_tcp(struct evhttp_request *ev, void *arg)
     arrived(s, ev, s->opts.allow_tcp);
 }
 
+/* --- accepting --- */
+
+/* Without a descriptor the connection stays in the queue and the listener readable: it would spin
+ * and say so each time. It rests until the tick; evhttp owns the argument, so nothing can be noted
+ * here. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    (void)arg;
+    (void)evconnlistener_disable(listener);
+}
+
+static void tell_shortage(struct http_server *s)
+{
+    int64_t now = clock_mono_ns(&clock_system);
+    if (s->shortage_ns && now - s->shortage_ns < SHORTAGE_S * NS_PER_S)
+        return;
+    s->shortage_ns = now;
+    log_error("flow", "connections wait at the HTTP server: no file descriptor is free");
+}
+
+static void wake(struct http_server *s, struct evhttp_bound_socket *bound)
+{
+    if (!bound)
+        return;
+    struct pollfd waiting = {.fd = (int)evhttp_bound_socket_get_fd(bound), .events = POLLIN};
+    if (poll(&waiting, 1, 0) == 1) {
+        int probe = fcntl(waiting.fd, F_DUPFD_CLOEXEC, 0);
+        if (probe >= 0)
+            (void)close(probe);
+        else
+            tell_shortage(s);
+    }
+    (void)evconnlistener_enable(evhttp_bound_socket_get_listener(bound));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *s = arg;
+    (void)fd;
+    (void)what;
+    wake(s, s->unix_bound);
+    wake(s, s->tcp_bound);
+}
+
+static int start_tick(struct http_server *s)
+{
+    static const struct timeval second = {.tv_sec = 1};
+    if (s->unix_bound)
+        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(s->unix_bound),
+                                    on_accept_error);
+    if (s->tcp_bound)
+        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(s->tcp_bound),
+                                    on_accept_error);
+    s->tick = event_new(s->loop->base, -1, EV_PERSIST, on_tick, s);
+    return s->tick && event_add(s->tick, &second) == 0 ? 0 : OC_ENOMEM;
+}
+
 /* --- the server --- */
 
 static void server_stop(struct http_server *s)
@@ -191,6 +252,9 @@ static void server_stop(struct http_server *s)
     if (s->stopped)
         return;
     s->stopped = true;
+    if (s->tick)
+        event_free(s->tick);
+    s->tick = NULL;
     if (s->unix_bound)
         evhttp_del_accept_socket(s->unix_http, s->unix_bound);
     if (s->tcp_bound)
@@ -275,6 +339,8 @@ int http_server_open(struct loop *l, const struct http_opts *o, struct http_serv
     int rc = o->unix_path ? open_unix(s) : 0;
     if (rc == 0 && o->tcp_addr)
         rc = open_tcp(s);
+    if (rc == 0)
+        rc = start_tick(s);
     if (rc) {
         server_stop(s);
         server_free(s);

@@ -31,7 +31,8 @@ struct http_opts {
 };
 
 /** Opens and begins to serve once the loop runs. Texts are copied; arg must outlive the server.
- * Stops accepting by itself on loop_stop(). OC_EEXIST (somebody serves at unix_path), OC_ELIMIT
+ * Stops accepting by itself on loop_stop(). While the process has no descriptor free, connections
+ * wait in the kernel's queue; the server tries again each second and logs it once a minute. OC_EEXIST (somebody serves at unix_path), OC_ELIMIT
  * (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO (logged). */
 int http_server_open(struct loop *loop, const struct http_opts *o,
                      struct http_server **ret) MUST_USE;

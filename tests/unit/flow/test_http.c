@@ -2,7 +2,10 @@
 #include "flow_test.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static char dir[64];
@@ -307,6 +310,62 @@ static void server_closed_while_a_request_runs_still_answers_it(void **state)
     close_site(&s);
 }
 
+struct shortage {
+    char answer[512];
+    ssize_t early, late; /* what the client got while none was free, and after */
+};
+
+CO_FN static int call_without_descriptors(void *arg)
+{
+    static const char text[] = "GET / HTTP/1.1\r\n" CLOSE "\r\n";
+    struct shortage *t = arg;
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct rlimit old, none;
+    (void)snprintf(to.sun_path, sizeof to.sun_path, "%.100s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) ||
+        write(fd, text, sizeof text - 1) < 0 || getrlimit(RLIMIT_NOFILE, &old))
+        return OC_EIO;
+    none = old;
+    none.rlim_cur = 3; /* what is open stays open */
+    (void)setrlimit(RLIMIT_NOFILE, &none);
+    int rc = flow_co_sleep_ms(1500);
+    t->early = recv(fd, t->answer, sizeof t->answer - 1, MSG_DONTWAIT);
+    (void)setrlimit(RLIMIT_NOFILE, &old);
+    t->late = -1;
+    for (unsigned i = 0; rc == 0 && i < 30 && t->late < 0; i++) {
+        rc = flow_co_sleep_ms(100);
+        t->late = recv(fd, t->answer, sizeof t->answer - 1, MSG_DONTWAIT);
+    }
+    (void)close(fd);
+    return rc;
+}
+
+static void lack_of_descriptors_is_told_once_and_waited_for(void **state)
+{
+    struct site s;
+    struct shortage t = {0};
+    char *text = NULL;
+    size_t len = 0;
+    (void)state;
+    open_site(&s, (struct http_opts){0});
+    FILE *lines = open_memstream(&text, &len);
+    log_set_stream(lines);
+    int rc = loop_run_flow(s.loop, "call", call_without_descriptors, &t);
+    log_set_stream(NULL);
+    (void)fclose(lines);
+    unsigned n = 0;
+    for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+        n++;
+    free(text);
+    assert_int_equal(rc, 0);
+    assert_int_equal(t.early, -1);
+    assert_true(t.late > 0);
+    assert_non_null(strstr(t.answer, " 200 "));
+    assert_int_equal(n, 1);
+    close_site(&s);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -323,6 +382,7 @@ int main(void)
         T(tcp_is_refused_unless_allowed),
         T(second_server_at_the_same_place_is_refused),
         T(server_closed_while_a_request_runs_still_answers_it),
+        T(lack_of_descriptors_is_told_once_and_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
