@@ -63,8 +63,9 @@ int peers_open_socket(struct serve *s)
     if (api->users.count == 0 && api->groups.count == 0)
         return 0;
     bool one = api->users.count == 0 && s->gid_count == 1;
-    int rc = one ? chown(api->socket, (uid_t)-1, s->gids[0]) : chmod(api->socket, 0666);
-    if (rc != 0)
+    if (one && chown(api->socket, (uid_t)-1, s->gids[0]) == 0)
+        return 0;
+    if (chmod(api->socket, 0666) != 0) /* a user may give files only to groups of his own */
         log_warn("serve", "socket %s cannot be opened to api.users and api.groups: %m",
                  api->socket);
     return 0;
