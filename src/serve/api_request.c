@@ -241,7 +241,6 @@ static int get_request(struct api_call *c)
     struct request *r = find(c);
     if (!r)
         return OC_ENOENT;
-    http_cancel_when_gone(c->req);
     rc = request_co_poll(r, flow_deadline_ms(wait < POLL_MAX_MS ? wait : POLL_MAX_MS));
     if (rc == 0)
         c->reply = request_json(r);
