@@ -86,6 +86,11 @@ int vault_co_fill_custody(struct serve *s)
     if (!rows)
         return OC_ENOMEM;
     int rc = ledger_co_keys(s->ledger, rows, KEYS_MAX, &n);
+    if (rc == 0 && n == KEYS_MAX) { /* some may be left out: a card of theirs would be refused */
+        log_error("serve", "the ledger has %u card master keys or more: fewer are held at one time",
+                  n);
+        rc = OC_ELIMIT;
+    }
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         const struct op_key *k = &rows[i].k;
         if (k->revoked)
