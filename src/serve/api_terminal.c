@@ -198,6 +198,21 @@ static int check_sam(struct api_call *c, const struct op_terminal *t, bool move)
     return 0;
 }
 
+/* A name beyond what the registry remembers must not come into the ledger. */
+static int check_reader(struct api_call *c, const struct op_terminal *t)
+{
+    struct lane *lane;
+    int rc = t->reader[0] != '\0' ? lane_get(c->s, t->reader, &lane) : 0;
+    if (rc == OC_EINVAL)
+        return api_fail(c, 400, "bad_field", "\"reader\" is longer than %d bytes", READER_NAME_MAX);
+    if (rc == OC_ELIMIT)
+        return api_fail(c, 409, "conflict",
+                        "more than %d readers are named by terminals and this machine: take names "
+                        "that are in use",
+                        READERS_MAX);
+    return api_failed(c, rc, "reader");
+}
+
 static CO_FN int check_participant(struct api_call *c, const struct op_terminal *t)
 {
     struct participant_row *p = arena_alloc(flow_arena(), sizeof *p);
@@ -254,7 +269,9 @@ static CO_FN int check_row(struct api_call *c, struct op_terminal *t, struct ter
         rc = check_gate(c, t);
     if (rc == 0)
         rc = check_sam(c, t, b->move);
-    return rc == 0 ? check_participant(c, t) : rc;
+    if (rc == 0)
+        rc = check_participant(c, t);
+    return rc == 0 ? check_reader(c, t) : rc;
 }
 
 static int post_terminal(struct api_call *c) CO_FN;
@@ -284,8 +301,10 @@ static int post_terminal(struct api_call *c)
     if (rc != 0)
         return api_submit_failed(c, rc, op);
     rc = ledger_co_terminal(c->s->ledger, t->id, row);
-    if (rc == 0)
+    if (rc == 0) {
+        stations_sam_moved(c->s, &row->t);
         rc = station_update(c->s, row);
+    }
     if (rc != 0)
         return api_failed(c, rc, "station");
     c->reply = terminal_json(c->s, row);

@@ -149,6 +149,10 @@ int lane_get(struct serve *s, const char *reader, struct lane **ret) MUST_USE;
 int stations_co_start(struct serve *s) MUST_USE CO_FN;
 /** A row was added or changed. */
 int station_update(struct serve *s, const struct terminal_row *row) MUST_USE;
+/** Starts the gates' watches that could not be started before. */
+void stations_watch_again(struct serve *s);
+/** That SAM is in this terminal now: no other has it (R10). */
+void stations_sam_moved(struct serve *s, const struct op_terminal *to);
 struct station *station_get(struct serve *s, const char *id);
 void stations_free(struct serve *s);
 /** A number among a terminal's parameters; `dflt` where there is none. */

@@ -90,6 +90,8 @@ static CO_FN void gate_serve(struct gate_run *g)
 {
     struct station *st = g->station;
     struct lane *lane = st->lane;
+    if (!lane) /* taken from its reader meanwhile */
+        return;
     if (flow_co_lock(&lane->lock, flow_deadline_ms(LANE_WAIT_MS)) != 0) {
         log_info("gate", "%s leaves a card to another terminal on this reader", st->row.t.id);
         return;
@@ -99,7 +101,8 @@ static CO_FN void gate_serve(struct gate_run *g)
     if (rc == 0)
         rc = txn_co_run(&g->serve->env, lane->reader, &g->req, &g->res);
     if (st->lane == lane && g->req.arrival > st->served)
-        st->served = g->req.arrival; /* a torn card that came back was served here: no second ride (R8) */
+        st->served =
+            g->req.arrival; /* a torn card that came back was served here: no second ride (R8) */
     flow_unlock(&lane->lock);
     st->busy = false;
     if (rc == OC_ECANCELED && g->res.txn == 0)
@@ -129,7 +132,8 @@ static struct gate_run *gate_new(struct station *st, uint64_t arrival)
     struct txn_request *r = &g->req;
     (void)snprintf(r->service, sizeof r->service, "%s", st->row.t.gate);
     (void)snprintf(r->terminal, sizeof r->terminal, "%s", st->row.t.id);
-    (void)snprintf(r->who, sizeof r->who, "terminal:%.22s", st->row.t.id);
+    const char *id = st->row.t.id; /* never cut: a long one stands alone (R20) */
+    (void)snprintf(r->who, sizeof r->who, "%s%s", strlen(id) <= 22 ? "terminal:" : "", id);
     if (rng_fill(st->serve->env.rng, &r->trace, sizeof r->trace) != 0)
         log_warn("gate", "%s this dialogue has no trace", st->row.t.id);
     r->gate = true;
@@ -193,7 +197,7 @@ static CO_FN int serve_arrival(struct station *st)
 
 static CO_FN int watch(struct station *st)
 {
-    int rc = settle_start(st);
+    int rc = wants_gate(st) ? settle_start(st) : 0; /* the row may have changed since the start */
     while (rc == 0 && wants_gate(st)) {
         rc = reader_co_wait_arrival(st->lane->reader, st->served, FLOW_FOREVER, &st->served);
         if (rc == 0)
@@ -213,8 +217,8 @@ static void watch_ended(void *arg)
     struct station *st = arg;
     flow_put(st->flow);
     st->flow = NULL;
-    if (wants_gate(st) && !loop_stopping(st->serve->loop))
-        (void)watch_start_(st); /* its row changed: begin anew by what it says now */
+    if (wants_gate(st) && !loop_stopping(st->serve->loop) && watch_start_(st) != 0)
+        log_warn("gate", "%s: its watch is started again in a moment", st->row.t.id);
 }
 
 static int watch_flow(void *arg) CO_FN;
@@ -237,6 +241,12 @@ static int watch_start_(struct station *st)
     return rc;
 }
 
+void stations_watch_again(struct serve *s)
+{
+    LIST_EACH(at, &s->stations)
+    (void)watch_start_(CONTAINER_OF(at, struct station, link));
+}
+
 /* ---- the registry ---- */
 
 struct station *station_get(struct serve *s, const char *id)
@@ -250,6 +260,16 @@ struct station *station_get(struct serve *s, const char *id)
     return NULL;
 }
 
+void stations_sam_moved(struct serve *s, const struct op_terminal *to)
+{
+    LIST_EACH(at, &s->stations)
+    {
+        struct op_terminal *o = &CONTAINER_OF(at, struct station, link)->row.t;
+        if (strcmp(o->id, to->id) != 0 && memcmp(o->sam, to->sam, sizeof o->sam) == 0)
+            memset(o->sam, 0, sizeof o->sam);
+    }
+}
+
 int station_update(struct serve *s, const struct terminal_row *row)
 {
     struct station *st = station_get(s, row->t.id);
@@ -258,6 +278,12 @@ int station_update(struct serve *s, const struct terminal_row *row)
     if (rc != 0) {
         log_error("serve", "terminal=%s reader \"%s\": %s", row->t.id, row->t.reader,
                   oc_strerror(rc));
+        if (st) { /* its row names a reader that cannot be had: it works on no other instead */
+            st->row = *row;
+            st->lane = NULL;
+            if (st->flow)
+                flow_cancel(st->flow);
+        }
         return rc;
     }
     if (!st) {

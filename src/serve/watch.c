@@ -1,5 +1,5 @@
 /* What nobody asks for and somebody must see: doubts that grow old, a ledger that refuses money,
- * and the gauges behind /metrics. */
+ * gates that nobody watches, and the gauges behind /metrics. */
 #include "serve/internal.h"
 
 #include <stdio.h>
@@ -113,6 +113,7 @@ static int watch_flow(void *arg)
     flow_set_background(true);
     for (;;) {
         look_at_ledger(s, &healthy);
+        stations_watch_again(s);
         int64_t now = loop_now_ns(s->loop);
         if (reminded == 0 || now - reminded > REMIND_MS * NS_PER_MS) {
             reminded = now;

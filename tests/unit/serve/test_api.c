@@ -319,6 +319,38 @@ static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void
     json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
 }
 
+#define HALL "\"kind\":\"hall\",\"participant\":\"cardco\",\"sam\":\"100000000099\""
+static void R10_sam_that_moved_is_in_the_new_terminal_alone(void **state)
+{
+    (void)state;
+    int status = 0;
+    json_decref(site_call(&site, "POST", "/v1/participants", "{\"id\":\"cardco\",\"name\":\"C\"}",
+                          &status));
+    json_decref(site_expect(&site, 201, "POST", "/v1/terminals", "{\"id\":\"h1\"," HALL "}"));
+    check_error(409, "POST", "/v1/terminals", "{\"id\":\"h2\"," HALL "}", "conflict", "move");
+    json_decref(
+        site_expect(&site, 201, "POST", "/v1/terminals", "{\"id\":\"h2\"," HALL ",\"move\":true}"));
+    json_decref(
+        site_expect(&site, 200, "POST", "/v1/terminals", "{\"id\":\"h2\",\"kind\":\"desk\"}"));
+    check_error(409, "POST", "/v1/terminals", "{\"id\":\"h1\"," HALL "}", "conflict", "h2");
+    check_error(400, "POST", "/v1/terminals", "{\"id\":\".h3\"," HALL "}", "bad_field", "id");
+}
+
+static void reader_name_over_the_limit_is_refused_and_not_kept(void **state)
+{
+    char body[160];
+    int status = 200;
+    (void)state;
+    for (int i = 0; i < READERS_MAX + 1 && status == 200; i++) {
+        (void)snprintf(body, sizeof body, "{\"id\":\"h2\",\"reader\":\"slot %d\"}", i);
+        json_decref(site_call(&site, "POST", "/v1/terminals", body, &status));
+    }
+    assert_int_equal(status, 409);
+    json_t *j = site_expect(&site, 200, "GET", "/v1/terminals/h2", NULL);
+    assert_null(strstr(body, text_of(j, "reader")));
+    json_decref(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +368,8 @@ int main(void)
         cmocka_unit_test(R11_day_closes_and_settles_over_the_api),
         cmocka_unit_test(ledger_verifies_and_is_copied),
         cmocka_unit_test(lists_and_reload_answer),
+        cmocka_unit_test(R10_sam_that_moved_is_in_the_new_terminal_alone),
+        cmocka_unit_test(reader_name_over_the_limit_is_refused_and_not_kept),
         cmocka_unit_test(reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
