@@ -142,23 +142,68 @@ int keystore_create(const char *path, const char *passphrase, const struct rng *
     return err;
 }
 
-static int load_file(struct crypto *x, const char *path, struct keystore_file *ret) WORKER_FN;
-static int load_file(struct crypto *x, const char *path, struct keystore_file *ret)
+/* Of the file that is read, not of its name: that can be another one a moment later. */
+static int check_guard(int fd, const char *path) WORKER_FN;
+static int check_guard(int fd, const char *path)
 {
     struct stat st;
-    struct buf text;
-    if (stat(path, &st))
-        return errno == ENOENT ? OC_ENOENT : io_fail("look at", path);
+    uid_t me = geteuid();
+    if (fstat(fd, &st))
+        return io_fail("look at", path);
+    if (!S_ISREG(st.st_mode)) {
+        log_error("keystore", "%s is not a file", path);
+        return OC_EPERM;
+    }
     if (st.st_mode & (S_IRWXG | S_IRWXO)) {
         log_error("keystore", "%s may be read by others: set its mode to 0600", path);
         return OC_EPERM;
     }
-    buf_init(&text, FILE_MAX);
-    int err = file_read(path, &text);
-    if (err == OC_ELIMIT) {
+    if (me != 0 && st.st_uid != me && st.st_uid != 0) {
+        log_error("keystore", "%s belongs to another user", path);
+        return OC_EPERM;
+    }
+    return 0;
+}
+
+static int read_file(int fd, const char *path, struct buf *text) WORKER_FN;
+static int read_file(int fd, const char *path, struct buf *text)
+{
+    uint8_t part[FILE_MAX + 1];
+    size_t have = 0;
+    ssize_t n = 1;
+    while (n > 0 && have < sizeof part) {
+        n = read(fd, part + have, sizeof part - have);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n > 0)
+            have += (size_t)n;
+    }
+    int err = n < 0 ? io_fail("read", path) : 0;
+    if (!err && have > FILE_MAX) {
         log_error("keystore", "%s is damaged: it is too long", path);
         err = OC_EPARSE;
     }
+    if (!err) {
+        buf_put(text, part, have);
+        err = text->err;
+    }
+    secret_wipe(part, sizeof part);
+    return err;
+}
+
+static int load_file(struct crypto *x, const char *path, struct keystore_file *ret) WORKER_FN;
+static int load_file(struct crypto *x, const char *path, struct keystore_file *ret)
+{
+    struct buf text;
+    /* Not to wait where somebody made it a pipe. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? OC_ENOENT : io_fail("open", path);
+    buf_init(&text, FILE_MAX);
+    int err = check_guard(fd, path);
+    if (!err)
+        err = read_file(fd, path, &text);
+    (void)close(fd);
     if (!err)
         err = keystore_file_parse(x, path, &text, ret);
     buf_fini(&text);

@@ -19,7 +19,8 @@ struct keystore;
  * Blocks. */
 int keystore_create(const char *path, const char *passphrase,
                     const struct rng *rng) MUST_USE WORKER_FN;
-/** Opens. OC_ENOENT; OC_EPERM: readable by others than its owner; OC_EPARSE: damaged (the log says
+/** Opens. OC_ENOENT; OC_EPERM: readable by others than its owner, another user's
+ * (root's may be), or no file; OC_EPARSE: damaged (the log says
  * how); OC_ESEAL: wrong passphrase, or one is needed and none was given; OC_ENOMEM: no locked
  * memory. Blocks. Close with keystore_close. */
 int keystore_open(const char *path, const char *passphrase,
