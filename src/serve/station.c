@@ -132,8 +132,10 @@ static struct gate_run *gate_new(struct station *st, uint64_t arrival)
     struct txn_request *r = &g->req;
     (void)snprintf(r->service, sizeof r->service, "%s", st->row.t.gate);
     (void)snprintf(r->terminal, sizeof r->terminal, "%s", st->row.t.id);
-    const char *id = st->row.t.id; /* never cut: a long one stands alone (R20) */
-    (void)snprintf(r->who, sizeof r->who, "%s%s", strlen(id) <= 22 ? "terminal:" : "", id);
+    if (strlen(st->row.t.id) <= 22)
+        (void)snprintf(r->who, sizeof r->who, "terminal:%.22s", st->row.t.id);
+    else /* never cut: a long one stands alone (R20) */
+        (void)snprintf(r->who, sizeof r->who, "%s", st->row.t.id);
     if (rng_fill(st->serve->env.rng, &r->trace, sizeof r->trace) != 0)
         log_warn("gate", "%s this dialogue has no trace", st->row.t.id);
     r->gate = true;
