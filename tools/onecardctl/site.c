@@ -5,6 +5,8 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,23 +75,47 @@ int site_find(struct ctl *c, struct site_paths *ret)
     return CTL_DONE;
 }
 
+/* Gives what was read, less than `cap`; -1: the reason is in errno. */
+static ssize_t read_all(int fd, char *ret, size_t cap)
+{
+    size_t have = 0;
+    while (have < cap - 1) {
+        ssize_t n = read(fd, ret + have, cap - 1 - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        have += (size_t)n;
+    }
+    ret[have] = '\0';
+    return (ssize_t)have;
+}
+
 int site_passphrase(struct ctl *c, const char *file, char *ret, size_t cap)
 {
-    struct buf b;
-    buf_init(&b, cap - 1);
-    int rc = file_read(file, &b);
-    const char *text = buf_cstr(&b);
-    size_t len = strcspn(text, "\r\n");
-    int status = CTL_DONE;
-    if (rc != 0)
-        status = ctl_fail(c, "the passphrase file %s: %s", file,
-                          rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc));
-    else if (len == 0)
-        status = ctl_fail(c, "the first line of the passphrase file %s is empty", file);
-    else
-        (void)snprintf(ret, cap, "%.*s", (int)len, text);
-    buf_fini(&b);
-    return status;
+    struct stat st;
+    ssize_t n = -1;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool open_to_all = fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) != 0;
+    if (fd >= 0 && !open_to_all)
+        n = read_all(fd, ret, cap);
+    int why = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (open_to_all)
+        return ctl_fail(c, "every user may use the passphrase file %s: chmod 600 %s", file, file);
+    if (n < 0)
+        return ctl_fail(c, "the passphrase file %s: %s", file,
+                        why == ENOENT ? "there is no such file" : strerror(why));
+    size_t len = strcspn(ret, "\r\n");
+    if (len == 0)
+        return ctl_fail(c, "the first line of the passphrase file %s is empty", file);
+    if (len == cap - 1)
+        return ctl_fail(c, "the first line of the passphrase file %s is too long", file);
+    secret_wipe(ret + len, cap - len);
+    return CTL_DONE;
 }
 
 static int open_keystore(struct ctl *c, const struct site_paths *s, const char *file,

@@ -103,9 +103,12 @@ static void a_passphrase_is_asked_for_and_opens(void **state)
     assert_non_null(f);
     assert_true(fputs("correct horse\nsecond line", f) >= 0);
     assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(pass, 0600), 0);
     expect(SAY("init", "--dir", p->site, "--profile-dir", profiles, "--passphrase-file", pass),
            CTL_DONE, NULL, NULL);
     expect(SAY("--dir", p->site, "ledger", "verify", "--offline"), CTL_DONE, "agree", NULL);
+    assert_int_equal(chmod(pass, 0644), 0);
+    expect(SAY("--dir", p->site, "ledger", "verify", "--offline"), CTL_FAILED, NULL, "chmod 600");
     assert_int_equal(remove(pass), 0);
     expect(SAY("--dir", p->site, "ledger", "verify", "--offline"), CTL_FAILED, NULL,
            "no such file");
