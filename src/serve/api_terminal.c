@@ -207,8 +207,8 @@ static int check_reader(struct api_call *c, const struct op_terminal *t)
         return api_fail(c, 400, "bad_field", "\"reader\" is longer than %d bytes", READER_NAME_MAX);
     if (rc == OC_ELIMIT)
         return api_fail(c, 409, "conflict",
-                        "more than %d readers are named by terminals and this machine: take names "
-                        "that are in use",
+                        "more than %d reader names are in use: those that no terminal has any more "
+                        "are forgotten when the daemon starts again",
                         READERS_MAX);
     return api_failed(c, rc, "reader");
 }
