@@ -31,9 +31,9 @@ enum db_mode {
 /** Opens a connection: WAL, synchronous=FULL, no checkpoints of its own, foreign keys and trusted
  * schema off, cells checked. */
 int db_open(const char *path, enum db_mode mode, struct db **ret) MUST_USE WORKER_FN;
-/** From now on a statement of this connection ends with OC_ECANCELED soon after `*flag` became true,
- * and each one after it; NULL: no longer. The flag may be set by any thread and must outlive the
- * connection. */
+/** From now on a statement of this connection ends with OC_ECANCELED soon after `*flag` became
+ * true, and each one after it; NULL: no longer. The flag may be set by any thread and must outlive
+ * the connection. */
 void db_stop_when(struct db *db, const atomic_bool *flag);
 /** Closes without a checkpoint. NULL is fine. */
 void db_close(struct db **db) WORKER_FN;

@@ -16,7 +16,7 @@ struct db {
     sqlite3 *h;
     struct db_tx *tx;
     const atomic_bool *stop; /* db_stop_when */
-    int64_t wal_pages; /* in the log after this connection's last commit */
+    int64_t wal_pages;       /* in the log after this connection's last commit */
     int64_t page_size;
     unsigned used;
     struct db_slot slots[DB_SLOTS];

@@ -22,8 +22,8 @@ struct http_server {
     struct evhttp_bound_socket *unix_bound, *tcp_bound;
     char *unix_path;
     uint64_t unix_ino;
-    struct event *tick;   /* opens again what on_accept_error closed */
-    int64_t shortage_ns;  /* when the last lack of descriptors was logged, 0: never */
+    struct event *tick;  /* opens again what on_accept_error closed */
+    int64_t shortage_ns; /* when the last lack of descriptors was logged, 0: never */
     int tcp_port;
     unsigned busy; /* requests with a flow */
     bool stopped, closing;

@@ -1,13 +1,13 @@
 /* Copies of a ledger: made while it works, proved, and put back.
  *
  * Invariants:
- *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing, and no
- * file that lay there before is touched.
+ *   1. Under the name that was asked for stands a whole copy that is on the disk, or nothing, and
+ * no file that lay there before is touched.
  *   2. A restore never leaves a ledger without its log: the old file and its log get second names
- * before either loses its first, and the new file has no log when it gets its name. The ledger's lock
- * is held from before the first look to after the last renaming. A crash in
- * between leaves the old ledger, or none under `path` and the old one whole beside it; the restore
- * can then be started again.
+ * before either loses its first, and the new file has no log when it gets its name. The ledger's
+ * lock is held from before the first look to after the last renaming. A crash in between leaves the
+ * old ledger, or none under `path` and the old one whole beside it; the restore can then be started
+ * again.
  *   3. What is installed is what was verified: the copy is proved, not the file it came from. */
 #include "ledger/query.h"
 #include "ledger/verify.h"

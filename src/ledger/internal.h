@@ -205,8 +205,8 @@ struct ledger {
     struct query_pool *query; /* query.c's: reader threads and their connections */
 };
 
-/** Takes "<path>.lock", which whoever writes or replaces the ledger at `path` holds; closing *ret_fd
- * gives it back. OC_EBUSY: another has it (logged); OC_EIO (logged); OC_ENOMEM. */
+/** Takes "<path>.lock", which whoever writes or replaces the ledger at `path` holds; closing
+ * *ret_fd gives it back. OC_EBUSY: another has it (logged); OC_EIO (logged); OC_ENOMEM. */
 int ledger_lock(const char *path, int *ret_fd) MUST_USE WORKER_FN;
 
 /* ---- the writer (writer.c) ---- */

@@ -95,9 +95,10 @@ static WORKER_FN int check_head(struct ledger *l, int64_t *ret_seq)
 
 /* ---- open and close ---- */
 
-/* Two writers would each chain a journal of their own onto the same file. SQLite's locks keep single commits apart, not
- * processes, so a file beside the ledger is locked for as long as it is open; the kernel lets go when we die. It is never
- * removed: who waits at the old one and who makes a new one would both have the ledger. */
+/* Two writers would each chain a journal of their own onto the same file. SQLite's locks keep
+ * single commits apart, not processes, so a file beside the ledger is locked for as long as it is
+ * open; the kernel lets go when we die. It is never removed: who waits at the old one and who makes
+ * a new one would both have the ledger. */
 int ledger_lock(const char *path, int *ret_fd)
 {
     char *name = NULL;

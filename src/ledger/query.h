@@ -20,7 +20,7 @@
 struct query {
     struct offload_job job;
     struct ledger *l;
-    struct readers *readers; /* whose thread runs it; l->query is gone already when the last jobs run */
+    struct readers *readers; /* l->query is gone already when the last jobs run */
     int (*look)(struct query *q, struct db *db); /* marked WORKER_FN */
 
     /* what is asked; copied before the job is handed over */

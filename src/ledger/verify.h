@@ -20,7 +20,8 @@ struct verify {
     struct ledger_report *report;
 };
 
-/** As ledger_verify_file; ends with OC_ECLOSED soon after `*stop` became true. `stop` may be NULL. */
+/** As ledger_verify_file; ends with OC_ECLOSED soon after `*stop` became true. `stop` may be NULL.
+ */
 int verify_until(const char *path, const uint8_t chain_key[32], const atomic_bool *stop,
                  struct ledger_report *ret) MUST_USE WORKER_FN;
 
