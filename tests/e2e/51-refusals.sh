@@ -41,7 +41,7 @@ card young "" start=20990101 expiry=21001231
 no young not_yet_valid "${buy[@]}"
 card old "" start=20100101 expiry=20200101
 no old expired "${buy[@]}"
-card poor ""
+card poor "--kind anonymous"
 no poor insufficient_balance payment.purchase --terminal desk --amount 50.01
 no poor over_ceiling payment.load --terminal desk --amount 951.00
 card spent "" offline=65535

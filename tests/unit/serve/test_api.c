@@ -299,6 +299,7 @@ static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void
 {
     static char text[sizeof site.text];
     (void)state;
+    ROLE_ENTER_WORKER();
     memcpy(text, site.text, sizeof text);
     char *issuer = strstr(text, "1020304000000001"), *clear = strstr(text, "allow_clear: true");
     assert_true(issuer && clear);
