@@ -69,7 +69,7 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     in->amount = p->amount;
     in->gross = p->gross;
     in->refund = p->refund;
-    in->link = p->refund && d->row != NULL ? d->row->id : d->previous;
+    in->link = p->refund ? d->row->id : d->previous;
     copy_request(d, in);
     copy_plan(p, in);
     if (p->kind == OC_PLAN_DEBIT) /* limits are on spending; loads have the ceiling and their quota */
