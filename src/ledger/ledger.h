@@ -152,6 +152,22 @@ struct record_row {
     uint32_t version; /* 0: does not exist */
     char doc[LEDGER_DOC];
 };
+/** How a terminal proves itself. */
+struct terminal_key_row {
+    char terminal[LEDGER_ID];
+    bool pinned, renewing, token_waits, revoked;
+    uint8_t token_hash[32];
+    int64_t token_until_ms;
+    uint8_t pin[32], next_pin[32];
+    int64_t not_after_ms;
+    int64_t enrolled_ms, changed_ms;
+};
+/** What a terminal did within a range of its request numbers, one row a service (sign-off). */
+struct terminal_total {
+    char service[LEDGER_SERVICE];
+    uint32_t posted, open; /* POSTED; INTENDED or IN_DOUBT */
+    fen_t amount;          /* of the posted ones */
+};
 struct citizen_row {
     struct op_citizen c;
     int64_t created_ms;
@@ -180,6 +196,23 @@ int ledger_co_day(struct ledger *l, date_t date, struct day_row *ret) MUST_USE C
 /** OC_ENOENT: not on the list, or taken off it: a row given here never has action 0. */
 int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
                      struct deny_row *ret) MUST_USE CO_FN;
+
+/** The terminal's key; OC_ENOENT: it never had a token. */
+int ledger_co_terminal_key(struct ledger *l, const char *terminal, struct terminal_key_row *ret) MUST_USE CO_FN;
+/** The site's authority; OC_ENOENT: none was made yet. */
+int ledger_co_authority(struct ledger *l, struct op_authority *ret) MUST_USE CO_FN;
+/** What admission of a request looks at, in one look: the terminal's row, and the transaction of its request number if there is
+ *  one (*ret_found; request_no 0: none). OC_ENOENT: no such terminal. */
+int ledger_co_admission(struct ledger *l, const char *terminal, int64_t request_no, struct terminal_row *ret_terminal,
+                        struct txn_row *ret_txn, bool *ret_found) MUST_USE CO_FN;
+/** The card and its place on the deny list in one look: *ret_denied false: not listed. OC_ENOENT: no such card; the deny list
+ *  was looked at all the same. */
+int ledger_co_card_standing(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
+                            struct card_row *ret_card, struct deny_row *ret_deny, bool *ret_denied) MUST_USE CO_FN;
+/** Sums of a terminal's transactions with request numbers first … last, by the index on them: at most `cap` services. OC_ELIMIT: more than
+ *  100,000 numbers, or more services than fit. */
+int ledger_co_terminal_totals(struct ledger *l, const char *terminal, int64_t first, int64_t last, struct terminal_total *rows,
+                              unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
 
 /* ---- lists: a page at a time, by key; `ret_n` rows at most `cap` are written to the caller's heap or arena array.
  *      No read transaction outlives the page. Lists never keep a read of one row waiting, and one that must look through many rows

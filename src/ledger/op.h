@@ -33,7 +33,9 @@ enum ledger_op_type {
     LOP_EVENT = 14,      /* alarms and facts for operators */
     LOP_DAY_CLOSE = 15,  /* closes the open clearing day, opens the next (R11) */
     LOP_SETTLED = 16,    /* a day's batch was published: its manifest's hash */
-    LOP_RESTORED = 17    /* a backup was installed: all SAM sequences jump forward (R10) */
+    LOP_RESTORED = 17,   /* a backup was installed: all SAM sequences jump forward (R10) */
+    LOP_AUTHORITY = 18,  /* the site's certificate authority: once */
+    LOP_TERMINAL_KEY = 19 /* how a terminal proves itself: token, pinned key, renewal, revocation */
 };
 
 enum card_state {
@@ -187,6 +189,60 @@ struct op_citizen {
     uint8_t search[16];  /* keyed hash of the personal number; all zero: none */
 };
 
+/** The site's own authority for terminals' certificates (version 2). Replaced never: terminals know it. */
+struct op_authority {
+    uint8_t cert[1024]; /* DER */
+    uint16_t cert_len;
+    uint8_t sealed[512]; /* its private key, sealed */
+    uint16_t sealed_len;
+};
+/** What happens to a terminal's identity (version 2).
+ *   TOKEN    a one-time token may enrol it until token_until_ms; a later one replaces it; revocation ends with it
+ *   PIN      enrolled: the token is used up (must be the one that waits, not expired), the key is pinned alone
+ *   RENEW    next_pin is good as well as `pin`, which must be the pinned one
+ *   CONFIRM  the renewed key was seen: it is pinned alone; `pin` must be the one that waits
+ *   REVOKE   no key is good and no token waits
+ *  A refusal names the reason OC_R_NOT_OPEN (revoked) or OC_R_PARAMETER (token or pin is not the one). */
+enum terminal_key_action {
+    TERMINAL_KEY_TOKEN = 1,
+    TERMINAL_KEY_PIN = 2,
+    TERMINAL_KEY_RENEW = 3,
+    TERMINAL_KEY_CONFIRM = 4,
+    TERMINAL_KEY_REVOKE = 5
+};
+struct op_terminal_key {
+    char terminal[LEDGER_ID];
+    uint8_t action; /* enum terminal_key_action */
+    uint8_t token_hash[32];
+    int64_t token_until_ms;
+    uint8_t pin[32], next_pin[32]; /* SHA-256 of the key, as crypto/x509.h has it */
+    int64_t not_after_ms;          /* of the certificate, 0: not known */
+    char why[64];
+};
+
+/** When each step of a dialogue was reached, in microseconds since the request was received (version 2); 0: not, or not yet. */
+enum step {
+    STEP_ADMITTED,  /* a place at work was free */
+    STEP_CARD,      /* the card was there, recognised and found in the ledger */
+    STEP_GENUINE,   /* proven, doubts settled, in good standing */
+    STEP_DECIDED,   /* the module's plan stood */
+    STEP_INIT,      /* INITIALIZE answered; for plans without a card command as STEP_DECIDED */
+    STEP_INTENT,    /* the intent was durable */
+    STEP_SENT,      /* DEBIT or CREDIT was handed to the reader */
+    STEP_ANSWERED,  /* its answer was there, or known to be lost */
+    STEP_OUTCOME,   /* the outcome went to the ledger; its commit's end is in the histograms */
+    STEP_COUNT
+};
+struct timeline {
+    int64_t received_us; /* wall, microseconds since 1970 UTC; 0: no timeline */
+    uint32_t at_us[STEP_COUNT];
+};
+/** "admitted", "card", …. Static. */
+const char *step_name(enum step s);
+
+/** How the card was presented (R21). */
+enum presented { PRESENTED_NONE = 0, PRESENTED_CHIP = 1, PRESENTED_CODE = 2, PRESENTED_NUMBER = 3 };
+
 struct op_intent {
     int64_t txn;      /* [out] */
     trace_t trace;
@@ -222,6 +278,8 @@ struct op_intent {
     struct op_limits limits;
     char plan[LEDGER_PLAN];
     char reply[LEDGER_REPLY]; /* ACCOUNT plans: final reply */
+    uint8_t presented;        /* enum presented (version 2) */
+    struct timeline timeline; /* up to the intent (version 2) */
 };
 
 enum evidence {
@@ -255,6 +313,7 @@ struct op_outcome {
     char reply[LEDGER_REPLY];
     uint8_t event_count;
     struct op_event_item events[LEDGER_EVENTS];
+    struct timeline timeline; /* of the whole dialogue; none where another dialogue settles a doubt (version 2) */
 };
 struct op_refusal {
     int64_t txn; /* [out] */
@@ -270,6 +329,8 @@ struct op_refusal {
     date_t business_date;
     fen_t amount;
     struct card_seen seen;
+    uint8_t presented;        /* enum presented (version 2) */
+    struct timeline timeline; /* (version 2) */
 };
 struct op_seen {
     int64_t card;
@@ -319,6 +380,8 @@ struct ledger_op {
         struct op_day_close day_close;
         struct op_settled settled;
         struct op_restored restored;
+        struct op_authority authority;
+        struct op_terminal_key terminal_key;
     };
 };
 

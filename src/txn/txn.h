@@ -86,6 +86,13 @@ struct txn_request {
     uint64_t arrival; /* gate: [in] the arrival this is for; a desk takes the card that lies there. [out] the last one served:
                          a torn card that came back is an arrival that has been dealt with */
     enum txn_phase phase; /* [out] while it runs */
+    /* Called whenever `phase` has changed; never suspends. NULL: nobody is told. */
+    void (*told)(struct txn_request *req, void *arg);
+    void *told_arg;
+    uint8_t presented;      /* enum presented: 0 is a chip where the service needs a card */
+    char presented_text[128]; /* the code or number (R21) */
+    int64_t received_ns;    /* monotonic, when the request came in; 0: when txn_co_run was called */
+    struct script_book *scripts; /* learns what cards are asked here; NULL: nothing is learned */
 };
 
 #define TXN_SETTLED 4
@@ -113,7 +120,10 @@ struct txn_result {
     struct txn_settled settled[TXN_SETTLED];
     unsigned settled_count;
     char reply[PLAN_REPLY]; /* JSON object text of the module's reply, "" for none */
+    bool replayed;          /* the first answer of this request number again */
     int64_t decide_ns, card_ns, ledger_ns, total_ns;
+    int64_t own_ns;         /* total_ns less the waits for the card and for people */
+    struct timeline timeline;
 };
 
 /** Hash of what makes two requests the same: service, terminal, amount, parameters in order. */
