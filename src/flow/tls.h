@@ -24,6 +24,11 @@ struct tls_opts {
     struct tls_blob key;         /* PKCS#8, unencrypted, in locked memory of the caller's; copied, wiped with the context */
     const struct tls_blob *authorities; /* whom the other side's certificate must come from */
     size_t authority_count;
+    /* Client, instead of `authorities`: the chain that the server sends must end in a certificate whose
+     * DER has this SHA-256; the first authority_pin_len bytes of it count (16 to 32; enrolment tokens
+     * give 16). NULL: none. */
+    const uint8_t *authority_pin;
+    size_t authority_pin_len;
     /* Protocols offered (client, in order of preference) or spoken (server), NULL-terminated. Both sides must agree on one. */
     const char *const *alpn;
     /* Server: the protocol of `alpn` in which a client certificate is not asked for … NULL: none such. */
