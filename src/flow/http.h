@@ -66,6 +66,21 @@ int http_reply_header(struct http_req *req, const char *name, const char *value)
 void http_reply(struct http_req *req, int status, const char *content_type, const void *body,
                 size_t len);
 bool http_replied(const struct http_req *req);
+
+/* A reply that goes on (server-sent events), instead of http_reply: begin, write as often as there is
+ * something to say, end. The request counts as one at work until its end. */
+/** Sends the status line 200 and the headers given before; from now on the flow is cancelled when the
+ * client goes. The connection's idle time-out no longer holds for a silent client, only for one that
+ * takes nothing. Exactly once a request, and not with http_reply (checked). OC_ECLOSED: the client has
+ * gone, OC_ENOMEM. Never suspends. */
+int http_stream_begin(struct http_req *req, const char *content_type) MUST_USE;
+/** Sends `len` bytes (copied). First waits until what was sent before and the client has not taken yet
+ * falls below 64 KiB. OC_ECLOSED: the client has gone; OC_ETIMEDOUT: it takes nothing, nothing was sent
+ * now; OC_ECANCELED, OC_ENOMEM. After OC_ETIMEDOUT the caller may go on or return, which closes. */
+int http_stream_co_write(struct http_req *req, const void *data, size_t len,
+                         int64_t deadline_ns) CO_FN MUST_USE;
+/** Ends the reply; also done when the handler returns. Nothing may be written after it. */
+void http_stream_end(struct http_req *req);
 /** Has the client closed its end? Best effort. */
 bool http_gone(const struct http_req *req);
 /** From now on the request's flow is cancelled when the client closes its end before the reply. Use
