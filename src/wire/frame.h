@@ -1,21 +1,25 @@
-/* Frames of the terminal protocol: a protobuf message behind its length (include/onecard/terminal.proto). The generated code's
- * names are given short ones here; nobody else includes it. Pure: no IO, no clock.
+/* Frames of the terminal protocol: a protobuf message behind its length
+ * (include/onecard/terminal.proto). The generated code's names are given short ones here; nobody
+ * else includes it. Pure: no IO, no clock.
  *
- * A frame is checked before protobuf-c sees it: its length, the depth of its messages, and how many elements a repeated
- * field can hold follow from FRAME_MAX, so unpacking is bounded by FRAME_MEMORY_MAX of the caller's arena. Texts are UTF-8
- * and bounded where they are used, not here. */
+ * A frame is checked before protobuf-c sees it: its length, the depth of its messages, and how many
+ * elements a repeated field can hold, so unpacking is bounded by FRAME_MEMORY_MAX of the caller's
+ * arena. Texts are UTF-8 without NUL; their length is bounded where they are used, not here. A
+ * field that may stand once stands once. */
 #ifndef WIRE_FRAME_H
 #define WIRE_FRAME_H
 
 #include "base/base.h"
 #include "terminal.pb-c.h"
 
-#define FRAME_MAX        65536 /* bytes of a message */
-#define FRAME_HEAD_MAX   3     /* bytes of its length */
-#define FRAME_ELEMENTS_MAX 512 /* elements of all repeated fields of one message together */
-#define FRAME_LIST_MAX   24    /* commands of one List or Arm */
-#define FRAME_READERS_MAX 4
-#define FRAME_PARAMS_MAX 16
+#define FRAME_MAX          65536 /* bytes of a message */
+#define FRAME_HEAD_MAX     3     /* bytes of its length */
+#define FRAME_ELEMENTS_MAX 512   /* elements of all repeated fields of one message together */
+#define FRAME_FIELDS_MAX   2048  /* fields of one message, known and unknown, inner ones counted */
+#define FRAME_MEMORY_MAX   (512 * 1024) /* of an arena, for one message at worst */
+#define FRAME_LIST_MAX     24           /* commands of one List or Arm */
+#define FRAME_READERS_MAX  4
+#define FRAME_PARAMS_MAX   16
 
 typedef Onecard__Terminal__V1__Command pb_command;
 typedef Onecard__Terminal__V1__Answer pb_answer;
@@ -116,20 +120,26 @@ enum pb_presentation_case {
     PB_PRESENTATION_NUMBER = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_NUMBER,
 };
 
-/** Appends one frame, length first. Errors in b->err; OC_ELIMIT there: the message is over FRAME_MAX. */
+/** Appends one frame, length first. Errors in b->err; OC_ELIMIT there: the message is over
+ * FRAME_MAX. */
 void frame_put_to_switch(struct buf *b, const pb_to_switch *m);
 void frame_put_to_terminal(struct buf *b, const pb_to_terminal *m);
 
-/** Looks for a whole frame at the beginning of `len` bytes. 0: *ret_head bytes of length, then *ret_len bytes of message are
- *  there. OC_EBUSY: more bytes are needed (*ret_len: of the message, once its length is known, else 0). OC_EPARSE: no
- *  canonical varint, or length 0. OC_ELIMIT: over FRAME_MAX. */
+/** Looks for a whole frame at the beginning of `len` bytes. 0: *ret_head bytes of length, then
+ * *ret_len bytes of message are there. OC_EBUSY: more bytes are needed (*ret_len: of the message,
+ * once its length is known, else 0). OC_EPARSE: no canonical varint, or length 0. OC_ELIMIT: over
+ * FRAME_MAX. */
 int frame_peek(const void *bytes, size_t len, size_t *ret_head, size_t *ret_len) MUST_USE;
 
-/** Unpacks a message into the arena; it lives as long as that and is never freed on its own. Texts without UTF-8 or with a
- *  NUL inside, unknown or missing message kinds, an element too many or too deep: OC_EPARSE, and `ret_why` (static text, may be
- *  NULL) says what. OC_ELIMIT: the arena is full. */
-int frame_get_to_switch(const void *bytes, size_t len, struct arena *a, pb_to_switch **ret, const char **ret_why) MUST_USE;
-int frame_get_to_terminal(const void *bytes, size_t len, struct arena *a, pb_to_terminal **ret, const char **ret_why) MUST_USE;
+/** Unpacks a message into the arena; it lives as long as that and is never freed on its own. Bytes
+ * are copied. Texts without UTF-8 or with a NUL inside, an element too many or too deep, a field
+ * twice: OC_EPARSE, and `ret_why` (static text, may be NULL) says what. OC_ENOTSUP: well-formed, of
+ * a kind this version does not know; a peer skips it. OC_ELIMIT: the arena is full, which a message
+ * that passed cannot do to one with FRAME_MEMORY_MAX left. */
+int frame_get_to_switch(const void *bytes, size_t len, struct arena *a, pb_to_switch **ret,
+                        const char **ret_why) MUST_USE;
+int frame_get_to_terminal(const void *bytes, size_t len, struct arena *a, pb_to_terminal **ret,
+                          const char **ret_why) MUST_USE;
 
 /** "request", "list", …: the message's name for logs. Static. */
 const char *frame_to_switch_name(const pb_to_switch *m);

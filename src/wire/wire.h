@@ -8,6 +8,7 @@
 #include "wire/apdu_purse.h"
 #include "wire/atr.h"
 #include "wire/ep_file.h"
+#include "wire/frame.h"
 #include "wire/sw.h"
 #include "wire/tlv.h"
 
