@@ -30,6 +30,7 @@ enum onecard_err {
     OC_ECARD_MUTE = -104, /* a card is there and does not answer at all */
     OC_EREADER = -105,    /* no such reader now */
     OC_EPROFILE = -106,   /* no profile fits this card, or the profile lacks what was asked */
+    OC_ECARD_CACHE = -107, /* the journey record was refused before the debit: the debit never left */
     /* -200 … -299: cryptography and keys */
     OC_ECRYPTO = -200,    /* the library failed */
     OC_EMAC = -201,       /* a MAC, TAC or signature is wrong */

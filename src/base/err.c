@@ -31,6 +31,7 @@ static const struct {
     {OC_ECARD_MUTE, "the card does not answer"},
     {OC_EREADER, "the reader is not there"},
     {OC_EPROFILE, "no card profile fits"},
+    {OC_ECARD_CACHE, "the journey record was refused before the debit"},
     {OC_ECRYPTO, "the cryptographic library failed"},
     {OC_EMAC, "a MAC, TAC or signature is wrong"},
     {OC_ENOKEY, "no such key"},

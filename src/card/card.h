@@ -3,11 +3,14 @@
 #define CARD_CARD_H
 
 #include "card/ident.h"
+#include "card/list.h"
 #include "card/personalise.h"
 #include "card/profile.h"
 #include "card/purse.h"
 #include "card/reader.h"
 #include "card/reader_pcsc.h"
+#include "card/reader_remote.h"
+#include "card/script.h"
 #include "card/session.h"
 #include "card/transmit.h"
 

@@ -52,8 +52,12 @@ struct purse_debit {
     uint32_t sam_seq; /* terminal transaction number (R10) */
     uint8_t date[4], time[3];
     uint8_t mac1[4];
+    const uint8_t *capp; /* a whole journey record to be written to the CAPP cache just before; NULL: none */
+    size_t capp_len;
 };
-/** DEBIT FOR PURCHASE / CAPP PURCHASE: moves value. */
+/** DEBIT FOR PURCHASE / CAPP PURCHASE: moves value. Where a journey record goes before it, both travel together, and every
+ * error is about the DEBIT; OC_ECARD_CACHE: the record was refused, the DEBIT never sent. OC_EPROFILE: the card takes no
+ * record. */
 int purse_co_debit(struct card_session *s, const struct purse_debit *d,
                    struct debit_answer *ret) CO_FN MUST_USE;
 

@@ -126,13 +126,16 @@ void reader_set_state(struct reader *r, enum reader_state state, bool new_card)
     if (arrives)
         r->arrival++;
     flow_cond_broadcast(&r->changed);
-    flow_cond_broadcast(&r->registry->changed);
+    if (r->registry)
+        flow_cond_broadcast(&r->registry->changed);
 }
 
 int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns,
                            uint64_t *ret_arrival)
 {
-    while (!has_card(r->state) || r->arrival <= after) {
+    while (r->closed || !has_card(r->state) || r->arrival <= after) {
+        if (r->closed)
+            return OC_ECLOSED;
         int rc = flow_co_wait(&r->changed, deadline_ns);
         if (rc)
             return rc;
@@ -143,7 +146,9 @@ int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns
 
 int reader_co_wait_empty(struct reader *r, uint64_t arrival, int64_t deadline_ns)
 {
-    while (has_card(r->state) && r->arrival == arrival) {
+    while (r->closed || (has_card(r->state) && r->arrival == arrival)) {
+        if (r->closed)
+            return OC_ECLOSED;
         int rc = flow_co_wait(&r->changed, deadline_ns);
         if (rc)
             return rc;
@@ -154,7 +159,7 @@ int reader_co_wait_empty(struct reader *r, uint64_t arrival, int64_t deadline_ns
 int reader_co_connect(struct reader *r, struct reader_card *ret, int64_t deadline_ns)
 {
     CHECK(r->busy.owner == flow_self());
-    if (!r->ops || r->state == READER_GONE)
+    if (!r->ops || r->closed || r->state == READER_GONE)
         return OC_EREADER;
     if (r->state == READER_EMPTY)
         return OC_ECARD_GONE;
@@ -165,9 +170,24 @@ int reader_co_transmit(struct reader *r, const uint8_t *cmd, size_t len, struct 
                        int64_t deadline_ns)
 {
     CHECK(r->busy.owner == flow_self());
-    if (!r->ops || !has_card(r->state))
+    if (!r->ops || r->closed || !has_card(r->state))
         return OC_ECARD_GONE;
+    CHECK(r->ops->co_transmit != NULL);
     return r->ops->co_transmit(r, cmd, len, ret, deadline_ns);
+}
+
+bool reader_has_lists(const struct reader *r)
+{
+    return r->ops && r->ops->co_run;
+}
+
+int reader_co_run(struct reader *r, const struct card_list *list, struct card_answers *ret,
+                  int64_t deadline_ns)
+{
+    CHECK(r->busy.owner == flow_self());
+    if (!reader_has_lists(r) || r->closed || !has_card(r->state))
+        return OC_ECARD_GONE;
+    return r->ops->co_run(r, list, ret, deadline_ns);
 }
 
 void reader_co_disconnect(struct reader *r)

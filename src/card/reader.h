@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct card_list;
+struct card_answers;
+struct card_known;
+
 #define READER_NAME_MAX 127 /* MAX_READERNAME of pcsc-lite, without NUL */
 #define READERS_MAX     64  /* names in one registry */
 
@@ -43,9 +47,13 @@ struct reader;
  * as there. */
 struct reader_ops {
     int (*co_connect)(struct reader *r, struct reader_card *ret, int64_t deadline_ns);
+    /** NULL where there is co_run: a command is then a list of one. */
     int (*co_transmit)(struct reader *r, const uint8_t *cmd, size_t len, struct reader_answer *ret,
                        int64_t deadline_ns);
     void (*co_disconnect)(struct reader *r);
+    /** Lists of commands (card/list.h), for readers at the other end of a wire. NULL: cannot. */
+    int (*co_run)(struct reader *r, const struct card_list *list, struct card_answers *ret,
+                  int64_t deadline_ns);
     /** The registry ends; nothing waits here any more. Frees `driver`. May be NULL. */
     void (*free)(struct reader *r);
 };
@@ -59,7 +67,9 @@ struct reader {
     struct flow_mutex busy;       /* one dialogue at a time */
     const struct reader_ops *ops; /* NULL: only a name so far */
     void *driver;                 /* the ops' own */
-    struct readers *registry;
+    struct readers *registry;     /* NULL: it lives as its driver's owner says */
+    bool closed;                  /* its wire has gone, for ever: waits end with OC_ECLOSED */
+    struct card_known *known;     /* answers that came along with the card; the next session takes them */
 };
 
 /** An empty registry. OC_ENOMEM. */
@@ -89,16 +99,17 @@ void reader_set_state(struct reader *r, enum reader_state state, bool new_card);
 
 /** Suspends until a card is there (READER_CARD or READER_MUTE) whose arrival is greater than
  * `after`: 0 takes one that lies there already, reader->arrival only the next. Goes on waiting
- * while the reader is gone. 0, OC_ETIMEDOUT, OC_ECANCELED. */
+ * while the reader is gone. 0, OC_ETIMEDOUT, OC_ECANCELED; OC_ECLOSED: the reader is closed, no card
+ * will ever come. */
 int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns,
                            uint64_t *ret_arrival) CO_FN MUST_USE;
 /** Suspends until no card is there, or the card of `arrival` has gone (another took its place), or
- * the reader has gone. 0, OC_ETIMEDOUT, OC_ECANCELED. */
+ * the reader has gone. 0, OC_ETIMEDOUT, OC_ECANCELED, OC_ECLOSED. */
 int reader_co_wait_empty(struct reader *r, uint64_t arrival, int64_t deadline_ns) CO_FN MUST_USE;
 
 /* The table's functions, annotated. Under the dialogue lock (checked); session.h and transmit.h
  * call them, nobody else. */
-/** Powers the card and connects, exclusively. OC_EREADER: no reader; OC_ECARD_GONE: no card;
+/** Powers the card and connects, exclusively. OC_EREADER: no reader, or it is closed; OC_ECARD_GONE: no card;
  * OC_ECARD_MUTE: it does not answer, or the reader hangs (it is marked READER_MUTE and comes back
  * by itself); OC_EBUSY: another program holds it; OC_ETIMEDOUT only where the deadline is nearer
  * than the driver's own patience; OC_ECANCELED; OC_EIO (logged). */
@@ -109,6 +120,13 @@ int reader_co_connect(struct reader *r, struct reader_card *ret,
  * executed it. Not cancelled half-way. */
 int reader_co_transmit(struct reader *r, const uint8_t *cmd, size_t len, struct reader_answer *ret,
                        int64_t deadline_ns) CO_FN MUST_USE;
+/** Can it execute lists? */
+bool reader_has_lists(const struct reader *r);
+/** Has a list executed, not cancelled half-way. 0: `ret` says for each command what became of it.
+ * OC_ECARD_GONE means that the list provably never left; every other failure leaves open which
+ * commands of it the card has executed. No command is sent to the card after `deadline_ns` (R4). */
+int reader_co_run(struct reader *r, const struct card_list *list, struct card_answers *ret,
+                  int64_t deadline_ns) CO_FN MUST_USE;
 /** Lets the card go, reset. Never fails; harmless when the card or the reader is gone. May suspend
  * a moment. */
 void reader_co_disconnect(struct reader *r) CO_FN;

@@ -8,9 +8,10 @@
 
 struct reader_remote;
 struct remote_link {
-    /** Has the list executed for the card of the terminal's arrival number. 0: `ret` holds an answer for each command. OC_ECARD_GONE: the
+    /** Has the list executed for the card of the terminal's arrival number. 0: `ret` holds an answer for each command (count too). OC_ECARD_GONE: the
      *  list provably never left (the connection was gone before). Any other failure (OC_ECLOSED, OC_ETIMEDOUT, …) leaves open what was
-     *  executed. The deadline travels with the list (R4). Not cancelled half-way: called under a shield. */
+     *  executed. The deadline travels with the list (R4): no command is sent after it; the answers are waited for as much longer
+     *  as the commands' own timeouts allow, then it is OC_ETIMEDOUT. Not cancelled half-way: called under a shield. */
     int (*co_run)(void *arg, uint64_t arrival, const struct card_list *list, struct card_answers *ret, int64_t deadline_ns);
     /** The dialogue with this arrival has ended. Sends at most, never waits. */
     void (*release)(void *arg, uint64_t arrival);
@@ -25,8 +26,9 @@ void reader_remote_free(struct reader_remote **r);
 struct reader *reader_remote_reader(struct reader_remote *r);
 void reader_remote_plugged(struct reader_remote *r, bool present);
 
-/** A card is there. `script` (may be NULL) was executed on it before it was told, with these answers: a dialogue with this arrival begins
- *  with them. The same arrival again (the card that lies there was asked anew): fresh answers, no new arrival. Copies. */
+/** A card is there; reader->arrival becomes the terminal's number. `script` (may be NULL) was executed on it before it was told, with these answers: a dialogue with this arrival begins
+ *  with them. The same arrival again (the card that lies there was asked anew): fresh answers, no new arrival. Answers are forgotten as soon
+ *  as another list or a release goes to the card: it is no longer as they left it. Copies. */
 struct remote_card {
     uint64_t arrival; /* the terminal's number */
     const uint8_t *atr;
@@ -34,7 +36,8 @@ struct remote_card {
     const struct card_list *script;
     const struct card_answers *answers;
 };
-/** OC_EINVAL: an ATR too long, an arrival lower than the last, answers that do not fit the script. */
+/** OC_EINVAL: an ATR too long, arrival 0, one lower than the last or of a card that has left, answers that do not fit the
+ * script, a closed reader. OC_ENOMEM. */
 int reader_remote_card(struct reader_remote *r, const struct remote_card *card) MUST_USE;
 /** The card of that arrival has left; ignored where another one is there. */
 void reader_remote_removed(struct reader_remote *r, uint64_t arrival);

@@ -9,6 +9,22 @@
 #include "card/profile.h"
 #include "card/reader.h"
 
+/* What a session asked from the beginning up to INITIALIZE FOR PURCHASE, as long as it only read: scripts are made of it
+ * (card/script.h). Challenges are kept as zeros. */
+#define CARD_ASKED_MAX   24
+#define CARD_ASKED_BYTES 32
+struct card_asked_item {
+    uint8_t bytes[CARD_ASKED_BYTES];
+    uint8_t len;
+    uint16_t sw;
+};
+struct card_asked {
+    struct card_asked_item items[CARD_ASKED_MAX];
+    unsigned count;
+    bool ended; /* nothing is added any more */
+};
+
+struct card_lists;
 struct card_session {
     struct reader *reader;
     uint64_t arrival;        /* the card's: another number there is another presentation (R8) */
@@ -28,12 +44,15 @@ struct card_session {
                             be set */
     bool open, dead;
     bool silent; /* it died because the card did not answer in time, not because it left */
+    struct card_asked asked;
+    struct card_known *known; /* answers that came along with the card and were not asked for yet */
+    struct card_lists *lists; /* a list and its answers, where the reader wants lists; else NULL */
 };
 
 /** Takes the reader for this flow, connects to the card that is there and fills `s` (the caller's
  * memory, stays put until closed). `arrival`: only that card, 0: any. The caller must close it
  * after success. OC_ECARD_GONE: no card or another arrival; OC_EREADER, OC_ECARD_MUTE, OC_EBUSY,
- * OC_EIO as reader_co_connect(); OC_ETIMEDOUT: the reader stayed taken by another dialogue, or no
+ * OC_EIO as reader_co_connect(); OC_ENOMEM; OC_ETIMEDOUT: the reader stayed taken by another dialogue, or no
  * answer, until `deadline_ns`; OC_ECANCELED. */
 int card_co_open(struct card_session *s, struct reader *reader, uint64_t arrival,
                  int64_t deadline_ns) CO_FN MUST_USE;
