@@ -112,9 +112,14 @@ struct db_step {
     int version; /* user_version after this step; ascending from 1 */
     const char *sql;
 };
-/** Brings the schema to the newest step, each step one commit. OC_EDB_SCHEMA: the file is newer
- * than the steps. */
+/** Brings the schema to the newest step, each step one commit: whoever ends in the middle of a step
+ * finds the file as it was before it. OC_EDB_SCHEMA: the file is newer than the steps (logged by
+ * db_refuse_newer). */
 int db_migrate(struct db *db, const struct db_step *steps, size_t count) MUST_USE WORKER_FN;
+#define DB_PROGRAM 64
+/** Logs that a file's schema is newer than `known`, and which program it needs: the file says so in
+ * the last row of table schema_step (version, program), where a step made one. */
+void db_refuse_newer(struct db *db, const char *path, int64_t have, int known) WORKER_FN;
 int db_version(struct db *db, int64_t *ret) MUST_USE WORKER_FN;
 /** A consistent copy into a new file (VACUUM INTO). OC_EEXIST. */
 int db_copy_to(struct db *db, const char *to) MUST_USE WORKER_FN;

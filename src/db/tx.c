@@ -62,6 +62,35 @@ static WORKER_FN int run_step(struct db *db, const struct db_step *step)
     return db_tx_commit(&tx);
 }
 
+/* The newest step's program, as the file itself says it; "" where it does not. */
+static WORKER_FN void newest_program(struct db *db, char ret[DB_PROGRAM])
+{
+    struct db_q q;
+    ret[0] = '\0';
+    db_q(&q, db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_step'");
+    bool told = db_row(&q);
+    if (db_end(&q) || !told)
+        return;
+    db_q(&q, db, "SELECT program FROM schema_step ORDER BY version DESC LIMIT 1");
+    if (db_row(&q))
+        db_get_text(&q, ret, DB_PROGRAM);
+    if (db_end(&q))
+        ret[0] = '\0';
+    for (char *p = ret; *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p == 0x7f)
+            *p = '?';
+}
+
+void db_refuse_newer(struct db *db, const char *path, int64_t have, int known)
+{
+    char program[DB_PROGRAM];
+    newest_program(db, program);
+    log_error("db", "%s: its schema is version %lld, this program knows %d: %s%s", path,
+              (long long)have, known,
+              program[0] ? "use at least " : "use the program that wrote it, or a later one",
+              program);
+}
+
 int db_migrate(struct db *db, const struct db_step *steps, size_t count)
 {
     int64_t have;
@@ -69,8 +98,8 @@ int db_migrate(struct db *db, const struct db_step *steps, size_t count)
     if (rc)
         return rc;
     if (count && have > steps[count - 1].version) {
-        log_error("db", "the file's schema is %lld, this program knows %d", (long long)have,
-                  steps[count - 1].version);
+        const char *path = sqlite3_db_filename(db->h, NULL);
+        db_refuse_newer(db, path && path[0] ? path : "the file", have, steps[count - 1].version);
         return OC_EDB_SCHEMA;
     }
     for (size_t i = 0; i < count; i++) {

@@ -1,4 +1,5 @@
-/* What applies each operation that is about standing data, days and lists (apply.c, apply_site.c).
+/* What applies each operation that is about standing data, days and lists (apply.c, apply_day.c,
+ * terminal_key.c).
  */
 #ifndef LEDGER_APPLY_H
 #define LEDGER_APPLY_H
@@ -16,6 +17,8 @@ int apply_event(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_day_close(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_settled(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_restored(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_authority(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_terminal_key(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int day_write(struct fold *f, const struct day_row *d) MUST_USE WORKER_FN;
 
 #endif

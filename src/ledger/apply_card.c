@@ -226,7 +226,7 @@ static WORKER_FN int add_or_replace(struct fold *f, const struct ledger_op *op)
     if (!rc)
         rc = insert_card(f, op, denied);
     f->site.last_card = a->card;
-    f->cards++;
+    f->site.cards++;
     return rc;
 }
 

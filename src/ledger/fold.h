@@ -114,6 +114,10 @@ int apply_refusal(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN
 int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...) PRINTF_FN(3, 4);
 /** Request numbers are JSON numbers: 0 … 2^53. OC_EREFUSED. */
 int prepare_request_no(struct ledger_op *op, int64_t request_no) MUST_USE;
+/** OC_EINVAL with these words. */
+int prepare_invalid(struct ledger_op *op, const char *why);
+int prepare_authority(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int prepare_terminal_key(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 int prepare_intent(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 /** Has this (terminal, request number) been here? 0: no; OC_EEXIST (`*ret_txn`), OC_ECONFLICT. */
 int prepare_request(struct fold *f, struct ledger_op *op, const char *terminal, int64_t request_no,

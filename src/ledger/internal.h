@@ -96,6 +96,17 @@ void row_key(struct db_q *q, struct key_row *ret) WORKER_FN;
 #define ROW_CITIZEN "id, sealed, search, created_ms"
 void row_citizen(struct db_q *q, struct citizen_row *ret) WORKER_FN;
 
+#define ROW_TERMINAL_KEY                                                                           \
+    "terminal, pinned, revoked, token_hash, token_until_ms, pin, next_pin, not_after_ms, "         \
+    "next_not_after_ms, enrolled_ms, changed_ms"
+struct terminal_key_full {
+    struct terminal_key_row r;
+    int64_t next_not_after_ms; /* of the certificate that next_pin is in */
+};
+void row_terminal_key(struct db_q *q, struct terminal_key_full *ret) WORKER_FN;
+#define ROW_AUTHORITY "cert, sealed"
+void row_authority(struct db_q *q, struct op_authority *ret) WORKER_FN;
+
 /** Reads and decodes one journal row. `ret` is large (16 KiB): heap. OC_ENOENT, OC_EPARSE. */
 int journal_read(struct db *db, uint8_t shard, int64_t seq,
                  struct ledger_op *ret) MUST_USE WORKER_FN;
@@ -127,6 +138,7 @@ struct fold_site {
     int city_offset_min;
     date_t first_day;
     int64_t last_at_ms, last_txn, last_card, last_event, deny_epoch;
+    int64_t cards;
 };
 struct hot_account {
     struct account_row row;
@@ -142,7 +154,7 @@ struct fold {
     struct map accounts; /* kind byte + owner -> struct hot_account */
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
-    int64_t open_txns, cards;
+    int64_t open_txns;
     struct ledger_op *intent; /* scratch: the intent or outcome before that an outcome belongs to */
 };
 /** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site,

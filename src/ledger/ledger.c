@@ -15,6 +15,10 @@ const struct db_step ledger_schema[] = {
         1,
 #include "ledger_schema.inc"
     },
+    {
+        2,
+#include "ledger_schema2.inc"
+    },
 };
 const size_t ledger_schema_len = ARRAY_LEN(ledger_schema);
 
@@ -241,7 +245,7 @@ static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
         return rc;
     atomic_store(&l->seq, seq);
     atomic_store(&l->open_txns, l->fold.open_txns);
-    atomic_store(&l->cards, l->fold.cards);
+    atomic_store(&l->cards, l->fold.site.cards);
     atomic_store(&l->open_day, l->fold.day.date);
     rc = db_open(l->path, DB_WRITE, &l->ckpt_db);
     if (!rc)

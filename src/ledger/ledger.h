@@ -127,6 +127,8 @@ struct txn_row {
     char note[128];
     char reply[LEDGER_REPLY];
     uint32_t tries; /* outcomes written while in doubt */
+    struct timeline timeline; /* the last outcome's where it has one, else the intent's or refusal's */
+    uint8_t presented;        /* enum presented */
 };
 struct day_row {
     date_t date;

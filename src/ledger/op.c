@@ -28,6 +28,9 @@
         .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                             \
         .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 1                              \
     }
+/* What version 2 brought. */
+#define NUM2(s, f)       F_(s, f, OPF_NUMBER, sizeof(((s *)0)->f), NULL, 2)
+#define INSIDE2(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 2)
 #define TABLE(name, ...)                                                                           \
     static const struct op_field name##_fields[] = {__VA_ARGS__};                                  \
     static const struct op_fields name = {name##_fields, ARRAY_LEN(name##_fields)}
@@ -41,6 +44,12 @@ TABLE(t_record, TEXT(struct op_record, scope), TEXT(struct op_record, owner),
 TABLE(t_item, TEXT(struct op_event_item, kind), TEXT(struct op_event_item, text));
 TABLE(t_limits, SNUM(struct op_limits, single_max), SNUM(struct op_limits, card_day_max),
       NUM(struct op_limits, card_day_count), SNUM(struct op_limits, terminal_day_max));
+
+TABLE(t_timeline, SNUM(struct timeline, received_us), NUM(struct timeline, at_us[STEP_ADMITTED]),
+      NUM(struct timeline, at_us[STEP_CARD]), NUM(struct timeline, at_us[STEP_GENUINE]),
+      NUM(struct timeline, at_us[STEP_DECIDED]), NUM(struct timeline, at_us[STEP_INIT]),
+      NUM(struct timeline, at_us[STEP_INTENT]), NUM(struct timeline, at_us[STEP_SENT]),
+      NUM(struct timeline, at_us[STEP_ANSWERED]), NUM(struct timeline, at_us[STEP_OUTCOME]));
 
 TABLE(t_site, TEXT(struct op_site, name), NUM(struct op_site, shard),
       SNUM(struct op_site, city_offset_min), SNUM(struct op_site, first_day));
@@ -90,14 +99,16 @@ TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
       ARRAY(struct op_intent, records, record_count, t_record),
       ARRAY(struct op_intent, events, event_count, t_item), SNUM(struct op_intent, link),
       NUM(struct op_intent, refund), INSIDE(struct op_intent, limits, t_limits),
-      TEXT(struct op_intent, plan), TEXT(struct op_intent, reply));
+      TEXT(struct op_intent, plan), TEXT(struct op_intent, reply),
+      NUM2(struct op_intent, presented), INSIDE2(struct op_intent, timeline, t_timeline));
 TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to),
       NUM(struct op_outcome, reason), NUM(struct op_outcome, evidence),
       NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),
       NUM(struct op_outcome, tac_verdict), FIXED(struct op_outcome, mac2),
       FIXED(struct op_outcome, tac), INSIDE(struct op_outcome, seen, t_seen),
       SNUM(struct op_outcome, clearing_date), TEXT(struct op_outcome, note),
-      TEXT(struct op_outcome, reply), ARRAY(struct op_outcome, events, event_count, t_item));
+      TEXT(struct op_outcome, reply), ARRAY(struct op_outcome, events, event_count, t_item),
+      INSIDE2(struct op_outcome, timeline, t_timeline));
 TABLE(t_refusal, SNUM(struct op_refusal, txn), NUM(struct op_refusal, trace),
       TEXT(struct op_refusal, service), NUM(struct op_refusal, reason),
       TEXT(struct op_refusal, detail), SNUM(struct op_refusal, card),
@@ -105,7 +116,8 @@ TABLE(t_refusal, SNUM(struct op_refusal, txn), NUM(struct op_refusal, trace),
       TEXT(struct op_refusal, terminal), TEXT(struct op_refusal, participant),
       SNUM(struct op_refusal, request_no), FIXED(struct op_refusal, request_hash),
       SNUM(struct op_refusal, business_date), SNUM(struct op_refusal, amount),
-      INSIDE(struct op_refusal, seen, t_seen));
+      INSIDE(struct op_refusal, seen, t_seen), NUM2(struct op_refusal, presented),
+      INSIDE2(struct op_refusal, timeline, t_timeline));
 TABLE(t_seen_op, SNUM(struct op_seen, card), TEXT(struct op_seen, terminal),
       INSIDE(struct op_seen, seen, t_seen));
 TABLE(t_event, SNUM(struct op_event, card), SNUM(struct op_event, txn),
@@ -113,9 +125,19 @@ TABLE(t_event, SNUM(struct op_event, card), SNUM(struct op_event, txn),
 TABLE(t_day_close, SNUM(struct op_day_close, date), SNUM(struct op_day_close, next));
 TABLE(t_settled, SNUM(struct op_settled, date), FIXED(struct op_settled, manifest_sha256));
 TABLE(t_restored, NUM(struct op_restored, jump), TEXT(struct op_restored, from));
+TABLE(t_authority, VARIABLE(struct op_authority, cert, cert_len),
+      VARIABLE(struct op_authority, sealed, sealed_len));
+TABLE(t_terminal_key, TEXT(struct op_terminal_key, terminal), NUM(struct op_terminal_key, action),
+      FIXED(struct op_terminal_key, token_hash), SNUM(struct op_terminal_key, token_until_ms),
+      FIXED(struct op_terminal_key, pin), FIXED(struct op_terminal_key, next_pin),
+      SNUM(struct op_terminal_key, not_after_ms), TEXT(struct op_terminal_key, why));
 
 #define KIND(type, label, member, table)                                                           \
-    [type] = {label, offsetof(struct ledger_op, member), &(table)}
+    [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
+              &(table), 1}
+#define KIND2(type, label, member, table)                                                          \
+    [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
+              &(table), 2}
 static const struct op_kind kinds[] = {
     KIND(LOP_SITE, "site", site, t_site),
     KIND(LOP_PARTICIPANT, "participant", participant, t_participant),
@@ -134,6 +156,8 @@ static const struct op_kind kinds[] = {
     KIND(LOP_DAY_CLOSE, "day_close", day_close, t_day_close),
     KIND(LOP_SETTLED, "settled", settled, t_settled),
     KIND(LOP_RESTORED, "restored", restored, t_restored),
+    KIND2(LOP_AUTHORITY, "authority", authority, t_authority),
+    KIND2(LOP_TERMINAL_KEY, "terminal_key", terminal_key, t_terminal_key),
 };
 
 const struct op_kind *op_kind(unsigned type)
@@ -185,6 +209,16 @@ const char *card_kind_name(enum card_kind k)
 {
     static const char *const names[] = {[CARD_ANONYMOUS] = "anonymous", [CARD_NAMED] = "named"};
     return name_in(names, ARRAY_LEN(names), (unsigned)k);
+}
+
+const char *step_name(enum step s)
+{
+    static const char *const names[] = {
+        [STEP_ADMITTED] = "admitted", [STEP_CARD] = "card",         [STEP_GENUINE] = "genuine",
+        [STEP_DECIDED] = "decided",   [STEP_INIT] = "init",         [STEP_INTENT] = "intent",
+        [STEP_SENT] = "sent",         [STEP_ANSWERED] = "answered", [STEP_OUTCOME] = "outcome",
+    };
+    return name_in(names, ARRAY_LEN(names), (unsigned)s);
 }
 
 const char *evidence_name(enum evidence e)

@@ -250,7 +250,7 @@ int op_decode(const void *bytes, size_t len, struct ledger_op *ret_op)
         return OC_ENOTSUP;
     uint8_t type = buf_get_u8(&b);
     const struct op_kind *k = op_kind(type);
-    if (b.err || version == 0 || !k)
+    if (b.err || version == 0 || !k || k->since > version)
         return OC_EPARSE;
     memset(ret_op, 0, sizeof *ret_op);
     ret_op->type = type;

@@ -6,7 +6,7 @@
 #include "ledger/op.h"
 #include <stdbool.h>
 
-#define OP_VERSION 1
+#define OP_VERSION 2
 
 enum op_field_type {
     OPF_NUMBER, /* unsigned, 1 to 8 bytes, big-endian */
@@ -31,8 +31,9 @@ struct op_fields {
 };
 struct op_kind {
     const char *name;
-    size_t offset; /* of the operation's struct in struct ledger_op */
+    size_t offset, size; /* of the operation's struct in struct ledger_op */
     const struct op_fields *fields;
+    unsigned since; /* the version that brought it */
 };
 /** NULL for a number not in the table. */
 const struct op_kind *op_kind(unsigned type);

@@ -23,7 +23,7 @@ static int missing(struct ledger_op *op, const char *what, const char *id)
     return OC_ENOENT;
 }
 
-static int invalid(struct ledger_op *op, const char *why)
+int prepare_invalid(struct ledger_op *op, const char *why)
 {
     snprintf(op->detail, sizeof op->detail, "%s", why);
     return OC_EINVAL;
@@ -62,7 +62,7 @@ static int prepare_site(struct fold *f, struct ledger_op *op)
     (void)f;
     const struct op_site *s = &op->site;
     if (!date_valid(s->first_day) || s->city_offset_min < -1440 || s->city_offset_min > 1440)
-        return invalid(op, "the site's first day or offset is not possible");
+        return prepare_invalid(op, "the site's first day or offset is not possible");
     return 0;
 }
 
@@ -71,7 +71,7 @@ static int prepare_participant(struct fold *f, struct ledger_op *op)
     (void)f;
     const struct op_participant *p = &op->participant;
     if (!p->id[0] || p->load_quota < 0 || p->closed > 1)
-        return invalid(op, "a participant needs an id and a quota of zero or more");
+        return prepare_invalid(op, "a participant needs an id and a quota of zero or more");
     return 0;
 }
 
@@ -79,7 +79,7 @@ static WORKER_FN int prepare_terminal(struct fold *f, struct ledger_op *op)
 {
     struct op_terminal *t = &op->terminal;
     if (!t->id[0] || t->closed > 1)
-        return invalid(op, "a terminal needs an id");
+        return prepare_invalid(op, "a terminal needs an id");
     struct participant_row p;
     int rc = participant_load(f, t->participant, &p);
     return rc == OC_ENOENT ? missing(op, "participant", t->participant) : rc;
@@ -88,7 +88,7 @@ static WORKER_FN int prepare_terminal(struct fold *f, struct ledger_op *op)
 static int prepare_key(struct fold *f, struct ledger_op *op)
 {
     (void)f;
-    return op->key.sealed_len ? 0 : invalid(op, "a key must be sealed");
+    return op->key.sealed_len ? 0 : prepare_invalid(op, "a key must be sealed");
 }
 
 /* An issue that was torn: the row stands, the chip was perhaps never finished, nothing happened
@@ -110,9 +110,9 @@ static WORKER_FN int prepare_card_add(struct fold *f, struct ledger_op *op)
 {
     struct op_card_add *a = &op->card_add;
     if (a->state != CARD_ISSUED && a->state != CARD_ACTIVE)
-        return invalid(op, "a new card is issued or active");
+        return prepare_invalid(op, "a new card is issued or active");
     if (!card_kind_name(a->kind) || a->ceiling < 0)
-        return invalid(op, "a card is anonymous or named, its ceiling zero or more");
+        return prepare_invalid(op, "a card is anonymous or named, its ceiling zero or more");
     struct card_full have;
     int rc = card_by_serial(f, a->issuer, a->serial, &have);
     if (rc == 0)
@@ -135,7 +135,7 @@ static WORKER_FN int prepare_card_state(struct fold *f, struct ledger_op *op)
 {
     const struct op_card_state *s = &op->card_state;
     if (!card_state_name(s->to))
-        return invalid(op, "no such card state");
+        return prepare_invalid(op, "no such card state");
     struct card_full c;
     int rc = find_card(f, op, s->card, &c);
     if (rc)
@@ -151,7 +151,7 @@ static WORKER_FN int prepare_card_state(struct fold *f, struct ledger_op *op)
 static WORKER_FN int prepare_slot(struct fold *f, struct ledger_op *op)
 {
     if (!op->slot.app[0])
-        return invalid(op, "a slot needs its application's name");
+        return prepare_invalid(op, "a slot needs its application's name");
     struct card_full c;
     return find_card(f, op, op->slot.card, &c);
 }
@@ -160,7 +160,7 @@ static WORKER_FN int prepare_deny(struct fold *f, struct ledger_op *op)
 {
     struct op_deny *d = &op->deny;
     if (!d->remove && d->action != 1 && d->action != 2)
-        return invalid(op, "the action is refuse or lock");
+        return prepare_invalid(op, "the action is refuse or lock");
     uint8_t action;
     int rc = deny_read(f, d->issuer, d->serial, &action, NULL);
     if (rc)
@@ -174,7 +174,7 @@ static WORKER_FN int prepare_deny(struct fold *f, struct ledger_op *op)
 static int prepare_citizen(struct fold *f, struct ledger_op *op)
 {
     (void)f;
-    return op->citizen.id[0] ? 0 : invalid(op, "a citizen needs an id");
+    return op->citizen.id[0] ? 0 : prepare_invalid(op, "a citizen needs an id");
 }
 
 /* R5: what the card answered to the command stays in sight while it is asked again: an outcome that
@@ -202,7 +202,7 @@ static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
     struct op_outcome *o = &op->outcome;
     o->clearing_date = 0;
     if (!evidence_name(o->evidence) || o->suspense > 1)
-        return invalid(op, "no such evidence");
+        return prepare_invalid(op, "no such evidence");
     struct txn_full t;
     int rc = txn_load(f, o->txn, &t);
     if (rc && rc != OC_ENOENT)
@@ -247,7 +247,7 @@ static WORKER_FN int prepare_seen(struct fold *f, struct ledger_op *op)
 static int prepare_event(struct fold *f, struct ledger_op *op)
 {
     (void)f;
-    return op->event.item.kind[0] ? 0 : invalid(op, "an event needs a kind");
+    return op->event.item.kind[0] ? 0 : prepare_invalid(op, "an event needs a kind");
 }
 
 static int prepare_day_close(struct fold *f, struct ledger_op *op)
@@ -288,7 +288,7 @@ static WORKER_FN int prepare_settled(struct fold *f, struct ledger_op *op)
 static int prepare_restored(struct fold *f, struct ledger_op *op)
 {
     (void)f;
-    return op->restored.jump ? 0 : invalid(op, "sequences must jump forward");
+    return op->restored.jump ? 0 : prepare_invalid(op, "sequences must jump forward");
 }
 
 typedef int (*prepare_fn)(struct fold *f, struct ledger_op *op);
@@ -301,7 +301,8 @@ static const prepare_fn preparers[] = {
     [LOP_OUTCOME] = prepare_outcome,     [LOP_REFUSAL] = prepare_refusal,
     [LOP_SEEN] = prepare_seen,           [LOP_EVENT] = prepare_event,
     [LOP_DAY_CLOSE] = prepare_day_close, [LOP_SETTLED] = prepare_settled,
-    [LOP_RESTORED] = prepare_restored,
+    [LOP_RESTORED] = prepare_restored,   [LOP_AUTHORITY] = prepare_authority,
+    [LOP_TERMINAL_KEY] = prepare_terminal_key,
 };
 
 int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)
@@ -309,9 +310,9 @@ int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)
     op->reason = OC_R_NONE;
     op->detail[0] = '\0';
     if (!op_valid(op) || op->type >= ARRAY_LEN(preparers) || !preparers[op->type])
-        return invalid(op, "not an operation: unknown type, text without end or count too large");
+        return prepare_invalid(op, "not an operation: unknown type, text without end or count too large");
     if (!op->who[0])
-        return invalid(op, "an operation says who asks for it (R20)");
+        return prepare_invalid(op, "an operation says who asks for it (R20)");
     if (f->site.exists && op->type == LOP_SITE)
         return OC_EEXIST;
     if (!f->site.exists && op->type != LOP_SITE)

@@ -122,6 +122,7 @@ static void destroy(struct offload_job *job)
     struct query *q = CONTAINER_OF(job, struct query, job);
     free(q->rows);
     free(q->op);
+    free(q->extra);
 }
 
 struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *), size_t row_size,
@@ -196,16 +197,22 @@ static struct query *next_turn(struct query *q)
             n->filter.terminal = n->text[0];
         q->rows = NULL;
         q->op = NULL;
+        q->extra = NULL;
     }
     offload_job_put(&q->job);
     return n;
+}
+
+int query_co_ask(struct query *q)
+{
+    return q->l->query ? ask(q, &q->l->query->rows) : OC_ECLOSED;
 }
 
 int query_co_one(struct query *q, void *ret)
 {
     if (!q)
         return OC_ENOMEM;
-    int rc = q->l->query ? ask(q, &q->l->query->rows) : OC_ECLOSED;
+    int rc = query_co_ask(q);
     if (!rc && q->n == 0)
         rc = OC_ENOENT;
     if (!rc)

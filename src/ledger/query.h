@@ -36,6 +36,7 @@ struct query {
     bool more;            /* a list's: its turn is over, what is asked says where it goes on */
     int err;              /* sticky: no memory for a row */
     struct ledger_op *op; /* scratch of query_txn */
+    void *extra;          /* a second thing found, free()d with the job */
 };
 
 /** A job for at most `cap` rows, or NULL. */
@@ -51,9 +52,20 @@ void query_drop(struct query *q);
 /** Runs the question and puts its one row in `ret`; drops the job. OC_ENOENT where there was none.
  * `q` NULL: OC_ENOMEM. */
 int query_co_one(struct query *q, void *ret) MUST_USE CO_FN;
+/** Runs a question on one row and leaves what was found in the job, which the caller drops. OC_ECLOSED
+ * as for every read. */
+int query_co_ask(struct query *q) MUST_USE CO_FN;
 /** Runs the question, in as many turns as it asks for (q->more), and puts its rows in `rows`; drops
  * the job. */
 int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;
+
+/** A row with the terminal of q->text[0]; none where there is no such terminal. */
+int query_terminal(struct query *q, struct db *db) MUST_USE WORKER_FN;
+/** The transaction of a request number, as a look function's part: a new struct txn_row in q->extra,
+ * or NULL there where there is none. q->text[0]: the terminal. */
+int query_request(struct query *q, struct db *db, int64_t request_no) MUST_USE WORKER_FN;
+/** One more row with the card of q->issuer, q->serial; none where there is no such card. */
+int query_card(struct query *q, struct db *db) MUST_USE WORKER_FN;
 
 /** Runs `job` on the thread for long work (copies, proofs) and waits as long as it takes. */
 int query_co_long(struct ledger *l, struct offload_job *job) MUST_USE CO_FN;

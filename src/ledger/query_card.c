@@ -49,6 +49,11 @@ static WORKER_FN int by_identity(struct query *q, struct db *db)
     return collect(q, &s);
 }
 
+int query_card(struct query *q, struct db *db)
+{
+    return by_identity(q, db);
+}
+
 int ledger_co_card_id(struct ledger *l, int64_t card, struct card_row *ret)
 {
     struct query *q = query_new(l, by_id, sizeof *ret, 1);

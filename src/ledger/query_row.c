@@ -17,7 +17,7 @@ static struct query *with_text(struct ledger *l, int (*ask)(struct query *, stru
     return q;
 }
 
-static WORKER_FN int terminal(struct query *q, struct db *db)
+int query_terminal(struct query *q, struct db *db)
 {
     struct db_q s;
     struct terminal_full full;
@@ -38,7 +38,7 @@ static WORKER_FN int terminal(struct query *q, struct db *db)
 int ledger_co_terminal(struct ledger *l, const char *id, struct terminal_row *ret)
 {
     int rc;
-    struct query *q = with_text(l, terminal, sizeof *ret, &id, 1, &rc);
+    struct query *q = with_text(l, query_terminal, sizeof *ret, &id, 1, &rc);
     return q ? query_co_one(q, ret) : rc;
 }
 

@@ -69,6 +69,8 @@ static void fill_refusal(const struct op_refusal *f, struct txn_row *r)
     memcpy(r->serial, f->serial, sizeof r->serial);
     r->reason = f->reason;
     memcpy(r->note, f->detail, sizeof f->detail);
+    in->presented = f->presented;
+    in->timeline = f->timeline;
 }
 
 static void fill_outcome(const struct op_outcome *o, struct txn_row *r)
@@ -82,6 +84,8 @@ static void fill_outcome(const struct op_outcome *o, struct txn_row *r)
     r->after = o->seen;
     memcpy(r->note, o->note, sizeof r->note);
     memcpy(r->reply, o->reply, sizeof r->reply);
+    if (o->timeline.received_us)
+        r->timeline = o->timeline;
 }
 
 static int fill_first(struct query *q, struct txn_row *r)
@@ -97,6 +101,8 @@ static int fill_first(struct query *q, struct txn_row *r)
         return OC_EBOOKS;
     }
     r->trace = r->in.trace;
+    r->presented = r->in.presented;
+    r->timeline = r->in.timeline;
     return r->in.txn == r->id ? 0 : OC_EBOOKS;
 }
 
@@ -154,22 +160,37 @@ int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret)
     return query_co_one(q, ret);
 }
 
-static WORKER_FN int by_request(struct query *q, struct db *db)
+static WORKER_FN int load_request(struct query *q, struct db *db, int64_t request_no,
+                                  struct txn_full *ret)
 {
     struct db_q s;
-    struct txn_full t;
     db_q(&s, db,
          "SELECT " ROW_TXN " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3");
     db_put_i64(&s, q->l->shard);
     db_put_text(&s, q->text[0]);
-    db_put_i64(&s, q->num[0]);
+    db_put_i64(&s, request_no);
     bool found = db_row(&s);
     if (found)
-        row_txn(&s, &t);
+        row_txn(&s, ret);
     int rc = db_end(&s);
-    if (rc || !found)
-        return rc;
-    return push_txn(q, db, &t);
+    return rc ? rc : found ? 0 : OC_ENOENT;
+}
+
+static WORKER_FN int by_request(struct query *q, struct db *db)
+{
+    struct txn_full t;
+    int rc = load_request(q, db, q->num[0], &t);
+    return rc ? rc : push_txn(q, db, &t);
+}
+
+int query_request(struct query *q, struct db *db, int64_t request_no)
+{
+    struct txn_full t;
+    int rc = load_request(q, db, request_no, &t);
+    if (rc)
+        return rc == OC_ENOENT ? 0 : rc;
+    q->extra = calloc(1, sizeof(struct txn_row));
+    return q->extra ? fill(q, db, &t, q->extra) : OC_ENOMEM;
 }
 
 int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no,

@@ -236,6 +236,33 @@ void row_citizen(struct db_q *q, struct citizen_row *ret)
     ret->created_ms = db_get_i64(q);
 }
 
+void row_terminal_key(struct db_q *q, struct terminal_key_full *ret)
+{
+    static const uint8_t none[32];
+    *ret = (struct terminal_key_full){0};
+    struct terminal_key_row *r = &ret->r;
+    GET_TEXT(q, r->terminal);
+    r->pinned = get_u8(q);
+    r->revoked = get_u8(q);
+    GET_FIXED(q, r->token_hash);
+    r->token_until_ms = db_get_i64(q);
+    GET_FIXED(q, r->pin);
+    GET_FIXED(q, r->next_pin);
+    r->not_after_ms = db_get_i64(q);
+    ret->next_not_after_ms = db_get_i64(q);
+    r->enrolled_ms = db_get_i64(q);
+    r->changed_ms = db_get_i64(q);
+    r->token_waits = memcmp(r->token_hash, none, sizeof none) != 0;
+    r->renewing = memcmp(r->next_pin, none, sizeof none) != 0;
+}
+
+void row_authority(struct db_q *q, struct op_authority *ret)
+{
+    *ret = (struct op_authority){0};
+    ret->cert_len = (uint16_t)get_some(q, ret->cert, sizeof ret->cert);
+    ret->sealed_len = (uint16_t)get_some(q, ret->sealed, sizeof ret->sealed);
+}
+
 int journal_read(struct db *db, uint8_t shard, int64_t seq, struct ledger_op *ret)
 {
     struct db_q q;

@@ -254,46 +254,69 @@ int verify_open(const char *path, struct db **ret)
     return db_open(path, has_log(path) ? DB_READ : DB_IMMUTABLE, ret);
 }
 
-static WORKER_FN int open_source(struct verify *v)
-{
-    int rc = verify_open(v->path, &v->src);
-    if (rc)
-        return rc;
-    db_stop_when(v->src, v->stop);
-    rc = db_exec(v->src, "BEGIN");
-    if (rc)
-        return rc;
-    int64_t version;
-    rc = db_version(v->src, &version);
-    if (rc)
-        return rc;
-    int newest = ledger_schema[ledger_schema_len - 1].version;
-    if (version == newest)
-        return 0;
-    log_error("ledger", "%s: its schema is %lld, this program proves %d", v->path,
-              (long long)version, newest);
-    return OC_EDB_SCHEMA;
-}
-
-static void remove_copy(const struct verify *v)
+static void remove_beside(const char *path)
 {
     static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; v->copy_path && i < ARRAY_LEN(tails); i++) {
-        char *name = verify_path(v->copy_path, tails[i]);
+    for (size_t i = 0; path && i < ARRAY_LEN(tails); i++) {
+        char *name = verify_path(path, tails[i]);
         if (name)
             (void)unlink(name);
         free(name);
     }
 }
 
-static WORKER_FN int open_copy_file(struct verify *v)
+static char *beside(const struct verify *v, const char *what)
 {
     char tail[40];
-    (void)snprintf(tail, sizeof tail, ".replay-%ld", (long)getpid());
-    v->copy_path = verify_path(v->path, tail);
+    (void)snprintf(tail, sizeof tail, ".%s-%ld", what, (long)getpid());
+    char *name = verify_path(v->path, tail);
+    remove_beside(name);
+    return name;
+}
+
+/* A ledger of an earlier schema is proved in a copy that has gone through this program's steps: what
+ * they leave must be what the replay makes, and the file itself is not touched. */
+static WORKER_FN int migrate_beside(struct verify *v)
+{
+    v->old_path = beside(v, "migrated");
+    if (!v->old_path)
+        return OC_ENOMEM;
+    int rc = db_copy_to(v->src, v->old_path);
+    db_close(&v->src);
+    if (!rc)
+        rc = db_open(v->old_path, DB_WRITE, &v->src);
+    if (rc)
+        return rc;
+    db_stop_when(v->src, v->stop);
+    rc = db_exec(v->src, "PRAGMA synchronous=OFF");
+    return rc ? rc : db_migrate(v->src, ledger_schema, ledger_schema_len);
+}
+
+static WORKER_FN int open_source(struct verify *v)
+{
+    int newest = ledger_schema[ledger_schema_len - 1].version;
+    int64_t version;
+    int rc = verify_open(v->path, &v->src);
+    if (rc)
+        return rc;
+    db_stop_when(v->src, v->stop);
+    rc = db_version(v->src, &version);
+    if (rc)
+        return rc;
+    if (version > newest) {
+        db_refuse_newer(v->src, v->path, version, newest);
+        return OC_EDB_SCHEMA;
+    }
+    if (version >= 1 && version < newest)
+        rc = migrate_beside(v);
+    return rc ? rc : db_exec(v->src, "BEGIN");
+}
+
+static WORKER_FN int open_copy_file(struct verify *v)
+{
+    v->copy_path = beside(v, "replay");
     if (!v->copy_path)
         return OC_ENOMEM;
-    remove_copy(v);
     int rc = db_open(v->copy_path, DB_CREATE, &v->copy);
     return rc ? rc : db_exec(v->copy, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF");
 }
@@ -374,8 +397,10 @@ static WORKER_FN int verify(struct verify *v, const uint8_t chain_key[32],
     rc = v->op ? run(v) : OC_ENOMEM;
     db_close(&v->src);
     db_close(&v->copy);
-    remove_copy(v);
+    remove_beside(v->copy_path);
+    remove_beside(v->old_path);
     free(v->copy_path);
+    free(v->old_path);
     free(v->op);
     chain_fini(&v->chain);
     if (!rc)

@@ -8,6 +8,7 @@
 struct verify {
     const char *path;
     char *copy_path; /* of the copy where it is a file */
+    char *old_path;  /* of an older ledger brought to this program's schema beside it */
     struct db *src;  /* the file under proof, in one snapshot */
     struct db *copy; /* what the replay makes */
     struct chain chain;

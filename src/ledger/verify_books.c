@@ -67,6 +67,12 @@ static const struct {
     {"R10: a SAM number stands in two terminals, or its row does not name the terminal it is in",
      "SELECT t.id FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam "
      "WHERE t.sam <> zeroblob(6) AND s.terminal IS NOT t.id"},
+    {"the site does not count its cards right",
+     "SELECT shard FROM site WHERE cards <> (SELECT count(*) FROM card)"},
+    {"a terminal's key belongs to no terminal, or is good although revoked",
+     "SELECT k.terminal FROM terminal_key k LEFT JOIN terminal t ON t.shard = k.shard AND t.id = "
+     "k.terminal WHERE t.id IS NULL OR (k.revoked = 1 AND (k.pinned = 1 OR k.token_hash <> "
+     "zeroblob(32))) OR (k.pinned = 0 AND k.next_pin <> zeroblob(32))"},
 };
 
 static WORKER_FN int ask(struct verify *v, const char *rule, const char *sql)

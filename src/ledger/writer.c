@@ -164,7 +164,7 @@ static void publish(struct ledger *l, const struct batch *b)
     atomic_fetch_add(&l->ops, b->applied);
     atomic_fetch_add(&l->batches, b->applied ? 1 : 0);
     atomic_store(&l->open_txns, l->fold.open_txns);
-    atomic_store(&l->cards, l->fold.cards);
+    atomic_store(&l->cards, l->fold.site.cards);
     atomic_store(&l->open_day, l->fold.day.date);
     if (!l->m_ops)
         return;

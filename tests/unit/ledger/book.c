@@ -362,6 +362,8 @@ static WORKER_FN const char *same_tables(struct db *x, struct db *y)
         "SELECT * FROM record ORDER BY 1, 2, 3, 4",
         "SELECT * FROM event ORDER BY 1, 2",
         "SELECT * FROM day ORDER BY 1, 2",
+        "SELECT * FROM authority ORDER BY 1",
+        "SELECT * FROM terminal_key ORDER BY 1, 2",
     };
     const char *text = "";
     for (size_t i = 0; i < ARRAY_LEN(tables) && !text[0]; i++) {

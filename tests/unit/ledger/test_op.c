@@ -78,7 +78,7 @@ static void every_operation_comes_back_byte_by_byte(void **state)
 {
     (void)state;
     struct ledger_op *back = calloc(1, sizeof *back);
-    for (uint8_t type = LOP_SITE; type <= LOP_RESTORED; type++) {
+    for (uint8_t type = LOP_SITE; type <= LOP_TERMINAL_KEY; type++) {
         for (int round = 0; round < 20; round++) {
             struct ledger_op *op = filled(type, round == 0);
             assert_true(op_valid(op));
@@ -100,7 +100,7 @@ static void cut_long_and_unknown_encodings_are_refused(void **state)
 {
     (void)state;
     struct ledger_op *back = calloc(1, sizeof *back);
-    for (uint8_t type = LOP_SITE; type <= LOP_RESTORED; type++) {
+    for (uint8_t type = LOP_SITE; type <= LOP_TERMINAL_KEY; type++) {
         struct ledger_op *op = filled(type, false);
         struct buf b;
         buf_init(&b, 65536);
@@ -114,7 +114,7 @@ static void cut_long_and_unknown_encodings_are_refused(void **state)
         b.data[0] = 0;
         assert_int_equal(op_decode(b.data, b.len, back), OC_EPARSE);
         b.data[0] = OP_VERSION;
-        b.data[1] = LOP_RESTORED + 1;
+        b.data[1] = LOP_TERMINAL_KEY + 1;
         assert_int_equal(op_decode(b.data, b.len, back), OC_EPARSE);
         buf_fini(&b);
         free(op);
@@ -252,6 +252,8 @@ static void no_field_is_forgotten_in_the_tables(void **state)
         [LOP_DAY_CLOSE] = sizeof(struct op_day_close),
         [LOP_SETTLED] = sizeof(struct op_settled),
         [LOP_RESTORED] = sizeof(struct op_restored),
+        [LOP_AUTHORITY] = sizeof(struct op_authority),
+        [LOP_TERMINAL_KEY] = sizeof(struct op_terminal_key),
     };
     for (unsigned type = LOP_SITE; type < ARRAY_LEN(sizes); type++)
         assert_int_equal(size_of(op_kind(type)->fields), sizes[type]);
@@ -270,6 +272,11 @@ static void numbers_have_names_and_others_none(void **state)
     assert_string_equal(card_kind_name(CARD_NAMED), "named");
     assert_string_equal(evidence_name(EV_COUNTER_OTHER), "counter_other");
     assert_null(evidence_name((enum evidence)11));
+    assert_string_equal(op_name(LOP_TERMINAL_KEY), "terminal_key");
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        assert_non_null(step_name((enum step)i));
+    assert_string_equal(step_name(STEP_OUTCOME), "outcome");
+    assert_null(step_name(STEP_COUNT));
 }
 
 int main(void)
