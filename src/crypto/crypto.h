@@ -12,5 +12,6 @@
 #include "crypto/rng.h"
 #include "crypto/seal.h"
 #include "crypto/sign.h"
+#include "crypto/x509.h"
 
 #endif
