@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 4096 /* the kernel takes net.core.somaxconn when that is less */
 
 int addr_unix(const char *path, struct addr *ret)
 {
@@ -136,6 +136,24 @@ int addr_port(int fd)
     if (a.any.sa_family == AF_INET)
         return ntohs(a.in.sin_port);
     return a.any.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port) : 0;
+}
+
+const char *sock_peer_text(int fd, char out[SOCK_PEER_TEXT])
+{
+    struct addr a = {.len = sizeof a.storage};
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (getpeername(fd, &a.any, &a.len) != 0)
+        a.any.sa_family = AF_UNSPEC;
+    if (a.any.sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &a.in.sin_addr, host, sizeof host);
+        (void)snprintf(out, SOCK_PEER_TEXT, "%s:%u", host, ntohs(a.in.sin_port));
+    } else if (a.any.sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &a.in6.sin6_addr, host, sizeof host);
+        (void)snprintf(out, SOCK_PEER_TEXT, "[%s]:%u", host, ntohs(a.in6.sin6_port));
+    } else {
+        (void)snprintf(out, SOCK_PEER_TEXT, "%s", a.any.sa_family == AF_UNIX ? "unix" : "?");
+    }
+    return out;
 }
 
 int sock_peer(int fd, uid_t *ret_uid, gid_t *ret_gid, pid_t *ret_pid)

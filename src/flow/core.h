@@ -72,6 +72,7 @@ struct loop {
     const struct clock *clock;
     struct loop_opts opts;
     struct fiber_pool fibers;
+    struct arena_pool arenas; /* of its flows */
     struct flow *running;
     struct list ready, flows;
     struct flow **seeded; /* the ready flows when opts.seed is set, any order */

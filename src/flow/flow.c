@@ -79,7 +79,7 @@ static struct flow *flow_new(struct loop *l, const char *name, flow_fn fn, void 
     f->refs = 1;
     f->started_ns = loop_now_ns(l);
     (void)snprintf(f->name, sizeof f->name, "%s", name);
-    arena_init(&f->arena, ARENA_LIMIT);
+    arena_init_pooled(&f->arena, ARENA_LIMIT, &l->arenas);
     flow_cond_init(&f->ended);
     list_init(&f->queue);
     list_add_tail(&l->flows, &f->all);
@@ -245,6 +245,12 @@ void flow_set_background(bool on)
     f->background = on;
     if (on && f->loop->stopping)
         flow_cancel(f);
+}
+
+void flow_trim_stack(void)
+{
+    struct flow *f = self();
+    fiber_trim(&f->loop->fibers, f->fiber, __builtin_frame_address(0));
 }
 
 void flow_set_note(const char *note)

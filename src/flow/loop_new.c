@@ -116,6 +116,7 @@ static unsigned clamp_flows(unsigned asked)
 
 static int loop_make(struct loop *l)
 {
+    arena_pool_init(&l->arenas, ARENAS_KEPT);
     int rc = fiber_pool_init(&l->fibers, l->opts.stack_size, l->opts.measure_stacks);
     if (rc)
         return rc;
@@ -188,6 +189,7 @@ void loop_free(struct loop **loop)
     }
     free_events(l);
     fiber_pool_fini(&l->fibers);
+    arena_pool_fini(&l->arenas);
     timers_fini(&l->timers);
     free(l->seeded);
     free(l);

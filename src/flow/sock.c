@@ -1,29 +1,22 @@
 /* Sockets for flows. Each has one edge-triggered event for its whole life: an operation is tried
  * first and the flow waits only after EAGAIN, so an edge that nobody waited for is never missed and
  * no wait costs a system call. */
-#include "flow/sock.h"
+#include "flow/socket.h"
 
 #include "flow/addr.h"
-#include "flow/core.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct sock {
-    struct stream s;
-    int fd;
-    struct event *ev;
-    struct flow_cond readable, writable;
-};
-
 struct sock_listener {
     struct sock sock;
-    bool stopped;
+    bool stopped, paused;
     char *path; /* of a Unix socket */
     ino_t ino;
 };
@@ -32,8 +25,12 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct sock *k = arg;
     (void)fd;
-    if (what & EV_READ)
+    if (what & EV_CLOSED)
+        k->hup = true;
+    if (what & (EV_READ | EV_CLOSED)) {
+        k->dry = false;
         flow_cond_broadcast(&k->readable);
+    }
     if (what & EV_WRITE)
         flow_cond_broadcast(&k->writable);
 }
@@ -43,6 +40,9 @@ static int sock_init(struct sock *k, struct loop *l, int fd, short what)
     flow_cond_init(&k->readable);
     flow_cond_init(&k->writable);
     k->fd = fd;
+    k->tells_close = (event_base_get_features(l->base) & EV_FEATURE_EARLY_CLOSE) != 0;
+    if (k->tells_close)
+        what = (short)(what | EV_CLOSED);
     k->ev = event_new(l->base, fd, (short)(what | EV_ET | EV_PERSIST), on_ready, k);
     if (k->ev && event_add(k->ev, NULL) == 0)
         return 0;
@@ -63,7 +63,7 @@ static void sock_fini(struct sock *k)
     k->fd = -1;
 }
 
-static int error_of(int err)
+int sock_error_(int err)
 {
     switch (err) {
     case ECONNRESET:
@@ -82,6 +82,21 @@ static int error_of(int err)
     }
 }
 
+ssize_t sock_recv_(struct sock *k, void *buf, size_t cap)
+{
+    ssize_t n;
+    if (k->dry) {
+        errno = EAGAIN;
+        return -1;
+    }
+    do
+        n = recv(k->fd, buf, cap, 0);
+    while (n < 0 && errno == EINTR);
+    bool drained = n < 0 ? errno == EAGAIN : n > 0 && (size_t)n < cap;
+    k->dry = drained && k->tells_close && !k->hup;
+    return n;
+}
+
 static int sock_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
                         int64_t deadline_ns) CO_FN;
 static int sock_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
@@ -89,17 +104,15 @@ static int sock_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len
 {
     struct sock *k = CONTAINER_OF(s, struct sock, s);
     for (;;) {
-        ssize_t n = recv(k->fd, buf, cap, 0);
+        ssize_t n = sock_recv_(k, buf, cap);
         if (n > 0) {
             *ret_len = (size_t)n;
             return 0;
         }
         if (n == 0)
             return OC_ECLOSED;
-        if (errno == EINTR)
-            continue;
         if (errno != EAGAIN)
-            return error_of(errno);
+            return sock_error_(errno);
         int rc = flow_co_wait(&k->readable, deadline_ns);
         if (rc)
             return rc;
@@ -121,7 +134,7 @@ static int sock_co_write(struct stream *s, const void *buf, size_t len, int64_t 
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)
-            return error_of(errno);
+            return sock_error_(errno);
         int rc = flow_co_wait(&k->writable, deadline_ns);
         if (rc)
             return rc;
@@ -143,6 +156,18 @@ int sock_fd(const struct stream *s)
     CHECK(s->ops == &sock_ops);
     const struct sock *k = (const struct sock *)(const void *)s;
     return k->fd;
+}
+
+struct sock *sock_of_(struct stream *s)
+{
+    CHECK(s->ops == &sock_ops);
+    return CONTAINER_OF(s, struct sock, s);
+}
+
+void sock_release_(struct sock *k)
+{
+    k->fd = -1;
+    sock_close(&k->s);
 }
 
 static int sock_new(struct loop *l, int fd, struct sock **ret)
@@ -183,7 +208,7 @@ static int co_await_connect(struct sock *k, int64_t deadline_ns)
         return rc;
     if (getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
         return OC_EIO;
-    return err ? error_of(err) : 0;
+    return err ? sock_error_(err) : 0;
 }
 
 static int co_connect(const struct addr *a, int64_t deadline_ns, struct stream **ret) CO_FN;
@@ -195,11 +220,11 @@ static int co_connect(const struct addr *a, int64_t deadline_ns, struct stream *
         return rc;
     int fd = addr_socket(a);
     if (fd < 0)
-        return error_of(errno);
+        return sock_error_(errno);
     int err = connect(fd, &a->any, a->len) == 0 ? 0 : errno;
     if (err != 0 && err != EINPROGRESS) {
         (void)close(fd);
-        return err == EAGAIN ? OC_EBUSY : error_of(err);
+        return err == EAGAIN ? OC_EBUSY : sock_error_(err);
     }
     rc = sock_new(flow_loop(), fd, &k);
     if (rc) {
@@ -272,7 +297,7 @@ static int take_connection(struct sock_listener *l, struct stream **ret)
 {
     int fd = accept4(l->sock.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
-        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 1 : error_of(errno);
+        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 1 : sock_error_(errno);
     int rc = sock_stream(flow_loop(), fd, ret);
     if (rc)
         (void)close(fd);
@@ -287,13 +312,20 @@ int sock_co_accept(struct sock_listener *l, int64_t deadline_ns, struct stream *
     for (;;) {
         if (l->stopped)
             return OC_ECLOSED;
-        rc = take_connection(l, ret);
+        rc = l->paused ? 1 : take_connection(l, ret);
         if (rc <= 0)
             return rc;
         rc = flow_co_wait(&l->sock.readable, deadline_ns);
         if (rc)
             return rc;
     }
+}
+
+void sock_listener_pause(struct sock_listener *l, bool paused)
+{
+    l->paused = paused;
+    if (!paused)
+        flow_cond_broadcast(&l->sock.readable);
 }
 
 void sock_listener_stop(struct sock_listener *l)

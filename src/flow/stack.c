@@ -105,3 +105,19 @@ __attribute__((no_sanitize("address"))) size_t stack_peak(struct stack *s)
         at++;
     return (words - at) * sizeof *word;
 }
+
+/* Room for the frames of the calls that are made meanwhile. */
+#define TRIM_SPARE 512U
+
+void stack_trim(struct stack *s, const void *sp)
+{
+    size_t page = page_size();
+    size_t at = (size_t)((const char *)sp - (const char *)s->base);
+    CHECK(at <= s->size);
+    if (at < TRIM_SPARE + page)
+        return;
+    at = (at - TRIM_SPARE) / page * page;
+    (void)madvise(s->base, at, MADV_DONTNEED);
+    if (s->measured)
+        put_canary(s);
+}

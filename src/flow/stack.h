@@ -26,4 +26,8 @@ void stack_unmap(struct stack *s);
  * Not while code runs on it. */
 size_t stack_peak(struct stack *s);
 
+/** Gives the kernel back the whole pages that lie below `sp`, an address on this stack with half a
+ * kibibyte of room beneath what is in use. Not of a measured stack's lowest page. */
+void stack_trim(struct stack *s, const void *sp);
+
 #endif

@@ -203,12 +203,30 @@ struct fiber *fiber_take(struct fiber_pool *p, void (*run)(void *arg), void *arg
     return f;
 }
 
+static void note_peak(struct fiber_pool *p, struct fiber *f)
+{
+    size_t peak = stack_peak(&f->stack);
+    p->peak = peak > p->peak ? peak : p->peak;
+}
+
+void fiber_trim(struct fiber_pool *p, struct fiber *f, const void *sp)
+{
+#if FIBER_ASAN || FIBER_TSAN
+    /* Their locals may live elsewhere, so that an address tells nothing about the stack. */
+    (void)p;
+    (void)f;
+    (void)sp;
+#else
+    if (p->measured)
+        note_peak(p, f);
+    stack_trim(&f->stack, sp);
+#endif
+}
+
 void fiber_give(struct fiber_pool *p, struct fiber *f)
 {
-    if (p->measured) {
-        size_t peak = stack_peak(&f->stack);
-        p->peak = peak > p->peak ? peak : p->peak;
-    }
+    if (p->measured)
+        note_peak(p, f);
     if (p->idle_count >= IDLE_MAX) {
         fiber_drop(f);
         return;

@@ -67,6 +67,8 @@ void fiber_give(struct fiber_pool *p, struct fiber *f);
 void fiber_drop(struct fiber *f);
 /** From the loop: goes on inside the fiber, returns when it leaves. */
 void fiber_enter(struct fiber *f);
+/** Inside the fiber: gives back the pages below `sp`, an address in the caller's frame. */
+void fiber_trim(struct fiber_pool *p, struct fiber *f, const void *sp);
 /** Inside the fiber: back to the loop; returns at the next entry. */
 void fiber_leave(struct fiber *f);
 

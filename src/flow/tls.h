@@ -78,5 +78,9 @@ void tls_session_free(struct tls_session **s);
  * Memory of an idle connection is released (SSL_MODE_RELEASE_BUFFERS). */
 /** The descriptor beneath. */
 int tls_fd(const struct stream *s);
+/** Why reading or writing has failed, if it has: after OC_EPERM, what the other side gave as its reason.
+ * A server's refusal of a client's certificate comes this way: in TLS 1.3 the client's handshake is
+ * over before the server has seen the certificate. */
+bool tls_refusal(const struct stream *s, struct tls_failure *ret);
 
 #endif
