@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define MAX_FLOWS_DEFAULT 10000U
+#define ARENAS_KEPT       ((size_t)16 * 1024 * 1024) /* wiped blocks for the next flows */
 
 /* --- signals --- */
 
