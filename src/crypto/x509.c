@@ -135,8 +135,9 @@ int x509_request_new(const struct x509_bytes *key, const char *name, struct x509
         return OC_EINVAL;
     X509_REQ *req = X509_REQ_new();
     int err = req && make_request(req, k, name) ? 0 : crypto_fail("making a request");
+    int len = err ? 0 : i2d_X509_REQ(req, &der);
     if (!err)
-        err = x509_store(der, i2d_X509_REQ(req, &der), ret_csr);
+        err = x509_store(der, len, ret_csr);
     OPENSSL_free(der);
     X509_REQ_free(req);
     EVP_PKEY_free(k);

@@ -1,0 +1,1 @@
+onecard_fuzzer(x509_request fuzz_x509_request.c LIBS onecard_crypto)
