@@ -68,7 +68,7 @@ static void save(const char *name, const struct x509_bytes *der, const char *wha
 static int openssl(const char *args, char *ret, size_t cap)
 {
     char command[512];
-    snprintf(command, sizeof command, "cd '%s' && openssl %s 2>&1", rig.dir, args);
+    snprintf(command, sizeof command, "cd '%s' && { openssl %s; } 2>/dev/null", rig.dir, args);
     FILE *f = popen(command, "r");
     assert_non_null(f);
     size_t len = fread(ret, 1, cap - 1, f);
