@@ -1,7 +1,15 @@
-/* Journal rows: whatever bytes stand there, decoding ends, and what decodes is written back byte by byte. */
+/* Journal rows: whatever bytes stand there, decoding ends, and what decodes is written back byte by byte; an earlier version's
+ * as this one writes it. */
 #include "ledger/op_table.h"
 #include <stdlib.h>
 #include <string.h>
+
+static void same_again(const struct ledger_op *op, const struct buf *b)
+{
+    struct ledger_op *back = malloc(sizeof *back);
+    CHECK(back && op_decode(b->data, b->len, back) == 0 && memcmp(back, op, sizeof *op) == 0);
+    free(back);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -13,7 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         struct buf b;
         buf_init(&b, 1 << 20);
         op_encode(op, &b);
-        CHECK(op_valid(op) && b.err == 0 && b.len == len && memcmp(b.data, data, len) == 0);
+        CHECK(op_valid(op) && b.err == 0);
+        if (data[0] == OP_VERSION)
+            CHECK(b.len == len && memcmp(b.data, data, len) == 0);
+        else
+            same_again(op, &b);
         buf_fini(&b);
     }
     free(op);
