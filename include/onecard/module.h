@@ -1,4 +1,4 @@
-/* The module ABI, version 1.0. A module is a shared object with one exported constant,
+/* The module ABI, version 1.1. A module is a shared object with one exported constant,
  * `onecard_module`; it links against nothing: what the switch can do for it comes in as `struct
  * onecard_host`. docs/MODULES.md shows a complete one.
  *
@@ -21,7 +21,7 @@
 #include <onecard/types.h>
 
 #define ONECARD_ABI_MAJOR 1
-#define ONECARD_ABI_MINOR 0
+#define ONECARD_ABI_MINOR 1
 
 /** Put before the definition of `onecard_module`: everything else may be compiled with
  * -fvisibility=hidden. */
@@ -56,8 +56,23 @@ enum onecard_needs {
     OC_NEEDS_ORIGINAL =
         16, /* the parameter txn=ID names an earlier posted transaction: request->original */
     OC_NEEDS_OPERATOR = 32, /* an operator asks, never a gate by itself */
-    OC_BLOCKING = 64 /* decide() may block (file, network): it runs on a worker and may not call co_
-                        functions */
+    OC_BLOCKING = 64, /* decide() may block (file, network): it runs on a worker and may not call co_
+                         functions */
+    OC_TAKES_NUMBER = 128, /* (1.1) the card may also be presented by its printed number or by a code:
+                              request->card is then what the ledger knows, without the chip's facts;
+                              plans that move the chip are refused. Not with OC_NEEDS_BALANCE or
+                              OC_NEEDS_LOG. Without OC_NEEDS_CARD a number may be given, or none */
+    OC_NEEDS_ACCOUNT = 256 /* (1.1) card->citizen_fen is read before. Modules built for 1.0 always get
+                              it */
+};
+
+/** How the card was presented (1.1). A number or a code says which card is meant; that its holder is
+ * there, or the card, neither proves. */
+enum onecard_presented {
+    OC_PRESENTED_NONE = 0,
+    OC_PRESENTED_CHIP = 1,
+    OC_PRESENTED_CODE = 2,
+    OC_PRESENTED_NUMBER = 3
 };
 
 /** The card at the reader. Texts are never NULL: "" where there is none. Dates are YYYYMMDD, 0
@@ -74,7 +89,7 @@ struct onecard_card {
     fen_t pending_load_fen;   /* what waits to be loaded (R6), free of reservations */
     fen_t ceiling_fen;        /* most the purse may hold; 0: no ceiling */
     const char *citizen;      /* citizen id, owner of the citizen's account */
-    fen_t citizen_fen;        /* what that account holds, free of reservations */
+    fen_t citizen_fen;        /* what that account holds, free of reservations: OC_NEEDS_ACCOUNT */
     const char
         *card_category; /* concession category as the chip says it: student elder disabled … */
     int32_t card_category_until; /* last day, 0: no end is written on the chip */
@@ -83,6 +98,9 @@ struct onecard_card {
     const char *last_service; /* the card's last posted or doubtful transaction */
     const char *last_terminal;
     int64_t last_ms; /* when; 0: never */
+    /* since 1.1 */
+    const char *state; /* in the ledger: "active" */
+    bool doubt_open;   /* an earlier transaction is in doubt: a chip would have settled it */
 };
 
 /** The earlier transaction that `txn` names, posted. */
@@ -127,6 +145,8 @@ struct onecard_request {
     const struct onecard_log_entry *log;
     size_t log_count;
     const void *opaque; /* the host's own */
+    /* since 1.1 */
+    enum onecard_presented presented;
 };
 
 /* ---- what a plan is made of ------------------------------------------------------------------ */

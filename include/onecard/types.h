@@ -85,7 +85,8 @@ enum oc_outcome { OC_POSTED = 1, OC_REFUSED = 2, OC_IN_DOUBT = 3, OC_VOIDED = 4 
     X(RESTART, 48, "restart", "the switch restarted while the card was at work", "系统重启")                 \
     X(CARD_STATE, 49, "card_state", "the card cannot go into that state from the one it is in", "卡状态不允许") \
     X(CARD_EXISTS, 50, "card_exists", "the card is registered already", "卡已登记")                          \
-    X(ANONYMOUS, 51, "anonymous", "an unnamed card cannot be reported lost", "不记名卡不挂失")
+    X(ANONYMOUS, 51, "anonymous", "an unnamed card cannot be reported lost", "不记名卡不挂失")                \
+    X(NEEDS_CHIP, 52, "needs_chip", "the card itself must be put on the reader for this", "请使用实体卡")
 
 enum oc_reason {
 #define OC_REASON_ENUM(name, number, code, en, zh) OC_R_##name = number,

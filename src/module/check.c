@@ -87,6 +87,11 @@ static int check_service(const struct onecard_module *m, size_t i, char *why)
             return why_not(why, OC_EEXIST, "the service %s is there twice", s->name);
         }
     }
+    if ((s->needs & OC_TAKES_NUMBER) && (s->needs & (OC_NEEDS_BALANCE | OC_NEEDS_LOG))) {
+        return why_not(why, OC_EMODULE,
+                       "the service %s takes a card by its number and needs what only a chip tells",
+                       s->name);
+    }
     return check_params(s, why);
 }
 

@@ -28,6 +28,7 @@ static const struct onecard_card *copy_card(const struct onecard_card *from, str
     c->ledger_category = dup(a, from->ledger_category, ok);
     c->last_service = dup(a, from->last_service, ok);
     c->last_terminal = dup(a, from->last_terminal, ok);
+    c->state = dup(a, from->state, ok);
     return c;
 }
 

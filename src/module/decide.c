@@ -132,8 +132,8 @@ static int fill_request(struct decision *d, const struct decide_input *in,
         c->size = sizeof(*c);
         no_nulls((const char **[]){&c->record_owner, &c->number, &c->profile, &c->citizen,
                                    &c->card_category, &c->ledger_category, &c->last_service,
-                                   &c->last_terminal},
-                 8);
+                                   &c->last_terminal, &c->state},
+                 9);
         r->card = c;
     }
     if (r->original) {

@@ -370,6 +370,7 @@ void fake_init(struct fake *f)
         .ledger_category = "",
         .last_service = "",
         .last_terminal = "",
+        .state = "active",
     };
     f->req = (struct onecard_request){
         .size = sizeof(f->req),
@@ -379,6 +380,7 @@ void fake_init(struct fake *f)
         .city_time = 83000,
         .terminal = {"desk-1", "desk", "shop"},
         .card = &f->card,
+        .presented = OC_PRESENTED_CHIP,
     };
 }
 

@@ -83,7 +83,7 @@ static const struct onecard_service load_service = {
     .name = "payment.load",
     .title_en = "Load the purse",
     .title_zh = "圈存",
-    .needs = OC_NEEDS_CARD,
+    .needs = OC_NEEDS_CARD | OC_NEEDS_ACCOUNT,
     .params = load_params,
     .param_count = sizeof(load_params) / sizeof(load_params[0]),
     .decide = payment_load,
@@ -93,7 +93,7 @@ static const struct onecard_service deposit_service = {
     .name = "payment.deposit",
     .title_en = "Pay cash into the citizen's account",
     .title_zh = "账户存款",
-    .needs = OC_NEEDS_CARD | OC_NEEDS_AMOUNT | OC_NEEDS_OPERATOR,
+    .needs = OC_NEEDS_CARD | OC_NEEDS_AMOUNT | OC_NEEDS_OPERATOR | OC_NEEDS_ACCOUNT,
     .decide = payment_deposit,
 };
 static const struct onecard_service refund_service = {
@@ -101,7 +101,7 @@ static const struct onecard_service refund_service = {
     .name = "payment.refund",
     .title_en = "Refund to the pending load",
     .title_zh = "退款（补登）",
-    .needs = OC_NEEDS_ORIGINAL | OC_NEEDS_OPERATOR,
+    .needs = OC_NEEDS_ORIGINAL | OC_NEEDS_OPERATOR | OC_TAKES_NUMBER,
     .params = refund_params,
     .param_count = sizeof(refund_params) / sizeof(refund_params[0]),
     .decide = payment_refund,
@@ -111,8 +111,16 @@ static const struct onecard_service balance_service = {
     .name = "payment.balance",
     .title_en = "Balance",
     .title_zh = "余额查询",
-    .needs = OC_NEEDS_CARD | OC_NEEDS_BALANCE,
+    .needs = OC_NEEDS_CARD | OC_NEEDS_BALANCE | OC_NEEDS_ACCOUNT,
     .decide = payment_balance,
+};
+static const struct onecard_service account_service = {
+    .size = sizeof(account_service),
+    .name = "payment.account",
+    .title_en = "The card in the ledger",
+    .title_zh = "账户查询",
+    .needs = OC_NEEDS_CARD | OC_NEEDS_OPERATOR | OC_TAKES_NUMBER | OC_NEEDS_ACCOUNT,
+    .decide = payment_account,
 };
 static const struct onecard_service history_service = {
     .size = sizeof(history_service),
@@ -126,8 +134,8 @@ static const struct onecard_service history_service = {
 };
 
 static const struct onecard_service *const services[] = {
-    &purchase_service, &load_service,    &deposit_service,
-    &refund_service,   &balance_service, &history_service,
+    &purchase_service, &load_service,    &deposit_service, &refund_service,
+    &balance_service,  &account_service, &history_service,
 };
 
 ONECARD_EXPORT const struct onecard_module onecard_module = {

@@ -14,6 +14,7 @@ int payment_load(void *ctx, const struct onecard_request *req, struct onecard_pl
 int payment_deposit(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int payment_refund(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int payment_balance(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
+int payment_account(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int payment_history(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 
 /** 0, or the refusal when `amount` is over `max` (0: no limit). */
