@@ -2,6 +2,8 @@
  * application. Invariant: nothing that counts tries on the card is ever repeated here. */
 #include "card/ident.h"
 
+#include "card/known.h"
+
 #include <string.h>
 
 void card_custody(const struct card_profile *p, const struct card_identity *id, uint8_t key_version,
@@ -47,6 +49,18 @@ int card_custody_newest(struct custody *c, enum key_purpose purpose, const struc
     return 0;
 }
 
+/** INTERNAL AUTHENTICATE with a fresh challenge. The one inside a script was drawn for that script alone, so where the
+ * card's answer to it came along, it is as fresh. */
+static int challenge_card(const struct card_session *s, const struct rng *rng, uint8_t challenge[8], struct apdu *ret)
+{
+    const struct profile_keys *keys = &s->profile->keys;
+    memset(challenge, 0, 8);
+    int rc = apdu_internal_auth(ret, keys->internal_p1, keys->internal_kid, challenge, 8);
+    if (!rc && !card_known_challenge(s->known, ret, challenge))
+        rc = rng_fill(rng, challenge, 8);
+    return rc ? rc : apdu_internal_auth(ret, keys->internal_p1, keys->internal_kid, challenge, 8);
+}
+
 int ident_co_internal_auth(struct card_session *s, struct custody *c, const struct rng *rng)
 {
     struct custody_card card;
@@ -55,15 +69,11 @@ int ident_co_internal_auth(struct card_session *s, struct custody *c, const stru
     uint8_t challenge[8];
     if (!s->profile)
         return OC_ESTATE;
-    const struct profile_keys *keys = &s->profile->keys;
-    if (keys->internal == PROFILE_AUTH_NEVER)
+    if (s->profile->keys.internal == PROFILE_AUTH_NEVER)
         return OC_EPROFILE;
     int rc = card_custody_newest(c, KEY_INTERNAL, s->profile, &s->identity, 0, &card);
     if (!rc)
-        rc = rng_fill(rng, challenge, sizeof(challenge));
-    if (!rc)
-        rc = apdu_internal_auth(&cmd, keys->internal_p1, keys->internal_kid, challenge,
-                                sizeof(challenge));
+        rc = challenge_card(s, rng, challenge, &cmd);
     if (!rc)
         rc = transmit_co_ok(s, &cmd, &answer);
     if (rc)

@@ -39,12 +39,15 @@ struct card_answers {
 unsigned card_list_next(const struct card_list *list, unsigned at, uint16_t sw);
 /** Is it a list that can be executed: 1 … CARD_LIST_MAX commands that are APDUs, jumps forward and inside? */
 bool card_list_valid(const struct card_list *list);
+/** May this command be sent before anybody asked for a transaction: does it only read, select, let the card authenticate
+ * itself, or INITIALIZE? */
+bool card_apdu_harmless(const struct apdu *a);
 /** May every command of it be sent before anybody asked for a transaction: reading, selecting, authenticating, INITIALIZE? Nothing
  *  that moves value or writes. */
 bool card_list_harmless(const struct card_list *list);
 /** The terminal's side: executes the list in an open session, by transmit_co(), which owns 61xx, 6Cxx and T=0. Never fails:
- *  what happened is in the answers (a lost answer ends the list: LOST there, NOT_SENT after it). Not interrupted by
- *  cancellation between two commands of which the second moves value only after the first; the session's deadline_ns holds. */
+ *  what happened is in the answers (a lost answer ends the list: LOST there, NOT_SENT after it). A list that is not valid is
+ *  NOT_SENT. Not interrupted by cancellation; the session's deadline_ns holds for each command (R4). */
 void card_list_co_run(struct card_session *s, const struct card_list *list, struct card_answers *ret) CO_FN;
 
 #endif

@@ -108,16 +108,21 @@ int purse_co_security_code(struct card_session *s, bool capp, uint8_t ret_code[E
     return rc;
 }
 
-int purse_co_capp_update(struct card_session *s, const uint8_t *record, size_t len)
+static int make_capp_update(const struct card_session *s, const uint8_t *record, size_t len, struct apdu *ret)
 {
-    struct apdu cmd;
-    struct rapdu answer;
     if (!s->profile)
         return OC_ESTATE;
     const struct profile_capp *capp = &s->profile->capp;
     if (!capp->present)
         return OC_EPROFILE;
-    int rc = apdu_update_capp(&cmd, capp->update_p1, capp->update_p2, record, len);
+    return apdu_update_capp(ret, capp->update_p1, capp->update_p2, record, len);
+}
+
+int purse_co_capp_update(struct card_session *s, const uint8_t *record, size_t len)
+{
+    struct apdu cmd;
+    struct rapdu answer;
+    int rc = make_capp_update(s, record, len, &cmd);
     return rc ? rc : send_ok(s, &cmd, &answer);
 }
 
@@ -166,12 +171,24 @@ int purse_co_capp_read(struct card_session *s, uint8_t *ret, size_t *ret_len)
     return result;
 }
 
+static CO_FN int debit_with_record(struct card_session *s, const struct purse_debit *d, const struct apdu *debit,
+                                   struct rapdu *ret)
+{
+    struct apdu update;
+    int rc = make_capp_update(s, d->capp, d->capp_len, &update);
+    if (!rc)
+        rc = transmit_pair_co(s, &update, debit, ret);
+    if (rc)
+        return rc;
+    return ret->sw == SW_OK ? 0 : OC_ECARD_SW;
+}
+
 int purse_co_debit(struct card_session *s, const struct purse_debit *d, struct debit_answer *ret)
 {
     struct apdu cmd;
     struct rapdu answer;
     apdu_debit(&cmd, d->sam_seq, d->date, d->time, d->mac1);
-    int rc = send_ok(s, &cmd, &answer);
+    int rc = d->capp ? debit_with_record(s, d, &cmd, &answer) : send_ok(s, &cmd, &answer);
     return rc ? rc : apdu_parse_debit(answer.data, answer.len, ret);
 }
 

@@ -8,9 +8,16 @@
  */
 #include "card/transmit.h"
 
+#include "card/known.h"
+#include "card/transmit_intern.h"
+
 #include <string.h>
 
-#define ROUNDS_MAX 8 /* GET RESPONSEs or repetitions of one command */
+#define INS_INITIALIZE    0x50
+#define INS_PROVE         0x5A
+#define INS_CHALLENGE     0x84
+#define INS_INTERNAL_AUTH 0x88
+#define ROUNDS_MAX        8 /* GET RESPONSEs or repetitions of one command */
 
 struct exchange {
     struct card_session *s;
@@ -74,6 +81,7 @@ static bool moves_value(uint8_t ins)
     return ins == 0x52 || ins == 0x54;
 }
 
+static int send_command(struct exchange *x, struct apdu *cmd) CO_FN;
 static int may_send(struct card_session *s) CO_FN;
 static int may_send(struct card_session *s)
 {
@@ -99,33 +107,41 @@ static int failed(struct exchange *x, const char *name, int rc)
     return OC_ECARD_LOST;
 }
 
-/** Sends bytes, splits the answer, adds its data to what is there. */
-static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *name) CO_FN;
-static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *name)
+/** Splits the answer of a command, adds its data to what is there. */
+static int take_answer(struct exchange *x, struct reader_answer *raw, const struct apdu *cmd, const char *name)
 {
-    struct reader_answer raw = {.len = 0};
     struct apdu_answer a;
     struct rapdu *to = x->answer;
-    flow_shield();
-    int rc = reader_co_transmit(x->s->reader, cmd->bytes, cmd->len, &raw,
-                                flow_deadline_ms(x->s->command_ms));
-    flow_unshield();
-    if (rc != OC_ECARD_GONE)
-        x->s->apdus++;
-    if (rc)
-        return failed(x, name, rc);
-    if (apdu_answer_split(raw.bytes, raw.len, &a) || a.len > sizeof(to->data) - to->len) {
-        secret_wipe(&raw, sizeof(raw));
+    if (apdu_answer_split(raw->bytes, raw->len, &a) || a.len > sizeof(to->data) - to->len) {
+        secret_wipe(raw, sizeof(*raw));
         return OC_ECARD_DATA;
     }
     if (a.len)
         memcpy(to->data + to->len, a.data, a.len);
     to->len += a.len;
     to->sw = x->s->sw = a.sw;
-    secret_wipe(&raw, sizeof(raw));
+    secret_wipe(raw, sizeof(*raw));
     log_debug("card", "%s: %zu bytes -> %zu, %04X reader=%s", name, cmd->len, a.len, a.sw,
               x->s->reader->name);
     return 0;
+}
+
+static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *name) CO_FN;
+static int send_bytes(struct exchange *x, const struct apdu *cmd, const char *name)
+{
+    struct reader_answer raw = {.len = 0};
+    int rc;
+    if (x->s->lists) {
+        rc = exchange_co_one(x->s, cmd, &raw);
+    } else {
+        flow_shield();
+        rc = reader_co_transmit(x->s->reader, cmd->bytes, cmd->len, &raw,
+                                flow_deadline_ms(x->s->command_ms));
+        flow_unshield();
+    }
+    if (rc != OC_ECARD_GONE)
+        x->s->apdus++;
+    return rc ? failed(x, name, rc) : take_answer(x, &raw, cmd, name);
 }
 
 static int waiting_len(uint16_t sw)
@@ -170,7 +186,6 @@ static void shape_for_t0(struct apdu *cmd)
         cmd->bytes[cmd->len++] = 0;
 }
 
-static int send_command(struct exchange *x, struct apdu *cmd) CO_FN;
 static int send_command(struct exchange *x, struct apdu *cmd)
 {
     const char *name = transmit_name(cmd);
@@ -187,22 +202,173 @@ static int send_command(struct exchange *x, struct apdu *cmd)
     return rc;
 }
 
+/* ---- answers that came along with the card ---- */
+
+static bool take_known(struct card_session *s, const struct apdu *cmd, struct rapdu *ret)
+{
+    const struct known_item *item = card_known_take(s->known, cmd);
+    if (!item)
+        return false;
+    ret->len = item->answer_len - 2U;
+    memcpy(ret->data, item->answer, ret->len);
+    ret->sw = s->sw = be16(item->answer + ret->len);
+    s->ins = cmd->bytes[1];
+    log_debug("card", "%s: known, %04X reader=%s", transmit_name(cmd), ret->sw, s->reader->name);
+    return true;
+}
+
+/** Throws away what came along: the dialogue goes another way. The card is brought back to where the dialogue believes
+ * it to be. */
+static int forget_known(struct card_session *s) CO_FN;
+static int forget_known(struct card_session *s)
+{
+    struct card_known *known = s->known;
+    const struct known_item *item;
+    unsigned cursor = 0;
+    int rc = 0;
+    s->known = NULL;
+    while (known && !rc && (item = card_known_redo(known, &cursor))) {
+        struct rapdu answer = {.len = 0};
+        struct exchange x = {.s = s, .answer = &answer};
+        struct apdu cmd = {.len = item->command_len};
+        memcpy(cmd.bytes, item->command, cmd.len);
+        rc = send_command(&x, &cmd);
+        if (!rc && answer.sw != SW_OK)
+            s->dead = true;
+    }
+    card_known_free(&known);
+    return rc || s->dead ? OC_ECARD_GONE : 0;
+}
+
+/* ---- what was asked, for scripts ---- */
+
+/** May a script ask this of a card that nobody knows yet? What belongs to one transaction or one moment may not. */
+static bool may_be_foretold(const struct apdu *cmd)
+{
+    if (!card_apdu_harmless(cmd) || cmd->len > CARD_ASKED_BYTES)
+        return false;
+    switch (cmd->bytes[1]) {
+    case INS_CHALLENGE:
+    case INS_PROVE:
+        return false;
+    case INS_INITIALIZE:
+        return cmd->bytes[2] != 0; /* a load's amount and account are nobody's habit */
+    default:
+        return true;
+    }
+}
+
+static void note_asked(struct card_session *s, const struct apdu *cmd, int rc)
+{
+    struct card_asked *a = &s->asked;
+    struct apdu_view v;
+    if (a->ended)
+        return;
+    if (rc || a->count == CARD_ASKED_MAX || !may_be_foretold(cmd)) {
+        a->ended = true;
+        return;
+    }
+    struct card_asked_item *item = &a->items[a->count++];
+    memcpy(item->bytes, cmd->bytes, cmd->len);
+    item->len = (uint8_t)cmd->len;
+    item->sw = s->sw;
+    if (cmd->bytes[1] == INS_INTERNAL_AUTH && !apdu_parse(item->bytes, item->len, &v))
+        memset(item->bytes + 5, 0, v.lc);
+    a->ended = cmd->bytes[1] == INS_INITIALIZE;
+}
+
+/* ---- commands ---- */
+
+static int send_new(struct card_session *s, const struct apdu *cmd, struct rapdu *answer) CO_FN;
+static int send_new(struct card_session *s, const struct apdu *cmd, struct rapdu *answer)
+{
+    struct exchange x = {.s = s, .answer = answer};
+    struct apdu out = *cmd;
+    int rc = forget_known(s);
+    s->sw = 0;
+    s->ins = cmd->bytes[1];
+    if (s->card.protocol == CARD_T0)
+        shape_for_t0(&out);
+    if (!rc)
+        rc = send_command(&x, &out);
+    secret_wipe(&out, sizeof(out));
+    return rc;
+}
+
 int transmit_co(struct card_session *s, const struct apdu *cmd, struct rapdu *ret)
 {
     struct rapdu answer = {.len = 0};
-    struct exchange x = {.s = s, .answer = &answer};
-    struct apdu out = *cmd;
     s->sw = 0;
     int rc = may_send(s);
-    if (!rc) {
-        s->ins = cmd->bytes[1];
-        if (s->card.protocol == CARD_T0)
-            shape_for_t0(&out);
-        rc = send_command(&x, &out);
-    }
+    if (!rc && !take_known(s, cmd, &answer))
+        rc = send_new(s, cmd, &answer);
+    note_asked(s, cmd, rc);
     if (!rc)
         *ret = answer;
-    secret_wipe(&out, sizeof(out));
+    secret_wipe(&answer, sizeof(answer));
+    return rc;
+}
+
+/** The reader takes one command at a time. */
+static int pair_apart(struct card_session *s, const struct apdu *first, const struct apdu *second,
+                      struct rapdu *ret) CO_FN;
+static int pair_apart(struct card_session *s, const struct apdu *first, const struct apdu *second,
+                      struct rapdu *ret)
+{
+    int rc = transmit_co_ok(s, first, ret);
+    switch (rc) {
+    case 0:
+        return transmit_co(s, second, ret);
+    case OC_ECARD_SW:
+    case OC_ECARD_DATA:
+        return OC_ECARD_CACHE;
+    case OC_ECARD_LOST:
+        return OC_ECARD_GONE; /* the session is dead: the second never leaves */
+    default:
+        return rc;
+    }
+}
+
+static int pair_together(struct card_session *s, const struct apdu *first, const struct apdu *second,
+                         struct rapdu *answer) CO_FN;
+static int pair_together(struct card_session *s, const struct apdu *first, const struct apdu *second,
+                         struct rapdu *answer)
+{
+    struct exchange x = {.s = s, .answer = answer};
+    struct reader_answer raw = {.len = 0};
+    const char *name = transmit_name(second);
+    int rc = forget_known(s);
+    if (rc)
+        return rc;
+    s->sw = 0;
+    s->ins = second->bytes[1];
+    rc = exchange_co_pair(s, first, second, &raw);
+    if (rc != OC_ECARD_GONE)
+        s->apdus += rc == OC_ECARD_CACHE ? 1 : 2;
+    if (rc == OC_ECARD_CACHE)
+        return rc;
+    if (!rc)
+        rc = take_answer(&x, &raw, second, name);
+    else
+        rc = failed(&x, name, rc);
+    if (!rc && sw_class(answer->sw) == SW_CLASS_MORE)
+        rc = fetch_rest(&x, second->bytes[1]);
+    return rc;
+}
+
+int transmit_pair_co(struct card_session *s, const struct apdu *first, const struct apdu *second,
+                     struct rapdu *ret)
+{
+    struct rapdu answer = {.len = 0};
+    s->asked.ended = true;
+    if (!s->lists)
+        return pair_apart(s, first, second, ret);
+    s->sw = 0;
+    int rc = may_send(s);
+    if (!rc)
+        rc = pair_together(s, first, second, &answer);
+    if (!rc)
+        *ret = answer;
     secret_wipe(&answer, sizeof(answer));
     return rc;
 }
@@ -254,6 +420,6 @@ enum card_moved card_moved(const struct card_profile *profile, int rc, uint16_t 
             return CARD_NOT_MOVED;
         return sw_refuses(sw) ? CARD_NOT_MOVED : CARD_UNKNOWN;
     default:
-        return CARD_NOT_MOVED; /* it was not sent */
+        return CARD_NOT_MOVED; /* it was not sent: OC_ECARD_GONE, OC_ECARD_CACHE, … */
     }
 }
