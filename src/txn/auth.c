@@ -54,22 +54,13 @@ static CO_FN const char *lock_chip(struct dialogue *d, const struct deny_row *de
 {
     if (deny->action != 2 || d->show != NULL)
         return deny->why;
-    return ident_co_block(d->session, d->env->custody, false) == 0 ? "the card was locked" : "locking the card failed";
+    return AT_CARD(d, ident_co_block(d->session, d->env->custody, false)) == 0 ? "the card was locked" : "locking the card failed";
 }
 
-/* 0: not listed. A card of ours that is lost or blocked is listed too; its state is what people are told. */
-static CO_FN int check_deny_list(struct dialogue *d)
+/* A card of ours that is lost or blocked is listed too; its state is what people are told. */
+static CO_FN int refuse_denied(struct dialogue *d)
 {
-    const struct card_identity *id = &d->session->identity;
-    struct deny_row *deny = arena_alloc(flow_arena(), sizeof *deny);
-    if (deny == NULL)
-        return dialogue_ledger_failed(d, OC_ENOMEM);
-    int rc = ledger_co_denied(d->env->ledger, id->issuer, id->serial, deny);
-    if (rc == OC_ENOENT)
-        return 0;
-    if (rc != 0)
-        return dialogue_ledger_failed(d, rc);
-    const char *what = lock_chip(d, deny);
+    const char *what = lock_chip(d, &d->deny);
     enum oc_reason state = d->has_card ? standing_reason(d->card->state) : OC_R_NONE;
     if (state != OC_R_NONE)
         return dialogue_refuse(d, state, "state of card %s in the ledger: %s; on the deny list: %.60s", d->card->number,
@@ -77,14 +68,20 @@ static CO_FN int check_deny_list(struct dialogue *d)
     return dialogue_refuse(d, OC_R_DENIED, "on the deny list: %.60s", what);
 }
 
-static CO_FN int find_in_ledger(struct dialogue *d)
+int auth_co_look(struct dialogue *d)
 {
     const struct card_identity *id = &d->session->identity;
-    int rc = ledger_co_card(d->env->ledger, id->issuer, id->serial, d->card);
-    if (rc == OC_ENOENT) { /* the deny list knows cards that are not ours, too */
-        rc = check_deny_list(d);
-        return rc != 0 ? rc : dialogue_refuse(d, OC_R_UNKNOWN_CARD, "card %s is not registered here", id->number);
-    }
+    d->denied = false;
+    return ledger_co_card_standing(d->env->ledger, id->issuer, id->serial, d->card, &d->deny, &d->denied);
+}
+
+static CO_FN int find_in_ledger(struct dialogue *d)
+{
+    int rc = auth_co_look(d);
+    if (rc == OC_ENOENT && d->denied) /* the deny list knows cards that are not ours, too */
+        return refuse_denied(d);
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_UNKNOWN_CARD, "card %s is not registered here", d->session->identity.number);
     if (rc != 0)
         return dialogue_ledger_failed(d, rc);
     d->has_card = true;
@@ -113,7 +110,7 @@ static bool we_wrote_the_key(const struct dialogue *d)
  * is never forgiven. */
 static CO_FN int prove_genuine(struct dialogue *d)
 {
-    int rc = ident_co_internal_auth(d->session, d->env->custody, d->env->rng);
+    int rc = AT_CARD(d, ident_co_internal_auth(d->session, d->env->custody, d->env->rng));
     enum profile_auth mode = d->session->profile->keys.internal;
     d->proven = rc == 0;
     if (rc == 0 || rc == OC_EPROFILE)
@@ -134,12 +131,12 @@ static CO_FN int prove_genuine(struct dialogue *d)
 
 int auth_co_identify(struct dialogue *d)
 {
-    int rc = card_co_open(d->session, d->reader, d->arrival, flow_deadline_ms(5000));
+    int rc = AT_CARD(d, card_co_open(d->session, d->reader, d->arrival, flow_deadline_ms(5000)));
     if (rc != 0)
         return dialogue_card_failed(d, rc, "connecting");
     if (d->env->policy.command_ms > 0)
         d->session->command_ms = d->env->policy.command_ms;
-    rc = card_co_select(d->session, d->env->profiles, NULL);
+    rc = AT_CARD(d, card_co_select(d->session, d->env->profiles, NULL));
     if (rc != 0 && d->session->identified && is_awaited(d))
         note_identity(d);
     if (rc != 0)
@@ -149,16 +146,18 @@ int auth_co_identify(struct dialogue *d)
         return dialogue_refuse(d, OC_R_OTHER_CARD, "card %s is not the one that was torn out", d->session->identity.number);
     note_identity(d);
     rc = find_in_ledger(d);
-    return rc != 0 ? rc : prove_genuine(d);
+    if (rc != 0)
+        return rc;
+    timing_mark(d, STEP_CARD);
+    return prove_genuine(d);
 }
 
-static int check_dates(struct dialogue *d)
+static int check_dates(struct dialogue *d, date_t from, date_t to)
 {
-    const struct card_identity *id = &d->session->identity;
     const struct card_row *c = d->card;
-    date_t from = id->start > c->valid_from ? id->start : c->valid_from;
-    date_t to = c->valid_to == 0 || (id->expiry != 0 && id->expiry < c->valid_to) ? id->expiry : c->valid_to;
     char text[11];
+    from = from > c->valid_from ? from : c->valid_from;
+    to = c->valid_to == 0 || (to != 0 && to < c->valid_to) ? to : c->valid_to;
     if (from != 0 && d->business_date < from)
         return dialogue_refuse(d, OC_R_NOT_YET_VALID, "valid from %s", date_text(from, text));
     if (to != 0 && d->business_date > to)
@@ -166,19 +165,23 @@ static int check_dates(struct dialogue *d)
     return 0;
 }
 
-int auth_co_standing(struct dialogue *d)
+int auth_row_standing(struct dialogue *d, date_t from, date_t to)
 {
-    const struct card_identity *id = &d->session->identity;
-    int rc = check_deny_list(d);
-    if (rc != 0)
-        return rc;
     enum oc_reason why = standing_reason(d->card->state);
     if (why != OC_R_NONE)
         return dialogue_refuse(d, why, "state of card %s in the ledger: %s", d->card->number,
                                card_state_name((enum card_state)d->card->state));
-    if (!id->enabled)
+    return check_dates(d, from, to);
+}
+
+int auth_co_standing(struct dialogue *d)
+{
+    const struct card_identity *id = &d->session->identity;
+    if (d->denied)
+        return refuse_denied(d);
+    if (standing_reason(d->card->state) == OC_R_NONE && !id->enabled)
         return dialogue_refuse(d, OC_R_APP_NOT_ENABLED, "application flag %02X in file 0015", id->app_flag);
-    return check_dates(d);
+    return auth_row_standing(d, id->start, id->expiry);
 }
 
 int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret)

@@ -8,7 +8,7 @@ int chip_co_before(struct dialogue *d)
     d->has_due_balance = false;
     if (d->session->profile->purse.balance != PROFILE_BALANCE_TUNION)
         return 0;
-    int rc = purse_co_balance(d->session, &d->due_balance);
+    int rc = AT_CARD(d, purse_co_balance(d->session, &d->due_balance));
     if (rc == OC_ECARD_SW || rc == OC_ECARD_DATA)
         return 0; /* then INITIALIZE's word counts */
     if (rc != 0)
@@ -38,7 +38,7 @@ struct card_seen chip_seen(const struct dialogue *d, unsigned counter_bit, uint1
 int chip_co_record(struct dialogue *d, uint8_t *ret, size_t *ret_len, uint8_t *ret_known, uint8_t ret_hash[8])
 {
     uint8_t digest[SHA256_LEN];
-    int rc = purse_co_capp_read(d->session, ret, ret_len);
+    int rc = AT_CARD(d, purse_co_capp_read(d->session, ret, ret_len));
     *ret_known = 0;
     if (rc == OC_ENOENT) {
         *ret_known = 1;

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)OC_PRESENTED_CHIP == (int)PRESENTED_CHIP && (int)OC_PRESENTED_CODE == (int)PRESENTED_CODE &&
+                   (int)OC_PRESENTED_NUMBER == (int)PRESENTED_NUMBER,
+               "the module ABI and the ledger number presentations alike");
+
 /* Everything the request's constant view points to; in the flow's arena until the dialogue ends. */
 struct facts {
     struct decide_input in;
@@ -41,7 +45,9 @@ static CO_FN int read_record(void *arg, const char *scope, const char *owner, co
 static const char *params_json(const struct txn_request *req)
 {
     struct buf b;
-    size_t cap = 64 + TXN_PARAMS * 2 * (sizeof req->params[0].name + 6 * sizeof req->params[0].value);
+    if (req->param_count == 0)
+        return "{}";
+    size_t cap = 64 + req->param_count * 2 * (sizeof req->params[0].name + 6 * sizeof req->params[0].value);
     char *mem = arena_alloc(flow_arena(), cap);
     if (mem == NULL)
         return NULL;
@@ -65,13 +71,26 @@ static const char *param(const struct txn_request *req, const char *name)
     return NULL;
 }
 
-static CO_FN int show_card(struct dialogue *d, struct facts *f)
+/* Modules of ABI 1.0 could not say that they need it, so they get it. */
+static bool needs_account(const struct service *s)
 {
-    const struct card_row *c = d->card;
-    const struct card_identity *id = &d->session->identity;
+    return service_module(s)->abi_minor == 0 || (service_abi(s)->needs & OC_NEEDS_ACCOUNT) != 0;
+}
+
+static CO_FN int show_account(struct dialogue *d, struct facts *f)
+{
     struct account_row *a = arena_alloc(flow_arena(), sizeof *a);
     if (a == NULL)
         return OC_ENOMEM;
+    int rc = ledger_co_account(d->env->ledger, ACCT_CITIZEN, d->card->citizen, a);
+    if (rc == 0)
+        f->card.citizen_fen = a->credits_posted - a->debits_posted - a->debits_pending;
+    return rc == OC_ENOENT ? 0 : rc;
+}
+
+static CO_FN int show_card(struct dialogue *d, struct facts *f)
+{
+    const struct card_row *c = d->card;
     snprintf(f->owner, sizeof f->owner, "card:%lld", (long long)c->id);
     f->card = (struct onecard_card){.size = sizeof f->card,
                                     .record_owner = f->owner,
@@ -79,28 +98,25 @@ static CO_FN int show_card(struct dialogue *d, struct facts *f)
                                     .profile = c->profile,
                                     .named = c->kind == CARD_NAMED,
                                     .has_balance = d->has_chip_balance,
-                                    .has_capp = d->session->profile->capp.present,
                                     .balance_fen = d->chip_balance,
                                     .pending_load_fen = c->pending_load - c->pending_load_reserved,
                                     .ceiling_fen = c->ceiling,
                                     .citizen = c->citizen,
-                                    .card_category = id->category,
-                                    .card_category_until = id->category_until,
                                     .ledger_category = c->category,
                                     .ledger_category_from = c->category_from,
                                     .ledger_category_until = c->category_to,
                                     .last_service = c->last_service,
                                     .last_terminal = c->last_terminal,
-                                    .last_ms = c->last_txn_ms};
-    if (c->citizen[0] != '\0') {
-        int rc = ledger_co_account(d->env->ledger, ACCT_CITIZEN, c->citizen, a);
-        if (rc != 0 && rc != OC_ENOENT)
-            return rc;
-        if (rc == 0)
-            f->card.citizen_fen = a->credits_posted - a->debits_posted - a->debits_pending;
+                                    .last_ms = c->last_txn_ms,
+                                    .state = card_state_name((enum card_state)c->state),
+                                    .doubt_open = c->open_txn != 0};
+    if (d->session != NULL) {
+        f->card.has_capp = d->session->profile->capp.present;
+        f->card.card_category = d->session->identity.category;
+        f->card.card_category_until = d->session->identity.category_until;
     }
     f->in.req.card = &f->card;
-    return 0;
+    return c->citizen[0] != '\0' && needs_account(d->service) ? show_account(d, f) : 0;
 }
 
 static CO_FN int show_original(struct dialogue *d, struct facts *f)
@@ -158,11 +174,11 @@ static CO_FN int show_log(struct dialogue *d, struct facts *f)
     struct purse_log *log = arena_alloc(flow_arena(), sizeof *log);
     if (log == NULL)
         return dialogue_ledger_failed(d, OC_ENOMEM);
-    int rc = purse_co_log(d->session, false, log);
+    int rc = AT_CARD(d, purse_co_log(d->session, false, log));
     if (rc == 0)
         add_log(f, log);
     if (rc == 0 && d->session->profile->log.load_sfi != 0) {
-        rc = purse_co_log(d->session, true, log);
+        rc = AT_CARD(d, purse_co_log(d->session, true, log));
         if (rc == 0)
             add_log(f, log);
     }
@@ -175,7 +191,7 @@ static CO_FN int show_log(struct dialogue *d, struct facts *f)
 
 static CO_FN int show_balance(struct dialogue *d)
 {
-    int rc = purse_co_balance(d->session, &d->chip_balance);
+    int rc = AT_CARD(d, purse_co_balance(d->session, &d->chip_balance));
     if (rc != 0)
         return dialogue_card_failed(d, rc, "GET BALANCE");
     d->has_chip_balance = true;
@@ -190,7 +206,7 @@ static CO_FN int show_facts(struct dialogue *d, struct facts *f)
         rc = show_balance(d);
     if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_LOG) != 0)
         rc = show_log(d, f);
-    if (rc == 0 && d->session != NULL) {
+    if (rc == 0 && d->has_card) {
         rc = show_card(d, f);
         if (rc != 0)
             rc = dialogue_ledger_failed(d, rc);
@@ -214,6 +230,7 @@ static void show_request(struct dialogue *d, struct facts *f)
     r->terminal = (struct onecard_terminal){
         .id = d->term->t.id, .kind = d->term->t.kind, .participant = d->term->t.participant};
     r->amount_fen = d->req->amount;
+    r->presented = (enum onecard_presented)d->presented;
     f->in.terminal_params = d->term->t.params;
     f->in.params = params_json(d->req);
     f->in.co_record = read_record;
@@ -239,5 +256,8 @@ int decide_co_plan(struct dialogue *d)
         return dialogue_refuse(d, OC_R_BUSY, "the service did not answer in time");
     if (rc != 0)
         return dialogue_refuse(d, d->plan->refused != OC_R_NONE ? d->plan->refused : OC_R_MODULE, "%s", d->plan->detail);
+    timing_mark(d, STEP_DECIDED);
+    if (d->plan->kind == OC_PLAN_NONE || d->plan->kind == OC_PLAN_ACCOUNT)
+        timing_mark(d, STEP_INIT);
     return 0;
 }

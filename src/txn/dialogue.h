@@ -27,11 +27,20 @@ struct dialogue {
     int64_t previous;       /* an attempt of this dialogue that was voided: the next one links to it */
     bool awaited;           /* a certain card must come back: issuer and serial in res */
     bool other;             /* what lies there now is another one */
+    bool resumed;           /* `torn` is of an earlier request with the same number */
+    int64_t same;           /* another dialogue's transaction took this request number meanwhile, 0 none */
     bool proven;            /* this presentation proved itself genuine */
+    bool doubted;           /* this presentation was asked for evidence */
+    bool initialized;       /* … got as far as INITIALIZE for what the plan wants */
+    uint8_t presented;      /* enum presented */
+    struct deny_row deny;   /* the card's place on the deny list … */
+    bool denied;            /* … where it has one */
     fen_t due_balance;      /* the true balance where INITIALIZE shows none (overdrawn, see chip.c) */
     bool has_due_balance;
     struct buf *show; /* only show the plan here, execute nothing */
-    int64_t started_ns;
+    int64_t started_ns; /* the request was received */
+    int64_t wait_began_ns, waited_ns; /* for people, terminal and card */
+    int64_t intent_ns, outcome_ns;    /* waits for those commits */
 };
 
 /* ---- txn.c ---- */
@@ -48,6 +57,41 @@ int dialogue_card_failed(struct dialogue *d, int rc, const char *what);
 int dialogue_ledger_failed(struct dialogue *d, int rc);
 /** Adds a settled doubt to the result. */
 void dialogue_settled(struct dialogue *d, const struct txn_row *row, uint8_t state, uint8_t evidence);
+
+/** Another phase; whoever wants to know is told. */
+void dialogue_phase(struct dialogue *d, enum txn_phase phase);
+/** Is that transaction at work in another dialogue of this process? */
+bool dialogue_runs_elsewhere(const struct dialogue *d, int64_t txn);
+
+/* ---- timing.c ---- */
+/** The request's clock begins. */
+void timing_begin(struct dialogue *d);
+/** The step was reached now. A dialogue that only waits for its torn card marks nothing but outcomes. */
+void timing_mark(struct dialogue *d, enum step step);
+/** Another attempt: what it will reach was not reached yet. */
+void timing_again(struct dialogue *d);
+/** A wait for people, terminal or card begins; it ends, of the card's time where `card`. */
+void timing_wait(struct dialogue *d);
+void timing_waited(struct dialogue *d, bool card);
+/** The same around a card command; gives its result back. */
+#define AT_CARD(d, call) (timing_wait(d), timing_card((d), (call)))
+int timing_card(struct dialogue *d, int rc);
+/** The result's times, and the service's histograms and counters. */
+void timing_end(struct dialogue *d);
+void timing_fini(struct txn_env *env);
+
+/* ---- resume.c: a request number that was here before ---- */
+/** d->row is of this request number. 1: the result is its answer; 0: its doubt is this dialogue's now, go on; OC_EREFUSED: another
+ *  content, noted; OC_ECANCELED while it ran elsewhere. */
+int resume_co_known(struct dialogue *d) MUST_USE CO_FN;
+/** Another dialogue with this number was faster (d->same): its end is the answer. */
+void resume_co_same(struct dialogue *d) CO_FN;
+
+/* ---- number.c: a card presented by number or code (R21) ---- */
+/** Is it? Then no chip is asked. */
+bool number_presented(const struct dialogue *d);
+/** Finds the card in the ledger and looks at its standing. 0, OC_EREFUSED, OC_ECANCELED. */
+int number_co_present(struct dialogue *d) MUST_USE CO_FN;
 
 /* ---- intent.c: the last moment before something moves ---- */
 /** Fills what every intent carries: service, terminal, SAM, dates, legs, records, limits, plan text. */
@@ -82,8 +126,13 @@ int chip_co_record(struct dialogue *d, uint8_t *ret, size_t *ret_len, uint8_t *r
 /* ---- auth.c ---- */
 /** Opens the session, identifies the card, finds it in the ledger, proves it genuine (R9). 0, OC_EREFUSED, OC_ECANCELED. */
 int auth_co_identify(struct dialogue *d) MUST_USE CO_FN;
-/** Standing: states, deny list, application flag, dates. After doubts were settled (R15). 0 or OC_EREFUSED. */
+/** The card's row and its place on the deny list, in one look. 0, OC_ENOENT (the deny list was looked at), errors of reads. */
+int auth_co_look(struct dialogue *d) MUST_USE CO_FN;
+/** Standing: states, deny list, application flag, dates. After doubts were settled (R15), on what was looked up last: who is put on
+ *  the list after that is refused by the intent. 0 or OC_EREFUSED. */
 int auth_co_standing(struct dialogue *d) MUST_USE CO_FN;
+/** What the row alone says: state, dates; `from` and `to` narrow them (0: they do not). 0 or OC_EREFUSED. */
+int auth_row_standing(struct dialogue *d, date_t from, date_t to);
 /** Names the card to the custody for one purpose: the version INITIALIZE reported where there is such a key, else the
  *  only one of that purpose. OC_ENOKEY. */
 int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret) MUST_USE;
@@ -100,6 +149,8 @@ struct op_outcome *outcome_begin(struct dialogue *d, int64_t txn, enum oc_txn_st
 int outcome_co_write(struct dialogue *d) MUST_USE CO_FN;
 /** VOIDED: the command never left. */
 int outcome_co_not_sent(struct dialogue *d, int64_t txn, enum oc_reason why, const char *note) MUST_USE CO_FN;
+/** VOIDED: the card, or the wire to its terminal, had gone before the command ("debit") left. */
+int outcome_co_away(struct dialogue *d, int64_t txn, const char *what) MUST_USE CO_FN;
 /** VOIDED: the card refused the command with a status word that proves that nothing moved (R5). `what` names it. */
 int outcome_co_card_refused(struct dialogue *d, int64_t txn, const char *what) MUST_USE CO_FN;
 /** IN_DOUBT because no answer came. */

@@ -26,16 +26,6 @@ struct finding {
     const char *note;
 };
 
-static bool runs_elsewhere(const struct dialogue *d, int64_t txn)
-{
-    LIST_EACH (pos, &d->env->live) {
-        const struct dialogue *other = CONTAINER_OF(pos, struct dialogue, live);
-        if (other != d && other->running == txn)
-            return true;
-    }
-    return false;
-}
-
 /* MAC1 comes from a session key over the online counter: where it is right, so is the counter. */
 static CO_FN int load_counter(struct dialogue *d, const struct op_intent *in, uint16_t *ret)
 {
@@ -44,7 +34,7 @@ static CO_FN int load_counter(struct dialogue *d, const struct op_intent *in, ui
     int rc = chip_co_before(d);
     if (rc != 0)
         return rc;
-    rc = purse_co_init_load(d->session, in->amount, d->term->t.sam, &a);
+    rc = AT_CARD(d, purse_co_init_load(d->session, in->amount, d->term->t.sam, &a));
     if (rc != 0)
         return rc;
     struct pboc_load l = {.counter = a.online_counter,
@@ -78,7 +68,7 @@ static CO_FN int debit_counter(struct dialogue *d, const struct op_intent *in, u
         return rc;
     rc = OC_ECARD_SW;
     for (size_t i = 0; i < ARRAY_LEN(tries) && rc == OC_ECARD_SW; i++)
-        rc = purse_co_init_purchase(d->session, tries[i].capp, tries[i].amount, d->term->t.sam, &a);
+        rc = AT_CARD(d, purse_co_init_purchase(d->session, tries[i].capp, tries[i].amount, d->term->t.sam, &a));
     if (rc != 0)
         return rc;
     (void)chip_balance(d, a.balance);
@@ -115,7 +105,7 @@ static CO_FN int read_record_back(struct dialogue *d, const struct txn_row *row,
 static CO_FN int ask_proof(struct dialogue *d, const struct op_intent *in, struct finding *f)
 {
     struct prove_answer p;
-    int rc = purse_co_prove(d->session, in->card_type, in->counter, &p);
+    int rc = AT_CARD(d, purse_co_prove(d->session, in->card_type, in->counter, &p));
     if (rc == 0)
         rc = proof_prove(d, in, &p, f->tac);
     if (rc == 0) {
@@ -139,7 +129,7 @@ static CO_FN int read_log(struct dialogue *d, const struct txn_row *row, struct 
     struct purse_log *log = arena_alloc(flow_arena(), sizeof *log);
     if (log == NULL)
         return OC_ENOMEM;
-    int rc = purse_co_log(d->session, load, log);
+    int rc = AT_CARD(d, purse_co_log(d->session, load, log));
     if (rc == OC_ECARD_SW || rc == OC_ECARD_DATA || rc == OC_EPROFILE || rc == OC_ENOENT)
         return 0; /* unreadable: the doubt stays */
     if (rc != 0)
@@ -215,6 +205,10 @@ static CO_FN int write_finding(struct dialogue *d, const struct txn_row *row, co
         snprintf(o->note, sizeof o->note, "%s", f->note);
     if (f->to == OC_TXN_POSTED)
         memcpy(o->reply, row->in.reply, sizeof o->reply);
+    if (row->id == d->torn && !d->resumed) { /* the end of this very dialogue's transaction */
+        timing_mark(d, STEP_OUTCOME);
+        o->timeline = d->res->timeline;
+    }
     flow_shield();
     int rc = outcome_co_write_doubt(d);
     flow_unshield();
@@ -236,7 +230,7 @@ int doubt_co_settle(struct dialogue *d, int64_t txn, enum oc_txn_state *ret_stat
 {
     struct finding f;
     char id[IDENT_TEXT];
-    if (runs_elsewhere(d, txn))
+    if (dialogue_runs_elsewhere(d, txn))
         return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s of this card is running at another terminal",
                                ident_text(txn, id));
     int rc = ledger_co_txn(d->env->ledger, txn, d->row);
@@ -245,6 +239,7 @@ int doubt_co_settle(struct dialogue *d, int64_t txn, enum oc_txn_state *ret_stat
     *ret_state = (enum oc_txn_state)d->row->state;
     if (d->row->state != OC_TXN_INTENDED && d->row->state != OC_TXN_IN_DOUBT)
         return 0;
+    d->doubted = true;
     rc = find_evidence(d, d->row, &f);
     if (rc != 0)
         return settle_failed(d, rc);
@@ -269,6 +264,7 @@ void doubt_co_ask_proof(struct dialogue *d, const struct op_intent *in)
     struct op_outcome *o = outcome_begin(d, in->txn, OC_TXN_IN_DOUBT, EV_NONE);
     o->reason = OC_R_WRONG_PROOF;
     o->suspense = 1;
+    o->timeline = d->res->timeline;
     snprintf(o->note, sizeof o->note, "%s", f.has_tac ? "asked at once, the card proved its TAC" : f.note);
     if (outcome_co_write_doubt(d) != 0)
         log_warn("txn", "what the card said about its wrong proof was not recorded");

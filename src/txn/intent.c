@@ -41,6 +41,7 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
 static void copy_request(const struct dialogue *d, struct op_intent *in)
 {
     in->trace = d->req->trace;
+    in->presented = d->presented;
     in->card = d->has_card ? d->card->id : 0;
     in->request_no = d->req->request_no;
     memcpy(in->request_hash, d->req->request_hash, sizeof in->request_hash);
@@ -92,16 +93,20 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
         return dialogue_ledger_failed(d, OC_ENOMEM);
     if (flow_cancelled())
         return OC_ECANCELED;
-    d->req->phase = TXN_PHASE_COMMITTED;
+    dialogue_phase(d, TXN_PHASE_COMMITTED);
+    d->op->intent.timeline = d->res->timeline;
     if (d->session != NULL)
         d->session->deadline_ns = flow_deadline_ms(COMMAND_WITHIN_MS);
     flow_shield();
+    int64_t before = d->res->ledger_ns;
     int rc = dialogue_co_submit(d);
+    d->intent_ns += d->res->ledger_ns - before;
     if (rc != 0) {
         flow_unshield();
-        d->req->phase = TXN_PHASE_CARD;
+        dialogue_phase(d, TXN_PHASE_CARD);
         return dialogue_ledger_failed(d, rc);
     }
+    timing_mark(d, STEP_INTENT);
     memcpy(in, &d->op->intent, sizeof *in);
     d->running = in->txn;
     list_add_tail(&d->env->live, &d->live);
@@ -120,5 +125,6 @@ void intent_end(struct dialogue *d)
         d->session->deadline_ns = FLOW_FOREVER;
     list_del(&d->live);
     d->running = 0;
+    flow_cond_broadcast(&d->env->ended);
     flow_unshield();
 }

@@ -51,7 +51,7 @@ static CO_FN int initialize(struct dialogue *d, struct credit *c)
     int rc = chip_co_before(d);
     if (rc != 0)
         return rc;
-    rc = purse_co_init_load(d->session, d->plan->amount, d->term->t.sam, &c->init);
+    rc = AT_CARD(d, purse_co_init_load(d->session, d->plan->amount, d->term->t.sam, &c->init));
     if (rc == OC_ECARD_SW)
         return init_refused(d);
     if (rc != 0)
@@ -59,7 +59,8 @@ static CO_FN int initialize(struct dialogue *d, struct credit *c)
     rc = verify_mac1(d, c);
     if (rc != 0)
         return rc;
-    d->proven = true;
+    d->proven = d->initialized = true;
+    timing_mark(d, STEP_INIT);
     c->raw_balance = chip_balance(d, c->init.balance);
     if (c->init.online_counter == 0xFFFF)
         return dialogue_refuse(d, OC_R_COUNTER_MAX, "online counter FFFF");
@@ -120,14 +121,16 @@ static CO_FN int command(struct dialogue *d, const struct credit *c)
     struct credit_answer a = {{0}};
     if (mac2(d, c, mac) != 0)
         return outcome_co_not_sent(d, c->in->txn, OC_R_NO_KEY, "MAC2 could not be computed: nothing was sent");
-    int rc = purse_co_credit_load(d->session, c->in->card_date, c->in->card_time, mac, &a);
+    timing_mark(d, STEP_SENT);
+    int rc = AT_CARD(d, purse_co_credit_load(d->session, c->in->card_date, c->in->card_time, mac, &a));
+    timing_mark(d, STEP_ANSWERED);
     switch (card_moved(d->session->profile, rc, d->session->sw)) {
     case CARD_MOVED:
         return check_answer(d, c, &a);
     case CARD_NOT_MOVED:
         if (rc == OC_ECARD_SW)
             return outcome_co_card_refused(d, c->in->txn, "CREDIT FOR LOAD");
-        return outcome_co_not_sent(d, c->in->txn, OC_R_CARD_REMOVED, "the card left before the credit was sent");
+        return outcome_co_away(d, c->in->txn, "credit");
     default:
         if (rc == OC_ECARD_DATA && d->session->sw == SW_OK)
             return wrong_proof(d, c, &a);

@@ -48,7 +48,11 @@ static enum oc_outcome outcome_of(const struct op_outcome *o)
 int outcome_co_write(struct dialogue *d)
 {
     struct txn_result *res = d->res;
+    int64_t before = res->ledger_ns;
+    timing_mark(d, STEP_OUTCOME);
+    d->op->outcome.timeline = res->timeline;
     int rc = submit_patiently(d);
+    d->outcome_ns += res->ledger_ns - before;
     const struct op_outcome *o = &d->op->outcome;
     res->txn = o->txn;
     res->outcome = outcome_of(o);
@@ -74,6 +78,14 @@ int outcome_co_not_sent(struct dialogue *d, int64_t txn, enum oc_reason why, con
     o->reason = (uint8_t)why;
     snprintf(o->note, sizeof o->note, "%s", note);
     return outcome_co_write(d);
+}
+
+int outcome_co_away(struct dialogue *d, int64_t txn, const char *what)
+{
+    char note[96];
+    bool wire = d->reader->closed;
+    snprintf(note, sizeof note, "the %s left before the %s was sent", wire ? "terminal" : "card", what);
+    return outcome_co_not_sent(d, txn, wire ? OC_R_READER : OC_R_CARD_REMOVED, note);
 }
 
 static enum oc_reason reason_of_sw(const struct dialogue *d)

@@ -20,6 +20,7 @@ static void finish_earlier(struct dialogue *d)
     r->gross = row->in.gross;
     r->business_date = row->in.business_date;
     snprintf(r->reply, sizeof r->reply, "%s", row->in.reply);
+    r->replayed = false;
     d->torn = 0;
 }
 
@@ -32,10 +33,10 @@ static bool is_this_ride(const struct dialogue *d)
 /* The row and the application's state are stale after evidence was read: both are taken anew. */
 static CO_FN int refresh(struct dialogue *d)
 {
-    int rc = card_co_reselect(d->session);
+    int rc = AT_CARD(d, card_co_reselect(d->session));
     if (rc != 0)
         return dialogue_card_failed(d, rc, "SELECT");
-    rc = ledger_co_card_id(d->env->ledger, d->card->id, d->card);
+    rc = auth_co_look(d);
     return rc != 0 ? dialogue_ledger_failed(d, rc) : 0;
 }
 
@@ -44,6 +45,9 @@ static void begin_anew(struct dialogue *d)
 {
     d->previous = d->torn;
     d->torn = 0;
+    d->res->replayed = false;
+    timing_again(d);
+    timing_mark(d, STEP_CARD);
     (void)dialogue_refuse(d, OC_R_CARD_ERROR, "the first attempt came to nothing");
 }
 
@@ -91,6 +95,9 @@ static CO_FN int settle_open(struct dialogue *d)
 
 int present_co_execute(struct dialogue *d)
 {
+    bool chip = d->plan->kind == OC_PLAN_DEBIT || d->plan->kind == OC_PLAN_CREDIT;
+    if (chip && d->session == NULL)
+        return dialogue_refuse(d, OC_R_NEEDS_CHIP, "%s moves money on the card", d->res->service);
     if (d->show != NULL) {
         plan_json(d->plan, false, d->show);
         dialogue_posted(d);
@@ -135,8 +142,10 @@ static CO_FN int present(struct dialogue *d)
     if (rc != 0)
         return rc == 1 ? 0 : rc;
     rc = auth_co_standing(d);
-    if (rc == 0)
-        rc = decide_co_plan(d);
+    if (rc != 0)
+        return rc;
+    timing_mark(d, STEP_GENUINE);
+    rc = decide_co_plan(d);
     if (rc == 0)
         rc = present_co_execute(d);
     if (rc == 0)
@@ -149,7 +158,7 @@ static CO_FN void settle_at_once(struct dialogue *d)
 {
     enum oc_txn_state state;
     if (d->torn == 0 || d->res->reason != OC_R_ANSWER_LOST || !card_present(d->session) ||
-        card_co_reselect(d->session) != 0 || doubt_co_settle(d, d->torn, &state) != 0)
+        AT_CARD(d, card_co_reselect(d->session)) != 0 || doubt_co_settle(d, d->torn, &state) != 0)
         return;
     if (state == OC_TXN_POSTED) {
         finish_earlier(d);
@@ -161,20 +170,40 @@ static CO_FN void settle_at_once(struct dialogue *d)
     }
 }
 
+/* What a terminal was asked up to INITIALIZE, or for a look at the card, it can be sent ahead the next time. Evidence for
+ * a doubt is another dialogue than the next card's. */
+static void learn(struct dialogue *d, int rc)
+{
+    char kind[SCRIPT_KIND_LEN];
+    bool looked = rc == 0 && d->plan != NULL && d->plan->kind == OC_PLAN_NONE;
+    if (d->req->scripts == NULL || !reader_has_lists(d->reader) || d->doubted || d->show != NULL ||
+        (!d->initialized && !looked))
+        return;
+    snprintf(kind, sizeof kind, d->req->gate ? "%s@%s" : "%s", service_name(d->service), d->req->terminal);
+    script_learn(d->req->scripts, kind, d->req->gate, d->session);
+}
+
+static CO_FN void close_session(struct dialogue *d)
+{
+    timing_wait(d);
+    card_co_close(d->session);
+    timing_waited(d, true);
+}
+
 static CO_FN int attempt(struct dialogue *d)
 {
-    int64_t t0 = clock_mono_ns(d->env->clock), ledger0 = d->res->ledger_ns;
-    struct card_session *s = arena_alloc(flow_arena(), sizeof *s);
+    struct card_session *s = d->session != NULL ? d->session : arena_alloc(flow_arena(), sizeof *s);
     if (s == NULL)
         return dialogue_ledger_failed(d, OC_ENOMEM);
     d->session = s;
-    d->has_chip_balance = d->other = d->proven = false;
+    d->has_chip_balance = d->other = d->proven = d->doubted = d->initialized = false;
+    timing_again(d);
     if (d->res->outcome == OC_VOIDED) { /* the command never left: the next attempt links to that one */
         d->previous = d->res->txn;
         if (ledger_co_txn(d->env->ledger, d->previous, d->row) == 0)
             dialogue_settled(d, d->row, d->row->state, d->row->evidence);
     }
-    d->req->phase = TXN_PHASE_CARD;
+    dialogue_phase(d, TXN_PHASE_CARD);
     int rc = present(d);
     if (rc == 0)
         settle_at_once(d);
@@ -184,8 +213,8 @@ static CO_FN int attempt(struct dialogue *d)
     }
     if (s->identified && !d->other)
         d->awaited = true;
-    card_co_close(s);
-    d->res->card_ns += clock_mono_ns(d->env->clock) - t0 - (d->res->ledger_ns - ledger0);
+    learn(d, rc);
+    close_session(d);
     return rc;
 }
 
@@ -198,14 +227,13 @@ static bool wants_return(const struct dialogue *d)
         return false;
     if (d->other)
         return true;
-    return (d->torn != 0 && r->reason == OC_R_ANSWER_LOST) ||
+    return (d->torn != 0 && (d->resumed || r->reason == OC_R_ANSWER_LOST)) ||
            (r->reason == OC_R_CARD_REMOVED && (r->outcome == OC_REFUSED || r->outcome == OC_VOIDED));
 }
 
 /* Waits for a card to come (back). A reader may still show the card that has gone; then it is tried once more. */
-static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
+static CO_FN int look_for_return(struct dialogue *d, int64_t deadline)
 {
-    d->req->phase = TXN_PHASE_WAIT_RETURN;
     for (;;) {
         int64_t now = loop_now_ns(d->env->loop), soon = now + LINGER_MS * NS_PER_MS;
         if (now >= deadline)
@@ -218,11 +246,24 @@ static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
     }
 }
 
+static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
+{
+    dialogue_phase(d, TXN_PHASE_WAIT_RETURN);
+    timing_wait(d);
+    int rc = look_for_return(d, deadline);
+    timing_waited(d, false);
+    return rc;
+}
+
 static CO_FN int wait_card(struct dialogue *d)
 {
     uint64_t after = d->req->gate ? d->req->arrival - 1 : 0;
-    d->req->phase = TXN_PHASE_WAIT_CARD;
+    dialogue_phase(d, d->resumed ? TXN_PHASE_WAIT_RETURN : TXN_PHASE_WAIT_CARD);
+    timing_wait(d);
     int rc = reader_co_wait_arrival(d->reader, after, flow_deadline_ms(d->req->wait_ms), &d->arrival);
+    timing_waited(d, false);
+    if (rc == OC_ECLOSED)
+        return dialogue_refuse(d, OC_R_READER, "the terminal is not connected");
     if (rc == OC_ETIMEDOUT && d->reader->state == READER_GONE)
         return dialogue_refuse(d, OC_R_READER, "reader \"%.80s\" is not plugged in", d->reader->name);
     if (rc == OC_ETIMEDOUT)
@@ -250,8 +291,10 @@ int present_co_answer(struct dialogue *d)
     if (d->reader == NULL)
         return dialogue_refuse(d, OC_R_READER, "terminal %s has no reader", d->term->t.id);
     int rc = wait_card(d);
-    if (rc != 0)
+    if (rc != 0) {
+        look_again(d);
         return rc;
+    }
     int64_t deadline = 0;
     for (unsigned seen = 0; seen < PRESENTATIONS_MAX;) {
         rc = attempt(d);

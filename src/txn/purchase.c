@@ -52,7 +52,7 @@ static CO_FN int ask_before(struct dialogue *d, struct debit *b)
     }
     if (rc != 0)
         return rc;
-    rc = purse_co_security_code(d->session, b->capp, b->code, &b->code_len);
+    rc = AT_CARD(d, purse_co_security_code(d->session, b->capp, b->code, &b->code_len));
     return rc != 0 ? dialogue_card_failed(d, rc, "GET SECURITY CODE") : 0;
 }
 
@@ -63,11 +63,13 @@ static CO_FN int initialize(struct dialogue *d, struct debit *b)
     int rc = ask_before(d, b);
     if (rc != 0)
         return rc;
-    rc = purse_co_init_purchase(d->session, b->capp, d->plan->amount, d->term->t.sam, &b->init);
+    rc = AT_CARD(d, purse_co_init_purchase(d->session, b->capp, d->plan->amount, d->term->t.sam, &b->init));
     if (rc == OC_ECARD_SW)
         return init_refused(d);
     if (rc != 0)
         return dialogue_card_failed(d, rc, "INITIALIZE FOR PURCHASE");
+    d->initialized = true;
+    timing_mark(d, STEP_INIT);
     b->raw_balance = chip_balance(d, b->init.balance);
     if (d->chip_balance < d->plan->amount && !(p->purse.overdraft && b->init.overdraft > 0))
         return dialogue_refuse(d, OC_R_INSUFFICIENT, "the card holds less than the amount");
@@ -181,14 +183,19 @@ static int mac1(struct dialogue *d, const struct debit *b, uint8_t ret[4])
 static CO_FN int debit(struct dialogue *d, const struct debit *b, const struct purse_debit *cmd)
 {
     struct debit_answer a = {0};
-    int rc = purse_co_debit(d->session, cmd, &a);
+    timing_mark(d, STEP_SENT);
+    int rc = AT_CARD(d, purse_co_debit(d->session, cmd, &a));
+    timing_mark(d, STEP_ANSWERED);
     switch (card_moved(d->session->profile, rc, d->session->sw)) {
     case CARD_MOVED:
         return check_answer(d, b, &a);
     case CARD_NOT_MOVED:
         if (rc == OC_ECARD_SW)
             return outcome_co_card_refused(d, b->in->txn, "DEBIT");
-        return outcome_co_not_sent(d, b->in->txn, OC_R_CARD_REMOVED, "the card left before the debit was sent");
+        if (rc == OC_ECARD_CACHE)
+            return outcome_co_not_sent(d, b->in->txn, OC_R_CARD_ERROR,
+                                       "the journey record could not be written: nothing was debited");
+        return outcome_co_away(d, b->in->txn, "debit");
     default:
         if (rc == OC_ECARD_DATA && d->session->sw == SW_OK)
             return wrong_proof(d, b, &a);
@@ -203,11 +210,10 @@ static CO_FN int command(struct dialogue *d, const struct debit *b)
     memcpy(cmd.time, b->in->card_time, sizeof cmd.time);
     if (mac1(d, b, cmd.mac1) != 0)
         return outcome_co_not_sent(d, b->in->txn, OC_R_NO_KEY, "MAC1 could not be computed: nothing was sent");
-    int rc = b->capp ? purse_co_capp_update(d->session, b->record, b->in->capp_len) : 0;
-    if (rc != 0)
-        return outcome_co_not_sent(d, b->in->txn,
-                                   rc == OC_ECARD_SW || rc == OC_ECARD_DATA ? OC_R_CARD_ERROR : OC_R_CARD_REMOVED,
-                                   "the journey record could not be written: nothing was debited");
+    if (b->capp) { /* written just before, in the same list where the reader takes lists */
+        cmd.capp = b->record;
+        cmd.capp_len = b->in->capp_len;
+    }
     return debit(d, b, &cmd);
 }
 

@@ -12,11 +12,15 @@ const char *txn_phase_name(enum txn_phase p)
 void txn_env_init(struct txn_env *env)
 {
     list_init(&env->live);
+    flow_cond_init(&env->ended);
+    env->meters = NULL;
 }
 
 void txn_env_fini(struct txn_env *env)
 {
     CHECK(list_empty(&env->live));
+    flow_cond_fini(&env->ended);
+    timing_fini(env);
 }
 
 int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[16])
@@ -30,6 +34,10 @@ int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[
     for (unsigned i = 0; i < r->param_count; i++) {
         buf_put(&b, r->params[i].name, strlen(r->params[i].name) + 1);
         buf_put(&b, r->params[i].value, strlen(r->params[i].value) + 1);
+    }
+    if (r->presented > PRESENTED_CHIP) { /* a chip adds nothing: hashes in ledgers stay as they are */
+        buf_put(&b, &r->presented, 1);
+        buf_put(&b, r->presented_text, strlen(r->presented_text) + 1);
     }
     int rc = b.err;
     if (rc == 0)
@@ -70,6 +78,8 @@ void dialogue_posted(struct dialogue *d)
 
 int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
 {
+    if (rc != OC_ECANCELED && d->reader->closed)
+        return dialogue_refuse(d, OC_R_READER, "%s: the terminal is not connected", what);
     switch (rc) {
     case OC_ECANCELED:
         return rc;
@@ -102,8 +112,10 @@ int dialogue_ledger_failed(struct dialogue *d, int rc)
     if (rc == OC_ECONFLICT)
         return dialogue_refuse(d, OC_R_CONFLICT, "request number %lld was used with another content",
                                (long long)d->req->request_no);
-    if (rc == OC_EEXIST)
+    if (rc == OC_EEXIST) {
+        d->same = d->op->type == LOP_INTENT ? d->op->intent.txn : 0;
         return dialogue_refuse(d, OC_R_BUSY, "the same request is running already");
+    }
     log_error("txn", "ledger: %s (%d)", oc_strerror(rc), rc);
     return dialogue_refuse(d, OC_R_STORE, "%s", oc_strerror(rc));
 }
@@ -116,9 +128,43 @@ void dialogue_settled(struct dialogue *d, const struct txn_row *row, uint8_t sta
             (struct txn_settled){.txn = row->id, .state = state, .evidence = evidence, .amount = row->in.amount};
 }
 
+void dialogue_phase(struct dialogue *d, enum txn_phase phase)
+{
+    if (d->req->phase == phase)
+        return;
+    d->req->phase = phase;
+    if (d->req->told != NULL)
+        d->req->told(d->req, d->req->told_arg);
+}
+
+bool dialogue_runs_elsewhere(const struct dialogue *d, int64_t txn)
+{
+    LIST_EACH (pos, &d->env->live) {
+        const struct dialogue *other = CONTAINER_OF(pos, struct dialogue, live);
+        if (other != d && other->running == txn)
+            return true;
+    }
+    return false;
+}
+
+/* An operation is as large as its largest kind, the intent: only what this kind has is cleared. */
+static size_t op_size(enum ledger_op_type type)
+{
+    switch (type) {
+    case LOP_OUTCOME:
+        return offsetof(struct ledger_op, outcome) + sizeof(struct op_outcome);
+    case LOP_REFUSAL:
+        return offsetof(struct ledger_op, refusal) + sizeof(struct op_refusal);
+    case LOP_SEEN:
+        return offsetof(struct ledger_op, seen) + sizeof(struct op_seen);
+    default:
+        return sizeof(struct ledger_op);
+    }
+}
+
 struct ledger_op *dialogue_op(struct dialogue *d, enum ledger_op_type type)
 {
-    memset(d->op, 0, sizeof *d->op);
+    memset(d->op, 0, op_size(type));
     d->op->type = (uint8_t)type;
     memcpy(d->op->who, d->req->who, sizeof d->op->who);
     return d->op;
@@ -149,32 +195,22 @@ static int admit_service(struct dialogue *d)
     return 0;
 }
 
+/* The terminal, and whether this request was here before: one look. A known one gets its first answer whatever has become of the
+ * terminal meanwhile. */
 static CO_FN int admit_terminal(struct dialogue *d)
 {
-    int rc = ledger_co_terminal(d->env->ledger, d->req->terminal, d->term);
+    bool found = false;
+    int64_t number = d->show == NULL ? d->req->request_no : 0;
+    int rc = ledger_co_admission(d->env->ledger, d->req->terminal, number, d->term, d->row, &found);
     if (rc == OC_ENOENT)
         return dialogue_refuse(d, OC_R_TERMINAL_UNKNOWN, "there is no terminal \"%s\"", d->req->terminal);
     if (rc != 0)
         return dialogue_ledger_failed(d, rc);
+    if (found && (rc = resume_co_known(d)) != 0)
+        return rc;
     if (d->term->t.closed)
         return dialogue_refuse(d, OC_R_NOT_OPEN, "terminal %s is closed", d->req->terminal);
     return 0;
-}
-
-/* 0: new; 1: answered from the first one's row. */
-static CO_FN int replayed(struct dialogue *d)
-{
-    if (d->req->request_no == 0)
-        return 0;
-    int rc = ledger_co_txn_request(d->env->ledger, d->req->terminal, d->req->request_no, d->row);
-    if (rc == OC_ENOENT)
-        return 0;
-    if (rc != 0)
-        return dialogue_ledger_failed(d, rc);
-    if (memcmp(d->row->in.request_hash, d->req->request_hash, sizeof d->req->request_hash) != 0)
-        return dialogue_ledger_failed(d, OC_ECONFLICT);
-    txn_result_from_row(d->row, d->res);
-    return 1;
 }
 
 static CO_FN int admit(struct dialogue *d)
@@ -183,8 +219,6 @@ static CO_FN int admit(struct dialogue *d)
     int rc = admit_terminal(d);
     if (rc == 0)
         rc = admit_service(d);
-    if (rc == 0 && d->show == NULL)
-        rc = replayed(d);
     if (rc != 0)
         return rc;
     if (d->req->amount < 0 || d->req->amount > ONECARD_AMOUNT_MAX)
@@ -200,6 +234,7 @@ static CO_FN void record_refusal(struct dialogue *d)
     struct txn_result *r = d->res;
     if (r->outcome != OC_REFUSED || r->txn != 0 || d->show != NULL || r->reason == OC_R_CONFLICT)
         return;
+    timing_mark(d, STEP_OUTCOME);
     struct op_refusal *f = &dialogue_op(d, LOP_REFUSAL)->refusal;
     f->trace = d->req->trace;
     f->reason = (uint8_t)r->reason;
@@ -215,6 +250,8 @@ static CO_FN void record_refusal(struct dialogue *d)
     memcpy(f->serial, r->serial, sizeof f->serial);
     snprintf(f->terminal, sizeof f->terminal, "%s", d->req->terminal);
     memcpy(f->participant, d->term->t.participant, sizeof f->participant);
+    f->presented = d->presented;
+    f->timeline = r->timeline;
     if (d->has_chip_balance && d->has_card && d->proven)
         f->seen = chip_seen(d, 0, 0);
     int rc = dialogue_co_submit(d);
@@ -224,32 +261,16 @@ static CO_FN void record_refusal(struct dialogue *d)
         log_warn("txn", "refusal not recorded reason=%s: %s", oc_reason_code(r->reason), oc_strerror(rc));
 }
 
-static void count(struct dialogue *d)
-{
-    char labels[128];
-    if (d->env->metrics == NULL)
-        return;
-    snprintf(labels, sizeof labels, "service=\"%s\",outcome=\"%s\"", d->service != NULL ? d->res->service : "",
-             oc_outcome_name(d->res->outcome));
-    metric_add(metric_counter(d->env->metrics, "onecard_transactions_total", labels, "Requests by service and outcome."), 1);
-    snprintf(labels, sizeof labels, "service=\"%s\"", d->service != NULL ? d->res->service : "");
-    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_decide_seconds", labels, "Time modules took."),
-                      d->res->decide_ns);
-    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_card_seconds", labels, "Time cards took."), d->res->card_ns);
-    metric_observe_ns(metric_histogram(d->env->metrics, "onecard_ledger_seconds", labels, "Time commits took."),
-                      d->res->ledger_ns);
-}
-
 static CO_FN void finish(struct dialogue *d)
 {
     struct txn_result *r = d->res;
     char id[IDENT_TEXT], fen[FEN_TEXT];
     d->req->arrival = d->arrival;
     record_refusal(d);
-    r->total_ns = clock_mono_ns(d->env->clock) - d->started_ns;
-    r->at_ms = clock_wall_ms(d->env->clock);
-    d->req->phase = TXN_PHASE_DONE;
-    count(d);
+    if (!r->replayed)
+        r->at_ms = clock_wall_ms(d->env->clock);
+    timing_end(d);
+    dialogue_phase(d, TXN_PHASE_DONE);
     log_info("txn", "%s terminal=%s service=%s txn=%s amount=%s reason=%s %s", oc_outcome_name(r->outcome), r->terminal,
              r->service, r->txn != 0 ? ident_text(r->txn, id) : "-", fen_plain(r->amount, fen), oc_reason_code(r->reason),
              r->detail);
@@ -271,7 +292,7 @@ static struct dialogue *dialogue_new(struct txn_env *env, struct reader *reader,
     d->row = arena_alloc(a, sizeof *d->row);
     d->op = arena_alloc(a, sizeof *d->op);
     list_init(&d->live);
-    d->started_ns = clock_mono_ns(env->clock);
+    timing_begin(d);
     d->business_date = city_date(clock_wall_ms(env->clock), env->city_offset_min);
     return d->term != NULL && d->card != NULL && d->row != NULL && d->op != NULL ? d : NULL;
 }
@@ -287,19 +308,31 @@ static void result_init(struct txn_result *res, const struct txn_request *req)
     res->amount = req->amount;
 }
 
+static CO_FN int answer(struct dialogue *d)
+{
+    unsigned needs = service_abi(d->service)->needs;
+    if (!number_presented(d) && (needs & OC_NEEDS_CARD) != 0) {
+        d->presented = PRESENTED_CHIP;
+        return present_co_answer(d);
+    }
+    int rc = number_presented(d) ? number_co_present(d) : 0;
+    if (rc == 0)
+        rc = decide_co_plan(d);
+    return rc != 0 ? rc : present_co_execute(d);
+}
+
 static CO_FN int run(struct dialogue *d)
 {
     d->res->business_date = d->business_date;
+    timing_mark(d, STEP_ADMITTED);
     int rc = admit(d);
-    if (rc == 1) { /* a replay: the first answer again */
-        d->req->phase = TXN_PHASE_DONE;
-        return 0;
-    }
-    if (rc == 0 && (service_abi(d->service)->needs & OC_NEEDS_CARD) != 0)
-        rc = present_co_answer(d);
-    else if (rc == 0 && (rc = decide_co_plan(d)) == 0)
-        rc = present_co_execute(d);
-    if (rc == OC_ECANCELED && d->torn == 0 && d->res->outcome != OC_VOIDED) {
+    if (rc == 1) /* the first answer again */
+        rc = 0;
+    else if (rc == 0)
+        rc = answer(d);
+    if (d->same != 0)
+        resume_co_same(d);
+    if (rc == OC_ECANCELED && d->torn == 0 && d->res->outcome != OC_VOIDED && !d->res->replayed) {
         d->res->outcome = OC_REFUSED;
         d->res->reason = OC_R_CANCELED;
         snprintf(d->res->detail, sizeof d->res->detail, "cancelled before anything moved");

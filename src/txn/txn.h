@@ -2,6 +2,8 @@
  *
  *   txn_co_run ─ wait for the card ─ auth.c who is it, is it genuine, may it ─ doubt.c settle what is open (R3)
  *              ─ module decides a plan ─ purchase.c | load.c | account.c execute it ─ outcome
+ *   a number or a code in place of a chip (R21): number.c ─ module decides ─ account.c
+ *   a request number that was here before: resume.c ─ the first answer again, or its doubt goes on with the card
  *
  * What is in the row at each step of a purchase or load, and what each failure leaves behind:
  *
@@ -15,6 +17,19 @@
  *   9000, a proof is wrong      IN_DOUBT wrong_proof, in suspense (R5), PROVE asked at once           PROVE at the next tap
  *   other status word           IN_DOUBT unless the word says that nothing was done
  *   restart of the switch       INTENDED -> IN_DOUBT (R4), recover.c
+ *
+ * Where the reader is at the other end of a wire, MAC1, the journey record and DEBIT travel as one list. Then also:
+ *
+ *   wire gone before the intent                        none         refused, reader_unavailable, recorded
+ *   wire gone before the list left                     VOIDED       not sent
+ *   the terminal says NOT_SENT (too late, no card)     VOIDED       not sent
+ *   the cache record refused, DEBIT not sent           VOIDED       not sent
+ *   list lost: the wire went while it was on its way   IN_DOUBT     answer_lost; nothing is waited for: the wire is gone
+ *   the answer comes after the wire was given up       IN_DOUBT     it is dropped; the card tells at its next tap
+ *   the same request again, that card on the reader    by evidence (R3): POSTED, or VOIDED and a new attempt, linked
+ *   the same request again, another card               IN_DOUBT     put that card back (R8)
+ *   the same request again, no card                    IN_DOUBT     the first answer again
+ *   the same request again while it runs               its end; after 5 seconds IN_DOUBT, busy
  *
  * Between the intent and the outcome the flow is shielded: nobody can cancel it. A transaction that runs here is in
  * env->live until its outcome is durable, so that a second card with the same number cannot settle it meanwhile. */
@@ -49,10 +64,14 @@ struct txn_env {
     struct metrics *metrics;
     int city_offset_min;
     struct txn_policy policy;
-    struct list live; /* dialogues between intent and outcome */
+    /* txn's own */
+    struct list live;        /* dialogues between intent and outcome */
+    struct flow_cond ended;  /* one of them has left it */
+    struct txn_meter *meters; /* one a service, made when first used */
 };
-/** Prepares the parts that belong to txn (live table). */
+/** Prepares the parts that belong to txn. */
 void txn_env_init(struct txn_env *env);
+/** Nobody may be at work (checked). */
 void txn_env_fini(struct txn_env *env);
 
 #define TXN_PARAMS 16
@@ -86,11 +105,12 @@ struct txn_request {
     uint64_t arrival; /* gate: [in] the arrival this is for; a desk takes the card that lies there. [out] the last one served:
                          a torn card that came back is an arrival that has been dealt with */
     enum txn_phase phase; /* [out] while it runs */
-    /* Called whenever `phase` has changed; never suspends. NULL: nobody is told. */
+    /* Called whenever `phase` has changed; must not suspend. NULL: nobody is told. */
     void (*told)(struct txn_request *req, void *arg);
     void *told_arg;
-    uint8_t presented;      /* enum presented: 0 is a chip where the service needs a card */
-    char presented_text[128]; /* the code or number (R21) */
+    uint8_t presented;        /* enum presented: 0 is a chip where the service needs a card */
+    char presented_text[128]; /* the number as printed, or the code "oc1:" and that number (R21). Neither proves anything:
+                                 a code that does (signed, dynamic) is another service's business */
     int64_t received_ns;    /* monotonic, when the request came in; 0: when txn_co_run was called */
     struct script_book *scripts; /* learns what cards are asked here; NULL: nothing is learned */
 };
@@ -120,9 +140,10 @@ struct txn_result {
     struct txn_settled settled[TXN_SETTLED];
     unsigned settled_count;
     char reply[PLAN_REPLY]; /* JSON object text of the module's reply, "" for none */
-    bool replayed;          /* the first answer of this request number again */
-    int64_t decide_ns, card_ns, ledger_ns, total_ns;
-    int64_t own_ns;         /* total_ns less the waits for the card and for people */
+    bool replayed;          /* the first answer of this request number again; not where its doubt was gone on with */
+    int64_t decide_ns, card_ns, ledger_ns; /* the module; card commands; commits */
+    int64_t total_ns;       /* since the request was received */
+    int64_t own_ns;         /* total_ns less the waits for people, terminal and card */
     struct timeline timeline;
 };
 
@@ -131,6 +152,8 @@ int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[
 
 /** Runs one request to its end and fills `ret` whatever happens; 0, or OC_ECANCELED when it was cancelled before anything
  *  moved (ret says so too). `reader` NULL: a terminal without a reader; services that need a card are refused.
+ *  A request number that is known is answered as the first time; where that one is in doubt, needs a card and there is a
+ *  reader, it waits for that card (wait_ms) and settles. One that runs now is waited for: 5 seconds, then IN_DOUBT, busy.
  *  Suspends. Both structs belong to the caller and must live in heap or arena. */
 int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret) MUST_USE CO_FN;
 
