@@ -238,6 +238,28 @@ static void history_shows_the_cards_log(void **state)
     refused(ask("payment.history", 0), OC_R_PARAMETER);
 }
 
+static void R21_account_tells_the_holder_what_it_keeps_from_who_knows_the_number(void **state)
+{
+    (void)state;
+    f.card.last_ms = 1795220000000;
+    f.card.last_service = "payment.purchase";
+    f.card.last_terminal = "shop-1";
+    f.card.pending_load_fen = 700;
+    sound(ask("payment.account", 0), OC_PLAN_NONE, 0);
+    assert_string_equal(fake_reply(&f.plan, "state"), "active");
+    assert_string_equal(fake_reply(&f.plan, "doubt_open"), "false");
+    assert_string_equal(fake_reply(&f.plan, "pending_load_fen"), "700");
+    assert_string_equal(fake_reply(&f.plan, "account_fen"), "3000");
+    assert_string_equal(fake_reply(&f.plan, "last_terminal"), "shop-1");
+    f.req.presented = OC_PRESENTED_NUMBER;
+    f.card.has_balance = false;
+    f.card.doubt_open = true;
+    sound(ask("payment.account", 0), OC_PLAN_NONE, 0);
+    assert_null(fake_reply(&f.plan, "account_fen"));
+    assert_string_equal(fake_reply(&f.plan, "doubt_open"), "true");
+    assert_string_equal(fake_reply(&f.plan, "pending_load_fen"), "700");
+}
+
 int main(void)
 {
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
@@ -256,6 +278,7 @@ int main(void)
         TEST(refund_elsewhere_is_refused_where_the_city_says_so),
         TEST(balance_tells_what_waits_and_moves_nothing),
         TEST(history_shows_the_cards_log),
+        TEST(R21_account_tells_the_holder_what_it_keeps_from_who_knows_the_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,7 @@ static int b_nulls(const struct onecard_request *req, struct onecard_plan *plan)
                          c->profile,         c->citizen,
                          c->card_category,   c->ledger_category,
                          c->last_service,    c->last_terminal,
+                         c->state,
                          req->original->txn, req->original->service};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (!all[i]) {

@@ -78,6 +78,13 @@ static void sound_module_is_loaded(void **state)
     assert_string_equal(said, "");
 }
 
+static void module_of_an_older_minor_is_loaded(void **state)
+{
+    (void)state;
+    assert_int_equal(load(BAD_DIR, "older", NULL, NULL), 0);
+    assert_int_equal(module_service_count(set), 2);
+}
+
 static void wrong_modules_are_refused_with_file_and_reason(void **state)
 {
     (void)state;
@@ -86,8 +93,8 @@ static void wrong_modules_are_refused_with_file_and_reason(void **state)
         int rc;
         const char *words;
     } cases[] = {
-        {"major", OC_EABI, "/major.so: built for module ABI 2.0; this program has 1.0"},
-        {"minor", OC_EABI, "/minor.so: built for module ABI 1.7; this program has 1.0"},
+        {"major", OC_EABI, "/major.so: built for module ABI 2.1; this program has 1.1"},
+        {"minor", OC_EABI, "/minor.so: built for module ABI 1.7; this program has 1.1"},
         {"short", OC_EABI, "/short.so: its onecard_module says 40 bytes"},
         {"long", OC_EABI, "/long.so: its onecard_module is shorter than it says"},
 #ifndef __SANITIZE_ADDRESS__ /* its red zones belong to the symbol: nothing is short any more */
@@ -97,6 +104,7 @@ static void wrong_modules_are_refused_with_file_and_reason(void **state)
         {"misnamed", OC_EMODULE, "/misnamed.so: the module in it is named other"},
         {"twice", OC_EEXIST, "/twice.so: the service twice.hello is there twice"},
         {"foreign", OC_EMODULE, "/foreign.so: the service name \"payment.purchase\""},
+        {"number", OC_EMODULE, "number.hello takes a card by its number and needs what only a"},
         {"absent", OC_ENOENT, "/absent.so: there is no such file"},
         {"../good", OC_EINVAL, "a module's name is 1 to 15"},
         {"", OC_EINVAL, "a module's name is 1 to 15"},
@@ -193,6 +201,7 @@ int main(void)
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(sound_module_is_loaded),
+        TEST(module_of_an_older_minor_is_loaded),
         TEST(wrong_modules_are_refused_with_file_and_reason),
         TEST(all_mistakes_are_said_at_once_and_nothing_is_loaded),
         TEST(module_named_twice_is_refused),

@@ -17,6 +17,9 @@
 #ifndef BAD_SERVICE
 #define BAD_SERVICE BAD_NAME ".hello"
 #endif
+#ifndef BAD_NEEDS
+#define BAD_NEEDS 0
+#endif
 #ifndef BAD_SECOND
 #define BAD_SECOND BAD_NAME ".bye"
 #endif
@@ -42,6 +45,7 @@ static const struct onecard_service hello = {.size = sizeof(hello),
                                              .name = BAD_SERVICE,
                                              .title_en = "Hello",
                                              .title_zh = "你好",
+                                             .needs = BAD_NEEDS,
                                              .decide = decide};
 static const struct onecard_service bye = {.size = sizeof(bye),
                                            .name = BAD_SECOND,
