@@ -84,7 +84,8 @@ static SSL_TICKET_RETURN opened(SSL *ssl, SSL_SESSION *session, const unsigned c
     const X509 *cert = SSL_SESSION_get0_peer(session);
     if (!cert || tls_dates_(cert) != TLS_OK)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+    /* Clients use a ticket once (RFC 8446, C.4): without another they come back with nothing. */
+    return SSL_TICKET_RETURN_USE_RENEW;
 }
 
 int tls_tickets_init_(struct tls_ctx *c, const uint8_t *key, const uint8_t *old_key)
