@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -265,7 +266,10 @@ static bool expect_name(struct tls_stream *t, const char *name)
 {
     if (is_address(name))
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), name) == 1;
-    return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, name) == 1;
+    char copy[256]; /* the macro takes no const */
+    if ((size_t)snprintf(copy, sizeof copy, "%s", name) >= sizeof copy)
+        return false;
+    return SSL_set1_host(t->ssl, copy) == 1 && SSL_set_tlsext_host_name(t->ssl, copy) == 1;
 }
 
 /* A session is offered only to the server it came from, by the one who got it. */

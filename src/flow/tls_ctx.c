@@ -203,6 +203,7 @@ static int set_alpn(struct tls_ctx *c, const struct tls_opts *o)
 static int set_basics(struct tls_ctx *c)
 {
     SSL_CTX *s = c->ssl;
+    char groups[] = GROUPS;
     (void)SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     (void)SSL_CTX_set_options(s, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -214,7 +215,7 @@ static int set_basics(struct tls_ctx *c)
     bool ok = SSL_CTX_set_min_proto_version(s, TLS1_3_VERSION) == 1 &&
               SSL_CTX_set_max_proto_version(s, TLS1_3_VERSION) == 1 &&
               SSL_CTX_set_ciphersuites(s, CIPHERS) == 1 &&
-              SSL_CTX_set1_groups_list(s, GROUPS) == 1 && SSL_CTX_set_num_tickets(s, 0) == 1 &&
+              SSL_CTX_set1_groups_list(s, groups) == 1 && SSL_CTX_set_num_tickets(s, 0) == 1 &&
               SSL_CTX_set_max_early_data(s, 0) == 1;
     return ok ? 0 : openssl_failed("context");
 }
