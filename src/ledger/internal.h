@@ -194,6 +194,7 @@ struct ledger {
     /* the writer's own */
     struct db *db;
     struct fold fold;
+    struct buf bytes; /* an operation's encoding */
     struct db_wal *wal;
     struct db *ckpt_db;
 

@@ -1,7 +1,9 @@
 /* Operations on their way to the writer and back: how flows and threads submit, wait and are woken.
  *
- * A job is a heap object with two owners, the submitter and the queue; nothing points into a flow's
- * stack. A batch's flows are woken by one task, which stands in the first of its jobs. */
+ * A job is a heap object with two owners, the submitter and the queue. The operation itself, 17 KiB, is
+ * not copied: whoever submits waits until the writer has decided, whatever happens, and ledger_close()
+ * comes before the loop is freed; so the writer works in the submitter's own. A batch's flows are woken
+ * by one task, which stands in the first of its jobs. */
 #include "ledger/job.h"
 #include <stdlib.h>
 
@@ -9,12 +11,15 @@
     16384 /* above every flow there can be, each of which has one operation at most                \
            */
 
-struct ledger_job *job_new(const struct ledger_op *op)
+#define SUBMIT_PIECE 128
+
+struct ledger_job *job_new(struct ledger_op *op)
 {
     struct ledger_job *j = calloc(1, sizeof *j);
     if (!j)
         return NULL;
-    j->op = *op;
+    j->op = op;
+    j->asked_no = op->type == LOP_INTENT ? op->intent.request_no : 0;
     atomic_init(&j->refs, 2);
     flow_cond_init(&j->cond);
     return j;
@@ -25,13 +30,13 @@ void job_put(struct ledger_job *j)
     if (atomic_fetch_sub(&j->refs, 1) != 1)
         return;
     flow_cond_fini(&j->cond);
-    secret_wipe(&j->op, sizeof j->op);
     free(j);
 }
 
 static int job_queue(struct ledger *l, struct ledger_job *j)
 {
     int rc = 0;
+    j->queued_ns = clock_mono_ns(&clock_system);
     pthread_mutex_lock(&l->mu);
     if (l->stopping)
         rc = OC_ECLOSED;
@@ -47,16 +52,9 @@ static int job_queue(struct ledger *l, struct ledger_job *j)
     return rc;
 }
 
-/* What the submitter gets: the whole operation where it is in the books, else why not. */
-int job_answer(struct ledger_job *j, struct ledger_op *op)
+int job_answer(struct ledger_job *j)
 {
     int rc = j->rc;
-    if (rc == 0 || rc == OC_EEXIST) {
-        *op = j->op;
-    } else {
-        op->reason = j->op.reason;
-        memcpy(op->detail, j->op.detail, sizeof op->detail);
-    }
     job_put(j);
     return rc;
 }
@@ -81,25 +79,49 @@ int ledger_co_submit(struct ledger *l, struct ledger_op *op)
         CHECK(rc == 0);
     }
     flow_unshield();
-    return job_answer(j, op);
+    return job_answer(j);
 }
 
-int ledger_submit(struct ledger *l, struct ledger_op *op)
+static void wait_done(struct ledger *l, struct ledger_job *j)
 {
-    struct ledger_job *j = job_new(op);
-    if (!j)
-        return OC_ENOMEM;
-    int rc = job_queue(l, j);
-    if (rc) {
-        job_put(j);
-        job_put(j);
-        return rc;
-    }
     pthread_mutex_lock(&l->mu);
     while (!j->done)
         pthread_cond_wait(&l->done, &l->mu);
     pthread_mutex_unlock(&l->mu);
-    return job_answer(j, op);
+}
+
+int ledger_submit(struct ledger *l, struct ledger_op *op)
+{
+    int rc;
+    ledger_submit_many(l, op, 1, &rc);
+    return rc;
+}
+
+static struct ledger_job *job_begin(struct ledger *l, struct ledger_op *op, int *ret_err)
+{
+    struct ledger_job *j = job_new(op);
+    *ret_err = j ? job_queue(l, j) : OC_ENOMEM;
+    if (!j || !*ret_err)
+        return j;
+    job_put(j);
+    job_put(j);
+    return NULL;
+}
+
+void ledger_submit_many(struct ledger *l, struct ledger_op *ops, unsigned n, int *ret_rcs)
+{
+    struct ledger_job *jobs[SUBMIT_PIECE];
+    for (unsigned from = 0; from < n; from += SUBMIT_PIECE) {
+        unsigned count = n - from < SUBMIT_PIECE ? n - from : SUBMIT_PIECE;
+        for (unsigned i = 0; i < count; i++)
+            jobs[i] = job_begin(l, &ops[from + i], &ret_rcs[from + i]);
+        for (unsigned i = 0; i < count; i++) {
+            if (!jobs[i])
+                continue;
+            wait_done(l, jobs[i]);
+            ret_rcs[from + i] = job_answer(jobs[i]);
+        }
+    }
 }
 
 /* On the loop: wakes every flow of a batch. The task stands in the first job, so the list is walked

@@ -4,8 +4,11 @@
 
 #include "ledger/internal.h"
 
+/* The operation is the submitter's: it waits, shielded, until the writer has done with it. */
 struct ledger_job {
-    struct ledger_op op;
+    struct ledger_op *op;
+    int64_t asked_no; /* an intent's request number as it was submitted */
+    int64_t queued_ns;
     int rc;
     atomic_uint refs; /* the submitter's and the queue's */
     bool on_loop;     /* a flow waits, else a thread */
@@ -16,12 +19,11 @@ struct ledger_job {
     struct flow_cond cond;
 };
 
-/** A copy of the operation with both references, or NULL. */
-struct ledger_job *job_new(const struct ledger_op *op);
+/** A job with both references, or NULL. The operation must stay until the job was answered. */
+struct ledger_job *job_new(struct ledger_op *op);
 void job_put(struct ledger_job *j);
-/** Copies to the submitter what it gets and drops its reference: the whole operation where it is in
- * the books, else reason and detail. Gives the job's result. */
-int job_answer(struct ledger_job *j, struct ledger_op *op);
+/** Drops the submitter's reference, gives the job's result. */
+int job_answer(struct ledger_job *j);
 /** Wakes everybody who waits for a job of this list, and drops the queue's references. */
 void job_wake_all(struct ledger *l, struct ledger_job *jobs);
 

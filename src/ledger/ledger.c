@@ -8,7 +8,8 @@
 
 #define TAIL_ROWS      64 /* rows of the chain proved at every start */
 #define CLOCK_SLACK_MS 5000
-#define DEFAULT_BATCH  512
+#define DEFAULT_BATCH  4096
+#define OP_SIZE_MAX    (64 * 1024)
 
 const struct db_step ledger_schema[] = {
     {
@@ -168,6 +169,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
     l->before_commit = o->before_commit;
     l->hook_arg = o->hook_arg;
     l->last = &l->first;
+    buf_init(&l->bytes, OP_SIZE_MAX);
     init_locks(l);
     init_metrics(l, o->metrics);
     return l;
@@ -214,6 +216,7 @@ void ledger_close(struct ledger **ledger)
     pthread_cond_destroy(&l->more);
     pthread_cond_destroy(&l->done);
     pthread_cond_destroy(&l->ckpt_wake);
+    buf_fini(&l->bytes);
     free(l->path);
     free(l);
 }

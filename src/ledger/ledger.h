@@ -45,7 +45,9 @@ int ledger_open(const struct ledger_opts *o, struct ledger **ret) MUST_USE WORKE
 /** Finishes what was submitted, stops the threads, closes. Blocks. */
 void ledger_close(struct ledger **l) WORKER_FN;
 
-/** Submits one operation and suspends until it is durable; fields marked [out], reason and detail are filled in.
+/** Submits one operation and suspends until it is durable; fields marked [out], reason and detail are filled in. The writer
+ *  works in `op` itself until then: not on a flow's stack. After any result but 0 and OC_EEXIST only reason and detail mean something
+ *  and the operation may be submitted again.
  *  Not cancellable: an operation either answers or the store has failed.
  *  OC_EREFUSED (op->reason, op->detail say why; nothing was written), OC_EDB_FULL, OC_EDB, OC_ENOENT, OC_ESTATE,
  *  OC_ECONFLICT (same request number, other content). The same request number with the same content: OC_EEXIST and
@@ -54,6 +56,9 @@ void ledger_close(struct ledger **l) WORKER_FN;
 int ledger_co_submit(struct ledger *l, struct ledger_op *op) MUST_USE CO_FN;
 /** The same from a thread that may block (tools, start-up). */
 int ledger_submit(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
+/** The same for `n` operations in their order, as few commits as it takes: ret_rcs[i] is what ledger_submit() would give for
+ *  ops[i]. For founding a site: one that fails does not end the others. */
+void ledger_submit_many(struct ledger *l, struct ledger_op *ops, unsigned n, int *ret_rcs) WORKER_FN;
 
 /** False while the store refuses money (disk full, I/O error); `ret_why` (may be NULL) gets a static text, "" when healthy.
  *  The store is tried every second, and by every operation submitted meanwhile. Any thread. */

@@ -2,8 +2,8 @@
  *
  *            TOKEN                    PIN                     RENEW
  *   nothing ───────► a token waits ────────► one key pinned ────────► two keys are good
- *      ▲                                        ▲   │ TOKEN: the key stays good until the next PIN   │
- *      └────────────── REVOKE (from anywhere) ──┘   └──────────────────── CONFIRM ◄──────────────────┘
+ *      ▲                                        ▲   │ TOKEN: the key stays good until the next PIN
+ * │ └────────────── REVOKE (from anywhere) ──┘   └──────────────────── CONFIRM ◄──────────────────┘
  *
  * A revoked terminal has neither key nor token; only a new token leads out of that. */
 #include "ledger/apply.h"
@@ -161,8 +161,8 @@ static int ask_revoke(struct ledger_op *op, const struct terminal_key_row *r)
 int prepare_terminal_key(struct fold *f, struct ledger_op *op)
 {
     static const ask_fn asks[] = {
-        [TERMINAL_KEY_TOKEN] = ask_token,     [TERMINAL_KEY_PIN] = ask_pin,
-        [TERMINAL_KEY_RENEW] = ask_renew,     [TERMINAL_KEY_CONFIRM] = ask_confirm,
+        [TERMINAL_KEY_TOKEN] = ask_token,   [TERMINAL_KEY_PIN] = ask_pin,
+        [TERMINAL_KEY_RENEW] = ask_renew,   [TERMINAL_KEY_CONFIRM] = ask_confirm,
         [TERMINAL_KEY_REVOKE] = ask_revoke,
     };
     const struct op_terminal_key *k = &op->terminal_key;

@@ -16,7 +16,6 @@
 #define WAL_PASS    (INT64_C(4) << 20)  /* the checkpointer is woken */
 #define WAL_OWN     (INT64_C(32) << 20) /* the writer makes the last pass itself */
 #define PROBE_MS    1000
-#define OP_SIZE_MAX (64 * 1024)
 
 /* ---- one batch ---- */
 
@@ -54,11 +53,12 @@ static WORKER_FN int write_head(struct ledger *l, int64_t seq, const uint8_t mac
     return db_end(&q);
 }
 
-static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *op,
-                                       struct buf *bytes)
+static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *op)
 {
     struct ledger *l = b->l;
+    struct buf *bytes = &l->bytes;
     uint8_t shard = op->type == LOP_SITE ? op->site.shard : l->fold.site.shard;
+    buf_reset(bytes);
     op_encode(op, bytes);
     if (bytes->err)
         return bytes->err;
@@ -70,11 +70,19 @@ static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *
     return rc ? rc : fold_apply(&l->fold, op, b->seq, b->mac);
 }
 
+/* A request number that the ledger allots means nothing until it is committed. */
+static void forget_allotted(struct ledger_job *j)
+{
+    if (j->op->type == LOP_INTENT)
+        j->op->intent.request_no = j->asked_no;
+}
+
 /* 0: goes on (the job has its result); else the batch has failed. */
 static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
 {
     struct ledger *l = b->l;
-    j->rc = fold_prepare(&l->fold, &j->op, clock_wall_ms(l->clock));
+    forget_allotted(j);
+    j->rc = fold_prepare(&l->fold, j->op, clock_wall_ms(l->clock));
     if (b->tx.err)
         return b->tx.err;
     if (j->rc) {
@@ -84,10 +92,7 @@ static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
             b->refused++;
         return 0;
     }
-    struct buf bytes;
-    buf_init(&bytes, OP_SIZE_MAX);
-    int rc = journal_and_apply(b, &j->op, &bytes);
-    buf_fini(&bytes);
+    int rc = journal_and_apply(b, j->op);
     b->applied += !rc;
     return rc;
 }
@@ -232,8 +237,10 @@ static WORKER_FN int probe(struct ledger *l)
 static void fail_all(struct ledger *l, struct ledger_job *jobs, int rc)
 {
     set_why(l, why_of(rc));
-    for (struct ledger_job *j = jobs; j; j = j->next)
+    for (struct ledger_job *j = jobs; j; j = j->next) {
+        forget_allotted(j);
         j->rc = rc;
+    }
 }
 
 /* An operation alone did not go in. Where a write of no consequence does, the fault is its own: it
@@ -244,8 +251,9 @@ static WORKER_FN bool own_fault(struct ledger *l, struct ledger_job *j, int rc)
         return false;
     set_why(l, NULL);
     log_error("ledger", "operation %s does not fit the tables (%s): it was not applied",
-              op_name(j->op.type), oc_strerror(rc));
-    snprintf(j->op.detail, sizeof j->op.detail, "the ledger's own rules do not hold: see the log");
+              op_name(j->op->type), oc_strerror(rc));
+    forget_allotted(j);
+    snprintf(j->op->detail, sizeof j->op->detail, "the ledger's own rules do not hold: see the log");
     j->rc = rc;
     return true;
 }
@@ -290,7 +298,7 @@ int writer_run_one(struct ledger *l, struct ledger_op *op)
         return OC_ENOMEM;
     run(l, j);
     job_put(j);
-    return job_answer(j, op);
+    return job_answer(j);
 }
 
 /* ---- the thread ---- */
@@ -352,6 +360,7 @@ static WORKER_FN void keep_log_short(struct ledger *l)
 static void *writer_main(void *arg)
 {
     ROLE_ENTER_WORKER();
+    (void)pthread_setname_np(pthread_self(), "ledger-write");
     struct ledger *l = arg;
     for (;;) {
         bool stop, try_store;
@@ -372,6 +381,7 @@ static void *writer_main(void *arg)
 static void *checkpointer_main(void *arg)
 {
     ROLE_ENTER_WORKER();
+    (void)pthread_setname_np(pthread_self(), "ledger-ckpt");
     struct ledger *l = arg;
     pthread_mutex_lock(&l->mu);
     while (!l->stopping) {

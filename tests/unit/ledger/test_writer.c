@@ -89,12 +89,13 @@ static void queue_at_once(struct ledger *l, struct ledger_job **jobs, unsigned n
     pthread_mutex_unlock(&l->mu);
 }
 
-static struct ledger_job *seen_job(struct book *b)
+static struct ledger_job *seen_job(struct book *b, struct ledger_op *op)
 {
     struct op_seen *s = &book_op(b, LOP_SEEN)->seen;
     s->card = b->card;
     s->seen = b->chip;
-    return job_new(b->op);
+    *op = *b->op;
+    return job_new(op);
 }
 
 static WORKER_FN void edit(struct book *b, const char *sql);
@@ -104,9 +105,10 @@ static void operation_that_does_not_fit_fails_alone_and_the_ledger_stays_healthy
     ROLE_ENTER_WORKER();
     struct book *b = *state;
     int64_t rows = book_number(b, "SELECT count(*) FROM journal");
+    static struct ledger_op ops[2];
     struct ledger_job *jobs[3];
-    jobs[0] = seen_job(b);
-    jobs[2] = seen_job(b);
+    jobs[0] = seen_job(b, &ops[0]);
+    jobs[2] = seen_job(b, &ops[1]);
     struct ledger_op *op = book_op(b, LOP_EVENT);
     snprintf(op->event.item.kind, sizeof op->event.item.kind, "test");
     jobs[1] = job_new(op);
@@ -117,7 +119,7 @@ static void operation_that_does_not_fit_fails_alone_and_the_ledger_stays_healthy
     edit(b, "DELETE FROM event");
     int rc[3];
     for (unsigned i = 0; i < 3; i++)
-        rc[i] = job_answer(jobs[i], b->op);
+        rc[i] = job_answer(jobs[i]);
     assert_int_equal(rc[0], 0);
     assert_int_equal(rc[1], OC_EDB);
     assert_int_equal(rc[2], 0);
@@ -130,13 +132,14 @@ static void batch_on_a_failing_store_is_not_tried_one_by_one_to_its_end(void **s
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
+    static struct ledger_op ops[3];
     struct ledger_job *jobs[3];
     for (unsigned i = 0; i < 3; i++)
-        jobs[i] = seen_job(b);
+        jobs[i] = seen_job(b, &ops[i]);
     atomic_store(&b->fail_with, OC_EDB);
     queue_at_once(b->l, jobs, 3);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(job_answer(jobs[i], b->op), OC_EDB);
+        assert_int_equal(job_answer(jobs[i]), OC_EDB);
     assert_false(ledger_healthy(b->l, NULL));
     atomic_store(&b->fail_with, 0);
     assert_true(book_buy(b, 100) != 0);
