@@ -63,7 +63,7 @@ static void on_closed(struct evhttp_connection *conn, void *arg)
         event_free(r->gone_ev);
     r->gone_ev = NULL;
     flow_cond_broadcast(&r->sent);
-    if (r->flow && !r->replied)
+    if (r->flow && (!r->replied || r->streaming))
         flow_cancel(r->flow);
 }
 
@@ -129,6 +129,7 @@ static int serve(void *arg)
                  oc_strerror(rc));
     if (!r->replied)
         reply_missing(r, rc);
+    http_stream_end(r);
     r->flow = NULL;
     co_await_sent(r);
     return rc;

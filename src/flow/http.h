@@ -71,7 +71,8 @@ bool http_replied(const struct http_req *req);
  * something to say, end. The request counts as one at work until its end. */
 /** Sends the status line 200 and the headers given before; from now on the flow is cancelled when the
  * client goes. The connection's idle time-out no longer holds for a silent client, only for one that
- * takes nothing. Exactly once a request, and not with http_reply (checked). OC_ECLOSED: the client has
+ * takes nothing, and the connection ends with the reply. A reply without an end is for a background flow
+ * (flow_set_background), or shutting down waits for it. Exactly once a request, and not with http_reply (checked). OC_ECLOSED: the client has
  * gone, OC_ENOMEM. Never suspends. */
 int http_stream_begin(struct http_req *req, const char *content_type) MUST_USE;
 /** Sends `len` bytes (copied). First waits until what was sent before and the client has not taken yet

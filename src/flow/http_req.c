@@ -154,7 +154,7 @@ int http_req_new(struct http_server *s, struct evhttp_request *ev, struct http_r
     return 0;
 }
 
-static void unwatch(struct http_req *r)
+void http_unwatch(struct http_req *r)
 {
     if (r->gone_ev)
         event_free(r->gone_ev);
@@ -163,7 +163,7 @@ static void unwatch(struct http_req *r)
 
 void http_req_free(struct http_req *r)
 {
-    unwatch(r);
+    http_unwatch(r);
     flow_cond_fini(&r->sent);
     evhttp_clear_headers(&r->query);
     evhttp_clear_headers(&r->headers);
@@ -213,7 +213,7 @@ void http_reply(struct http_req *r, int status, const char *type, const void *bo
 {
     CHECK(!r->replied);
     r->replied = true;
-    unwatch(r);
+    http_unwatch(r);
     if (!r->ev)
         return;
     if (!put_reply(r->ev, status, type, body, len))
@@ -231,7 +231,7 @@ bool http_gone(const struct http_req *r)
 {
     if (r->gone)
         return true;
-    if (r->replied || r->fd < 0)
+    if ((r->replied && !r->streaming) || r->fd < 0)
         return false;
     struct pollfd p = {.fd = r->fd, .events = POLLRDHUP};
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
@@ -242,14 +242,14 @@ static void on_gone(evutil_socket_t fd, short what, void *arg)
     struct http_req *r = arg;
     (void)fd;
     (void)what;
-    unwatch(r);
-    if (r->flow && !r->replied)
+    http_unwatch(r);
+    if (r->flow && (!r->replied || r->streaming))
         flow_cancel(r->flow);
 }
 
 void http_cancel_when_gone(struct http_req *r)
 {
-    if (r->gone_ev || r->replied)
+    if (r->gone_ev || (r->replied && !r->streaming) || r->fd < 0)
         return;
     if (http_gone(r)) {
         flow_cancel(r->flow);
@@ -257,7 +257,7 @@ void http_cancel_when_gone(struct http_req *r)
     }
     r->gone_ev = event_new(r->server->loop->base, r->fd, EV_CLOSED | EV_PERSIST, on_gone, r);
     if (!r->gone_ev || event_add(r->gone_ev, NULL) != 0) {
-        unwatch(r);
+        http_unwatch(r);
         log_warn("flow", "cannot watch whether a client leaves path=%s", r->path);
     }
 }

@@ -37,6 +37,7 @@ struct http_req {
     struct event *gone_ev;
     struct flow_cond sent; /* the reply was written or its client went */
     bool replied, written, gone;
+    bool streaming; /* between http_stream_begin and http_stream_end */
     int fd;
     const char *method;
     char *path, *body;
@@ -50,6 +51,8 @@ struct http_req {
 /** Copies what is asked. OC_EINVAL: a target, path or query that makes no sense; OC_ENOMEM. */
 int http_req_new(struct http_server *s, struct evhttp_request *ev, struct http_req **ret) MUST_USE;
 void http_req_free(struct http_req *r);
+/** Stops the watch on the client's end. */
+void http_unwatch(struct http_req *r);
 /** Percent-decodes and normalises a path into new memory. OC_EINVAL, OC_ENOMEM. */
 int http_path_normal(const char *raw, char **ret) MUST_USE;
 /** Replies without a flow: {"error":code,"message":…}. */
