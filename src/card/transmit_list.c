@@ -30,7 +30,7 @@ static CO_FN int run(struct card_session *s)
     secret_wipe(&l->list.commands, l->list.count * sizeof(l->list.commands[0]));
     if (!rc && l->answers.count != l->list.count)
         return OC_EINTERNAL;
-    return rc;
+    return rc == OC_ECARD_CACHE ? OC_EIO : rc; /* that word is ours to say */
 }
 
 /** What became of one command: 0 with its bytes, OC_ECARD_GONE: it never left, OC_EIO: nobody
