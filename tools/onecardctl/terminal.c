@@ -100,6 +100,75 @@ static int show_run(struct ctl *c, const struct cli_args *a)
     return ctl_show(c, ctl_path(path, "/v1/terminals/", a->word[0], ""));
 }
 
+/* ---- identity over the network ---- */
+
+static int enroll_run(struct ctl *c, const struct cli_args *a)
+{
+    char path[512];
+    json_t *j = NULL;
+    int rc = ctl_send(c, a, "POST", ctl_path(path, "/v1/terminals/", a->word[0], "/enroll"), &j);
+    if (rc == CTL_DONE && c->json) {
+        out_json(c->out, j);
+    } else if (rc == CTL_DONE) {
+        out_text(c->out, json_string_value(json_object_get(j, "token")));
+        (void)fprintf(c->out, "\n");
+        (void)fprintf(c->err,
+                      "good once, until %s. On the terminal:\n  onecard-terminal enroll -c "
+                      "FILE --token TOKEN\n",
+                      json_string_value(json_object_get(j, "until")));
+    }
+    json_decref(j);
+    return rc;
+}
+
+static const struct cli_option revoke_options[] = {
+    {.name = "why", .value = "TEXT", .max = 63, .field = "why", .help = "for the record"},
+};
+
+static int revoke_run(struct ctl *c, const struct cli_args *a)
+{
+    char path[512];
+    json_t *j = NULL;
+    int rc = ctl_send(c, a, "POST", ctl_path(path, "/v1/terminals/", a->word[0], "/revoke"), &j);
+    if (rc == CTL_DONE)
+        out_answer(c, j);
+    json_decref(j);
+    return rc;
+}
+
+static int authority_run(struct ctl *c, const struct cli_args *a)
+{
+    json_t *j = NULL;
+    (void)a;
+    int rc = ctl_call(c, "GET", "/v1/authority", NULL, 0, &j);
+    if (rc == CTL_DONE && c->json)
+        out_json(c->out, j);
+    else if (rc == CTL_DONE)
+        (void)fputs(json_string_value(json_object_get(j, "certificate")), c->out);
+    json_decref(j);
+    return rc;
+}
+
+static const struct cli_option sessions_options[] = {CTL_PAGE_OPTIONS};
+
+static int sessions_run(struct ctl *c, const struct cli_args *a)
+{
+    static const struct out_column columns[] = {
+        {"terminal", "terminal", OUT_TEXT}, {"peer", "peer", OUT_TEXT},
+        {"connected", "since", OUT_TIME},   {"heard", "heard_s", OUT_AGE},
+        {"clock ms", "offset_ms", OUT_INT}, {"requests", "requests", OUT_INT},
+        {"frames", "frames", OUT_INT},      {"readers", "readers", OUT_INT},
+        {"software", "software", OUT_TEXT},
+    };
+    static const char *const query[] = {"limit", "after", NULL};
+    return ctl_list(c, a,
+                    &(struct ctl_list){.path = "/v1/sessions",
+                                       .columns = columns,
+                                       .column_count = ARRAY_LEN(columns),
+                                       .query = query,
+                                       .empty = "no terminal is connected"});
+}
+
 static const struct cli_command commands[] = {
     {.name = "add",
      .args = "",
@@ -122,8 +191,29 @@ static const struct cli_command commands[] = {
      .run = list_run},
     {.name = "show",
      .args = "ID",
-     .summary = "Shows a terminal and what it did last",
+     .summary = "Shows a terminal, how it proves itself, and what it did last",
      .run = show_run},
+    {.name = "enroll",
+     .args = "ID",
+     .summary = "Makes a one-time token with which a remote terminal gets its certificate",
+     .run = enroll_run,
+     .more = "Example:\n  onecardctl terminal enroll gate17\n\n"
+             "The token is printed once and kept only as a hash. A second call replaces it. A "
+             "terminal that has a\ncertificate keeps working until the new one is made."},
+    {.name = "revoke",
+     .args = "ID",
+     .summary = "Takes a terminal's certificate back; an open connection ends at once",
+     CLI_TABLE(revoke_options),
+     .run = revoke_run},
+    {.name = "sessions",
+     .args = "",
+     .summary = "Lists the terminals that are connected now",
+     CLI_TABLE(sessions_options),
+     .run = sessions_run},
+    {.name = "authority",
+     .args = "",
+     .summary = "Prints the certificate of the site's authority (PEM)",
+     .run = authority_run},
 };
 const struct cli_noun noun_terminal =
     CLI_NOUN("terminal", "readers and what may be done at them", commands);
