@@ -312,22 +312,27 @@ void city_param(struct txn_request *r, const char *name, const char *value)
 
 struct run_args {
     struct city *c;
-    struct reader_sim *sim;
+    struct reader *reader;
     struct txn_request req;
 };
 static CO_FN int run(void *arg)
 {
     struct run_args *a = arg;
-    return txn_co_run(&a->c->env, reader_sim_reader(a->sim), &a->req, &result);
+    return txn_co_run(&a->c->env, a->reader, &a->req, &result);
+}
+
+struct txn_result *city_run_reader(struct city *c, struct reader *reader, const struct txn_request *r)
+{
+    static struct run_args a;
+    a = (struct run_args){c, reader, *r};
+    assert_int_equal(txn_request_hash(c->env.crypto, &a.req, a.req.request_hash), 0);
+    assert_int_equal(loop_run_flow(c->loop, "request", run, &a), 0);
+    return &result;
 }
 
 struct txn_result *city_run_at(struct city *c, struct reader_sim *sim, const struct txn_request *r)
 {
-    static struct run_args a;
-    a = (struct run_args){c, sim, *r};
-    assert_int_equal(txn_request_hash(c->env.crypto, &a.req, a.req.request_hash), 0);
-    assert_int_equal(loop_run_flow(c->loop, "request", run, &a), 0);
-    return &result;
+    return city_run_reader(c, reader_sim_reader(sim), r);
 }
 
 struct txn_result *city_run(struct city *c, const struct txn_request *r)

@@ -58,6 +58,8 @@ void city_param(struct txn_request *r, const char *name, const char *value);
 struct txn_result *city_run(struct city *c, const struct txn_request *r);
 /** The same at another reader of the city. */
 struct txn_result *city_run_at(struct city *c, struct reader_sim *sim, const struct txn_request *r);
+/** The same at any reader, of the city or not. */
+struct txn_result *city_run_reader(struct city *c, struct reader *reader, const struct txn_request *r);
 /** Takes away what lies on the reader, puts the card down and runs one arrival at the gate of the bus, two seconds later
  *  than whatever came before (records tell rides apart by the second). */
 struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms);
