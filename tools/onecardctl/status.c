@@ -28,6 +28,20 @@ static void part(struct ctl *c, const json_t *j, const char *member,
         (void)fprintf(c->out, "no %s\n", member);
 }
 
+/* What somebody must look at comes before everything else. */
+static void print_alarms(struct ctl *c, const json_t *j)
+{
+    const json_t *list = json_object_get(j, "alarms"), *a;
+    size_t i;
+    json_array_foreach(list, i, a)
+    {
+        const char *text = json_string_value(json_object_get(a, "text"));
+        (void)fprintf(c->out, "%sALARM%s ", out_colour(c, "wrong"), out_plain(c));
+        out_text(c->out, text ? text : "");
+        (void)fputc('\n', c->out);
+    }
+}
+
 static void print(struct ctl *c, const json_t *j)
 {
     static const struct out_column readers[] = {{"reader", "name", OUT_TEXT},
@@ -48,6 +62,7 @@ static void print(struct ctl *c, const json_t *j)
                   ready ? "ready" : "not ready", out_plain(c),
                   out_colour(c, healthy ? "ok" : "wrong"), healthy ? "well" : "NOT taking money",
                   out_plain(c));
+    print_alarms(c, j);
     one(c, j, "why", "health_reason", OUT_TEXT);
     one(c, j, "version", "version", OUT_TEXT);
     one(c, j, "up for", "uptime_s", OUT_AGE);
@@ -58,6 +73,8 @@ static void print(struct ctl *c, const json_t *j)
     if (json_integer_value(json_object_get(j, "open_doubts")) > 0)
         one(c, j, "oldest doubt", "oldest_doubt_s", OUT_AGE);
     one(c, j, "journal", "journal_seq", OUT_INT);
+    one(c, j, "terminals", "terminals_all", OUT_INT);
+    one(c, j, "connected", "terminals_connected", OUT_INT);
     one(c, j, "modules", "modules", OUT_LIST);
     one(c, j, "memory (KiB)", "memory_kib", OUT_INT);
     part(c, j, "readers", readers, ARRAY_LEN(readers));
