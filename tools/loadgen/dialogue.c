@@ -1,0 +1,543 @@
+/* One terminal: hello, cards, requests, lists, results. It does what docs/PROTOCOL.md asks of a terminal, but for keeping its open
+ * request on disk: it lives as long as this process. Every result is compared with what the card went through. */
+#include "load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARM_WAIT_NS  (20 * NS_PER_MS) /* nobody changes cards faster */
+#define ANSWERS_MAX  FRAME_LIST_MAX
+#define TRIES_MAX    20
+#define LOAD_AMOUNT  1000
+
+const char *const service_names[SERVICE_COUNT] = {"payment.purchase", "payment.load", "payment.balance", "transit.ride"};
+
+/* What one list came to; one thread, one list at a time. */
+static struct answers {
+    pb_answer items[ANSWERS_MAX];
+    pb_answer *each[ANSWERS_MAX];
+    uint8_t bytes[ANSWERS_MAX][CHIP_ANSWER_MAX];
+    size_t count;
+    unsigned executed;
+} answers;
+static struct arena scratch;
+
+/* ---- sending ---- */
+
+static void say(struct term *t, pb_to_switch *m)
+{
+    frame_put_to_switch(&t->out, m);
+    t->load->all.frames_out++;
+    if (t->out.err)
+        report_error(t->load, "%s: a frame does not fit: %s", t->id, oc_strerror(t->out.err));
+}
+
+static pb_to_switch to_switch(enum pb_to_switch_case which)
+{
+    pb_to_switch m = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
+    m.message_case = (__typeof__(m.message_case))which;
+    return m;
+}
+
+static uint64_t mono_ms(const struct load *l)
+{
+    return (uint64_t)(l->now_ns / NS_PER_MS);
+}
+
+static void say_hello(struct term *t)
+{
+    static uint32_t versions[] = {1};
+    char software[] = "loadgen " ONECARD_VERSION, name[] = "card";
+    pb_hello hello = ONECARD__TERMINAL__V1__HELLO__INIT;
+    pb_reader reader = ONECARD__TERMINAL__V1__READER__INIT, *readers[] = {&reader};
+    reader.number = 1;
+    reader.name = name;
+    reader.technology = (__typeof__(reader.technology))PB_TECHNOLOGY_CONTACTLESS;
+    reader.present = 1;
+    hello.n_versions = 1;
+    hello.versions = versions;
+    hello.software = software;
+    hello.instance = load_random(t->load) | 1;
+    hello.mono_ms = mono_ms(t->load);
+    hello.wall_ms = clock_wall_ms(&clock_system);
+    hello.n_readers = 1;
+    hello.readers = readers;
+    pb_to_switch m = to_switch(TO_SWITCH_HELLO);
+    m.hello = &hello;
+    say(t, &m);
+}
+
+static void say_removed(struct term *t)
+{
+    pb_card_removed removed = ONECARD__TERMINAL__V1__CARD_REMOVED__INIT;
+    pb_to_switch m = to_switch(TO_SWITCH_CARD_REMOVED);
+    removed.reader = 1;
+    removed.arrival = t->removed;
+    m.card_removed = &removed;
+    if (t->removed)
+        say(t, &m);
+    t->removed = 0;
+}
+
+/* ---- commands for the card ---- */
+
+static bool accepted(const pb_command *c, unsigned sw)
+{
+    for (size_t i = 0; i < c->n_accept; i++)
+        if (c->accept[i] == sw)
+            return true;
+    return c->n_accept == 0 && sw == 0x9000;
+}
+
+static void answers_begin(size_t count)
+{
+    answers.count = count < ANSWERS_MAX ? count : ANSWERS_MAX;
+    answers.executed = 0;
+    for (size_t i = 0; i < answers.count; i++) {
+        onecard__terminal__v1__answer__init(&answers.items[i]);
+        answers.each[i] = &answers.items[i];
+    }
+}
+
+static unsigned execute(struct term *t, const pb_command *c, size_t at)
+{
+    pb_answer *a = &answers.items[at];
+    size_t n = chip_transmit(t->load->kind, &t->chip, c->apdu.data, c->apdu.len, answers.bytes[at]);
+    a->state = (__typeof__(a->state))PB_ANSWER_ANSWERED;
+    a->bytes.data = answers.bytes[at];
+    a->bytes.len = n;
+    a->micros = t->load->o.card_ms > 0 ? 1000 * t->load->o.card_ms / (t->last_commands ? t->last_commands : 8) : 5;
+    answers.executed++;
+    return (unsigned)(answers.bytes[at][n - 2] << 8 | answers.bytes[at][n - 1]);
+}
+
+/* What a card command takes, where cards are made slow. */
+static int64_t command_ns(const struct term *t)
+{
+    return (int64_t)t->load->o.card_ms * NS_PER_MS / (t->last_commands ? t->last_commands : 8);
+}
+
+/* deadline 0: none */
+static void run_list(struct term *t, pb_command *const *commands, size_t count, uint64_t deadline_mono_ms)
+{
+    int64_t begun = clock_mono_ns(&clock_system);
+    size_t next = 0;
+    answers_begin(count);
+    for (size_t i = 0; i < answers.count; i++) {
+        uint64_t when = mono_ms(t->load) + (uint64_t)(command_ns(t) * answers.executed / NS_PER_MS);
+        if (i < next)
+            continue;
+        if (deadline_mono_ms != 0 && when > deadline_mono_ms) {
+            answers.items[i].state = (__typeof__(answers.items[i].state))PB_ANSWER_NOT_SENT;
+            next = answers.count;
+            continue;
+        }
+        unsigned sw = execute(t, commands[i], i);
+        next = accepted(commands[i], sw) ? i + 1 : commands[i]->otherwise > i ? commands[i]->otherwise : answers.count;
+    }
+    t->tap_commands += answers.executed;
+    t->load->all.commands += answers.executed;
+    t->load->all.card_ns += clock_mono_ns(&clock_system) - begun;
+}
+
+static void not_sent(size_t count)
+{
+    answers_begin(count);
+    for (size_t i = 0; i < answers.count; i++)
+        answers.items[i].state = (__typeof__(answers.items[i].state))PB_ANSWER_NOT_SENT;
+}
+
+/* Sends what stands in t->out, after the card's time has passed. */
+static void send_after_card(struct term *t)
+{
+    if (t->load->o.card_ms > 0 && answers.executed > 0)
+        work_set(t, WORK_HELD, t->load->now_ns + command_ns(t) * answers.executed);
+    else
+        link_flush(t);
+}
+
+/* ---- cards ---- */
+
+static void put_card(struct term *t, uint64_t card)
+{
+    t->arrival++;
+    t->card_on = true;
+    t->tap_commands = 0;
+    chip_on(&t->chip, t->load->kind, card, &t->load->site.stores[card]);
+    answers_begin(0);
+    if (t->arm_script)
+        run_list(t, t->arm->commands, t->arm->n_commands, 0);
+}
+
+static void fill_card(const struct term *t, uint8_t atr[33], pb_card *ret)
+{
+    onecard__terminal__v1__card__init(ret);
+    ret->reader = 1;
+    ret->arrival = t->arrival;
+    ret->atr.data = atr;
+    ret->atr.len = chip_atr(t->load->kind, atr);
+    ret->technology = (__typeof__(ret->technology))PB_TECHNOLOGY_CONTACTLESS;
+    ret->script = t->arm_script;
+    ret->n_answers = answers.count;
+    ret->answers = answers.each;
+}
+
+static void say_card(struct term *t)
+{
+    uint8_t atr[33];
+    pb_card card;
+    pb_to_switch m = to_switch(TO_SWITCH_CARD);
+    fill_card(t, atr, &card);
+    m.card = &card;
+    say(t, &m);
+    t->arm_script = 0;
+}
+
+static void take_card_away(struct term *t)
+{
+    if (t->card_on)
+        t->removed = t->arrival;
+    t->card_on = false;
+    if (t->tap_commands)
+        t->last_commands = t->tap_commands;
+}
+
+/* ---- requests ---- */
+
+static void say_request(struct term *t)
+{
+    struct call *c = &t->call;
+    uint8_t atr[33];
+    char service[48];
+    pb_card card;
+    pb_request r = ONECARD__TERMINAL__V1__REQUEST__INIT;
+    pb_presentation p = ONECARD__TERMINAL__V1__PRESENTATION__INIT;
+    pb_presentation_chip chip = ONECARD__TERMINAL__V1__PRESENTATION__CHIP__INIT;
+    pb_to_switch m = to_switch(TO_SWITCH_REQUEST);
+    bool gate = c->service == SERVICE_RIDE;
+    snprintf(service, sizeof service, "%s", gate ? "" : service_names[c->service]);
+    chip.reader = 1;
+    chip.arrival = t->arrival;
+    p.what_case = (__typeof__(p.what_case))PB_PRESENTATION_CHIP;
+    p.chip = &chip;
+    r.number = c->number;
+    r.service = service;
+    r.amount_fen = c->amount;
+    r.presentation = &p;
+    r.gate = gate;
+    r.wait_ms = 5000;
+    r.retap_ms = 2000;
+    if (gate) {
+        fill_card(t, atr, &card);
+        r.card = &card;
+        t->arm_script = 0;
+    } else {
+        say_card(t);
+    }
+    m.request = &r;
+    say(t, &m);
+    c->sent = true;
+}
+
+/* The card is put down (anew) and the request is sent, for the first time or again. */
+static void present(struct term *t)
+{
+    say_removed(t);
+    put_card(t, t->call.card);
+    say_request(t);
+    send_after_card(t);
+}
+
+void dialogue_begin(struct term *t, enum service service, int64_t intended_ns)
+{
+    struct load *l = t->load;
+    struct call *c = &t->call;
+    uint64_t card = (uint64_t)t->index * l->o.cards + load_random(l) % l->o.cards;
+    struct chip probe;
+    chip_on(&probe, l->kind, card, &l->site.stores[card]);
+    *c = (struct call){.open = true, .service = service, .card = card, .intended_ns = intended_ns, .began_ns = l->now_ns,
+                       .measured = l->measuring && intended_ns >= l->measure_ns, .moves = probe.store->moves,
+                       .balance = probe.store->balance, .reconnecting = l->was_all_up && l->up < l->term_count};
+    c->number = ++t->last_request;
+    c->amount = service == SERVICE_PURCHASE ? 1 + (int64_t)(load_random(l) % 500) : service == SERVICE_LOAD ? LOAD_AMOUNT : 0;
+    l->open_calls++;
+    l->all.begun++;
+    if (!t->arm_script && t->arm_comes)
+        work_set(t, WORK_ARM, l->now_ns + ARM_WAIT_NS);
+    else
+        present(t);
+}
+
+static void end_call(struct term *t)
+{
+    t->call.open = false;
+    t->load->open_calls--;
+    timer_stop(t->load, &t->work);
+    take_card_away(t);
+}
+
+/* ---- results ---- */
+
+static void check_moved(struct term *t, const pb_result *r)
+{
+    const struct call *c = &t->call;
+    struct load *l = t->load;
+    const struct chip_store *s = t->chip.store;
+    uint32_t moved = s->moves - c->moves;
+    uint32_t wanted = (unsigned)r->outcome == (unsigned)PB_POSTED && c->service != SERVICE_BALANCE;
+    int64_t change = (int64_t)s->balance - c->balance, amount = c->service == SERVICE_LOAD ? r->amount_fen : -r->amount_fen;
+    if (moved > wanted) {
+        l->all.doubled++;
+        report_error(l, "%s request %" PRIu64 ": the card moved %u times, the answer is %d %s", t->id, c->number, moved,
+                     (int)r->outcome, r->reason);
+    } else if (moved < wanted) {
+        l->all.lost++;
+        report_error(l, "%s request %" PRIu64 ": posted, but the card never moved", t->id, c->number);
+    } else if ((wanted && (change != amount || (c->amount && r->amount_fen != c->amount))) ||
+               (r->has_balance && r->balance_fen != s->balance)) {
+        l->all.disagree++;
+        report_error(l, "%s request %" PRIu64 ": the card went from %d to %d, the answer says %" PRId64 " and %" PRId64, t->id,
+                     c->number, (int)c->balance, (int)s->balance, (int64_t)r->amount_fen, (int64_t)r->balance_fen);
+    }
+}
+
+static void count_result(struct term *t, const pb_result *r)
+{
+    struct load *l = t->load;
+    const struct call *c = &t->call;
+    int64_t took = l->now_ns - c->intended_ns;
+    l->all.replayed += r->replayed != 0;
+    if ((unsigned)r->outcome == (unsigned)PB_POSTED) {
+        l->all.posted[c->service]++;
+        if (c->measured && l->now_ns < l->end_ns)
+            hist_add(&l->all.latency[c->service], took);
+        if (c->reconnecting)
+            hist_add(&l->all.reconnecting, took);
+        int64_t second = (l->now_ns - l->measure_ns) / NS_PER_S;
+        if (l->measuring && second >= 0 && second < l->seconds)
+            l->per_second[second]++;
+    } else if ((unsigned)r->outcome == (unsigned)PB_VOIDED) {
+        l->all.voided++;
+    } else {
+        l->all.refused++;
+        report_error(l, "%s %s: refused: %s (%s)", t->id, service_names[c->service], r->reason, r->detail);
+    }
+    l->all.lists += c->lists;
+}
+
+static void on_result(struct term *t, const pb_result *r)
+{
+    struct call *c = &t->call;
+    if (!c->open || r->number != c->number)
+        return;
+    if ((unsigned)r->outcome == (unsigned)PB_IN_DOUBT) {
+        t->load->all.doubts += !c->doubted;
+        c->doubted = true;
+        if (c->tries++ < TRIES_MAX) {
+            take_card_away(t);
+            work_set(t, WORK_AGAIN, t->load->now_ns + 200 * NS_PER_MS);
+            return;
+        }
+        t->load->all.unanswered++;
+        report_error(t->load, "%s request %" PRIu64 " stays in doubt", t->id, c->number);
+    } else {
+        check_moved(t, r);
+        count_result(t, r);
+    }
+    end_call(t);
+}
+
+static void on_busy(struct term *t, const pb_busy *b)
+{
+    if (!t->call.open || b->number != t->call.number)
+        return;
+    t->load->all.busy++;
+    take_card_away(t);
+    work_set(t, WORK_AGAIN, t->load->now_ns + (int64_t)(b->retry_after_ms ? b->retry_after_ms : 1) * NS_PER_MS);
+}
+
+static void on_list(struct term *t, const pb_list *list)
+{
+    pb_list_answers reply = ONECARD__TERMINAL__V1__LIST_ANSWERS__INIT;
+    pb_to_switch m = to_switch(TO_SWITCH_ANSWERS);
+    t->call.lists++;
+    if (t->card_on && list->arrival == t->arrival && list->reader == 1)
+        run_list(t, list->commands, list->n_commands, list->deadline_mono_ms);
+    else
+        not_sent(list->n_commands);
+    reply.list = list->list;
+    reply.n_answers = answers.count;
+    reply.answers = answers.each;
+    m.answers = &reply;
+    say(t, &m);
+    send_after_card(t);
+}
+
+static void on_arm(struct term *t, const pb_arm *arm)
+{
+    struct buf b;
+    pb_to_terminal m = ONECARD__TERMINAL__V1__TO_TERMINAL__INIT, *copy = NULL;
+    size_t head = 0, n = 0;
+    m.message_case = ONECARD__TERMINAL__V1__TO_TERMINAL__MESSAGE_ARM;
+    pb_arm given = *arm;
+    m.arm = &given;
+    buf_init(&b, 0);
+    frame_put_to_terminal(&b, &m);
+    arena_fini(&t->arm_arena);
+    t->arm_script = 0;
+    if (b.err == 0 && frame_peek(b.data, b.len, &head, &n) == 0 &&
+        frame_get_to_terminal(b.data + head, n, &t->arm_arena, &copy, NULL) == 0) {
+        t->arm = copy->arm;
+        t->arm_script = arm->script;
+    }
+    buf_fini(&b);
+    t->arm_comes = true;
+    if (t->call.open && !t->call.sent && t->work.place && t->work_what == WORK_ARM) {
+        timer_stop(t->load, &t->work);
+        present(t);
+    } else if (arm->now && t->card_on && !t->call.open) {
+        say_card(t);
+    }
+}
+
+static void on_welcome(struct term *t, const pb_welcome *w)
+{
+    struct load *l = t->load;
+    l->connecting--;
+    l->up++;
+    t->phase = PHASE_UP;
+    t->back_off_ms = 0;
+    t->heartbeat_ms = w->heartbeat_ms;
+    if (w->last_request > t->last_request)
+        t->last_request = w->last_request;
+    if (t->heartbeat_ms)
+        timer_set(l, &t->beat, l->now_ns + (int64_t)(load_random(l) % t->heartbeat_ms) * NS_PER_MS);
+    if (l->up == l->term_count) {
+        if (l->was_all_up && l->down_since_ns)
+            l->last_back_ms = (l->now_ns - l->down_since_ns) / NS_PER_MS;
+        l->was_all_up = true;
+    }
+    if (t->call.open)
+        present(t);
+}
+
+static void on_error(struct term *t, const pb_error *e)
+{
+    struct load *l = t->load;
+    l->all.errors++;
+    report_error(l, "%s: the switch says %s: %s", t->id, e->code, e->message);
+    if (e->number && t->call.open && e->number == t->call.number && !e->fatal) {
+        l->all.unanswered++;
+        end_call(t);
+    }
+}
+
+static void on_drain(struct term *t, const pb_drain *d)
+{
+    t->back_off_ms = d->reconnect_after_ms > 10 ? d->reconnect_after_ms / 2 : 0;
+}
+
+static void dispatch(struct term *t, const pb_to_terminal *m)
+{
+    switch ((unsigned)m->message_case) {
+    case TO_TERMINAL_WELCOME:
+        on_welcome(t, m->welcome);
+        break;
+    case TO_TERMINAL_ARM:
+        on_arm(t, m->arm);
+        break;
+    case TO_TERMINAL_LIST:
+        on_list(t, m->list);
+        break;
+    case TO_TERMINAL_RESULT:
+        on_result(t, m->result);
+        break;
+    case TO_TERMINAL_BUSY:
+        on_busy(t, m->busy);
+        break;
+    case TO_TERMINAL_DRAIN:
+        on_drain(t, m->drain);
+        break;
+    case TO_TERMINAL_ERROR:
+        on_error(t, m->error);
+        break;
+    default:
+        break;
+    }
+}
+
+void dialogue_frame(struct term *t, const void *bytes, size_t len)
+{
+    pb_to_terminal *m = NULL;
+    const char *why = "";
+    t->load->all.frames_in++;
+    int rc = frame_get_to_terminal(bytes, len, &scratch, &m, &why);
+    if (rc == 0)
+        dispatch(t, m);
+    else if (rc != OC_ENOTSUP)
+        report_error(t->load, "%s: a frame of the switch is wrong: %s", t->id, why);
+    arena_fini(&scratch);
+}
+
+void dialogue_read_end(struct term *t)
+{
+    if (t->phase == PHASE_UP && !t->call.open && !t->idle)
+        pace_free(t);
+}
+
+/* ---- the connection ---- */
+
+void dialogue_up(struct term *t)
+{
+    t->arm_script = 0;
+    say_hello(t);
+    link_flush(t);
+}
+
+void dialogue_down(struct term *t)
+{
+    t->arm_script = 0;
+    t->card_on = false; /* powered down: what was begun is forgotten by the card, not by us */
+    t->removed = 0;
+    timer_stop(t->load, &t->work);
+}
+
+void dialogue_beat(struct term *t)
+{
+    pb_heartbeat beat = ONECARD__TERMINAL__V1__HEARTBEAT__INIT;
+    pb_to_switch m = to_switch(TO_SWITCH_HEARTBEAT);
+    struct load *l = t->load;
+    if (t->phase != PHASE_UP)
+        return;
+    beat.mono_ms = mono_ms(l);
+    beat.wall_ms = clock_wall_ms(&clock_system);
+    m.heartbeat = &beat;
+    timer_set(l, &t->beat, l->now_ns + (int64_t)t->heartbeat_ms * NS_PER_MS);
+    if (t->work.place && t->work_what == WORK_HELD)
+        return; /* what is held must not leave before its time */
+    say(t, &m);
+    link_flush(t);
+}
+
+void dialogue_timer(struct term *t, enum work what)
+{
+    switch (what) {
+    case WORK_CONNECT:
+        t->load->next_connect = t->index < t->load->next_connect ? t->index : t->load->next_connect;
+        break;
+    case WORK_HELD:
+        link_flush(t);
+        break;
+    case WORK_ARM:
+        t->arm_comes = false;
+        if (t->phase == PHASE_UP && t->call.open)
+            present(t);
+        break;
+    case WORK_AGAIN:
+        if (t->phase == PHASE_UP && t->call.open)
+            present(t);
+        break;
+    }
+}

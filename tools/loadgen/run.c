@@ -1,0 +1,166 @@
+/* The loop of a load. See load.h. */
+#include "load.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define EVENTS   256
+#define DRAIN_NS (30 * NS_PER_S)
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signo)
+{
+    (void)signo;
+    stopped = 1;
+}
+
+static void raise_limit(unsigned wanted)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= wanted)
+        return;
+    r.rlim_cur = wanted;
+    if (r.rlim_max < wanted)
+        r.rlim_max = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+        fprintf(stderr, "loadgen: open files are limited to %llu: ulimit -n %u\n", (unsigned long long)r.rlim_max, wanted);
+}
+
+static unsigned gates_of(const struct load_opts *o)
+{
+    unsigned all = 0, ride = o->mix[SERVICE_RIDE];
+    for (unsigned i = 0; i < SERVICE_COUNT; i++)
+        all += o->mix[i];
+    unsigned n = all ? (unsigned)((uint64_t)o->terminals * ride / all) : 0;
+    return ride > 0 && n == 0 ? 1 : n;
+}
+
+static int make_terminals(struct load *l)
+{
+    unsigned gates = gates_of(&l->o), desks = l->o.terminals - gates;
+    l->term_count = l->o.terminals + l->o.idle;
+    l->terms = calloc(l->term_count, sizeof *l->terms);
+    l->heap = calloc(2 * (size_t)l->term_count + 2, sizeof(struct timer *));
+    l->ring = l->o.rate > 0 ? calloc(RING_MAX, sizeof *l->ring) : NULL;
+    l->seconds = (unsigned)l->o.seconds + 1;
+    l->per_second = calloc(l->seconds, sizeof *l->per_second);
+    if (!l->terms || !l->heap || !l->per_second || (l->o.rate > 0 && !l->ring))
+        return OC_ENOMEM;
+    for (unsigned i = 0; i < l->term_count; i++) {
+        struct term *t = &l->terms[i];
+        *t = (struct term){.load = l, .index = i, .fd = -1, .idle = i >= l->o.terminals, .gate = i >= desks && i < l->o.terminals,
+                           .arm_comes = true};
+        t->work = (struct timer){.what = TIMER_WORK, .term = t};
+        t->beat = (struct timer){.what = TIMER_BEAT, .term = t};
+        buf_init(&t->in, 4 * FRAME_MAX);
+        buf_init(&t->out, 4 * FRAME_MAX);
+        arena_init(&t->arm_arena, 0);
+        unsigned n = l->o.first + (t->gate ? i - desks : t->idle ? i - gates : i);
+        site_terminal(t->gate, n, t->id);
+        if (n >= (t->gate ? l->site.gates : l->site.terminals)) {
+            fprintf(stderr, "loadgen: the site has no terminal %s: found it with more --terminals and --gates\n", t->id);
+            return OC_EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int check_cards(struct load *l)
+{
+    if (l->o.cards == 0)
+        l->o.cards = l->site.cards / (l->o.terminals ? l->o.terminals : 1);
+    if (l->o.cards == 0 || l->o.cards * l->o.terminals > l->site.cards) {
+        fprintf(stderr, "loadgen: %u terminals with %llu cards each, but the site has %llu cards\n", l->o.terminals,
+                (unsigned long long)l->o.cards, (unsigned long long)l->site.cards);
+        return OC_EINVAL;
+    }
+    return 0;
+}
+
+static WORKER_FN int prepare(struct load *l)
+{
+    struct chip_site chips;
+    int rc = site_open(&l->site, l->o.identity, l->o.forget);
+    if (rc != 0) {
+        fprintf(stderr, "loadgen: %s: %s\n", l->o.identity, oc_strerror(rc));
+        return rc;
+    }
+    site_chips(&chips);
+    l->kind = chip_kind_new(&chips);
+    l->seed = UINT64_C(88172645463325252) ^ (uint64_t)clock_mono_ns(&clock_system);
+    if (!l->kind)
+        return OC_ENOMEM;
+    rc = check_cards(l);
+    if (rc == 0)
+        rc = make_terminals(l);
+    raise_limit(l->term_count + 64);
+    return rc != 0 ? rc : link_init(l);
+}
+
+static void wait_for_events(struct load *l, int64_t until_ns)
+{
+    struct epoll_event events[EVENTS];
+    int64_t wait = until_ns - l->now_ns;
+    if (wait > NS_PER_S / 10)
+        wait = NS_PER_S / 10;
+    if (wait < 0)
+        wait = 0;
+    const struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)wait};
+    int n = epoll_pwait2(l->epoll, events, EVENTS, &ts, NULL);
+    l->now_ns = clock_mono_ns(&clock_system);
+    for (int i = 0; i < n; i++)
+        link_event(events[i].data.ptr, events[i].events);
+}
+
+static void turn(struct load *l)
+{
+    int64_t told = l->begun_ns;
+    while (!stopped && (!l->ending || (l->open_calls > 0 && l->now_ns < l->end_ns + DRAIN_NS))) {
+        int64_t next = pace_run(l);
+        wait_for_events(l, next);
+        if (l->now_ns - told >= NS_PER_S) {
+            report_progress(l);
+            told = told + NS_PER_S > l->now_ns - NS_PER_S ? told + NS_PER_S : l->now_ns;
+        }
+    }
+}
+
+static void load_free(struct load *l)
+{
+    link_fini(l);
+    chip_kind_free(&l->kind);
+    site_close(&l->site);
+    free(l->terms);
+    free(l->heap);
+    free(l->ring);
+    free(l->per_second);
+    free(l);
+}
+
+int load_run(const struct load_opts *o)
+{
+    struct load *l = calloc(1, sizeof *l);
+    if (!l)
+        return 1;
+    l->o = *o;
+    l->epoll = -1;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    int rc = prepare(l);
+    if (rc != 0) {
+        load_free(l);
+        return 1;
+    }
+    l->begun_ns = l->now_ns = clock_mono_ns(&clock_system);
+    turn(l);
+    rc = report_end(l);
+    load_free(l);
+    return rc;
+}
