@@ -1,0 +1,791 @@
+#!/usr/bin/env python3
+"""An independent terminal, written from include/onecard/terminal.proto and docs/PROTOCOL.md alone.
+
+Why it exists: the switch and its own terminal agent could share a misreading of their protocol. It also misbehaves on
+order, which no proper terminal does. As a library: Terminal. As a program, every happening is a line of JSON:
+
+    terminal.py --state DIR enroll --connect HOST:PORT --token TOKEN
+    terminal.py --state DIR ask SERVICE [--amount FEN] [--param NAME=VALUE]… [--no-card] [--number N]
+    terminal.py --state DIR gate [--taps N]          a gate: each arrival once
+    terminal.py --state DIR shift PERSON             signs on, and off again with the totals of the shift
+    terminal.py --state DIR renew                    a new key
+    terminal.py --state DIR hello                    connects and says who the switch takes it for
+    terminal.py --state DIR bad WHAT                 misbehaves: see bad() below
+    terminal.py --check-bytes docs/PROTOCOL.md       makes the examples again
+  Cards: --listen PORT (cardsim --port PORT connects) or --card "kind=pboc serial=… purchase=…" (options of card.py).
+  Cuts: --cut PHASE ends the connection once at that point of the dialogue, then connects again and asks again:
+    unsent      the number is on disk, the request is not sent      sent        the request is sent
+    init        INITIALIZE was answered (before the intent)         intent      the list with the money command came
+    debit       the money command was executed, nothing answered    answered    it was answered
+    result      the result came and was not stored
+Exit status: 0 POSTED (or what was ordered worked), 3 REFUSED or VOIDED, 4 IN_DOUBT, 5 no answer, 1 trouble."""
+import argparse
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import terminal_wire as wire  # noqa: E402
+from terminal_card import (ANSWERED, InProcess, LOST, Gone, Port, before, moves_value, run_list,  # noqa: E402
+                           speaks_t1)
+from terminal_wire import Closed, Connection, mono_ms, pb, wall_ms  # noqa: E402
+
+import card as cards  # noqa: E402
+
+POSTED, REFUSED, VOIDED, IN_DOUBT = (pb.POSTED, pb.REFUSED, pb.VOIDED, pb.IN_DOUBT)
+CUTS = ("unsent", "sent", "init", "intent", "debit", "answered", "result")
+
+
+class Fatal(Exception):
+    """The switch ended the connection with a fatal error."""
+
+    def __init__(self, error):
+        super().__init__("%s: %s" % (error.code, error.message))
+        self.code = error.code
+
+
+class Store:
+    """What must survive: the identity, and each request until its result is here too. Lines of JSON, synced."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.path = os.path.join(folder, "requests.jsonl")
+        self.requests, self.results, self.last = {}, {}, 0
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as f:
+                for line in f:
+                    if line.endswith("\n"):  # a torn last line was never acted on
+                        self.take(json.loads(line))
+        self.file = open(self.path, "a", encoding="utf-8")
+
+    def take(self, row):
+        self.last = max(self.last, row["number"])
+        (self.requests if "request" in row else self.results)[row["number"]] = row
+
+    def put(self, **row):
+        self.file.write(json.dumps(row) + "\n")
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.take(row)
+
+    def request(self, message):
+        self.put(number=message.number, request=message.SerializeToString().hex())
+
+    def result(self, message):
+        self.put(number=message.number, outcome=pb.Outcome.Name(message.outcome), service=message.service,
+                 amount_fen=message.amount_fen, txn=message.txn)
+
+    def open(self):
+        """Requests without a final answer, oldest first. A doubt stays open: it is asked again with its card."""
+        return [pb.Request.FromString(bytes.fromhex(r["request"])) for n, r in sorted(self.requests.items())
+                if n not in self.results]
+
+    def totals(self, first, last):
+        sums = {}
+        for n, r in self.results.items():
+            if first <= n <= last and r["outcome"] == "POSTED":
+                count, amount = sums.get(r["service"], (0, 0))
+                sums[r["service"]] = (count + 1, amount + r["amount_fen"])
+        return [pb.Total(service=s, count=c, amount_fen=a) for s, (c, a) in sorted(sums.items())]
+
+    def file_of(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        path = self.file_of(name)
+        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        os.rename(path + ".new", path)
+
+    def read(self, name):
+        with open(self.file_of(name), encoding="utf-8") as f:
+            return f.read()
+
+
+class Terminal:
+    """One terminal with at most one reader (number 1). Everything happens in the caller's thread but the heartbeats:
+    step() takes one message and does what it asks."""
+
+    def __init__(self, folder, reader=None, tell=None, connect=None):
+        self.store = Store(folder)
+        self.reader = reader
+        self.contactless = False
+        self.events = []
+        self.out = tell
+        self.where = connect
+        self.c = self.welcome = self.arm = self.session = self.ctx = None
+        self.shown = 0            # the arrival told with Card
+        self.on = False           # is the card powered
+        self.atr = b""
+        self.results, self.errors, self.busy = {}, {}, {}
+        self.signed_on = self.signed_off = self.renewed = None
+        self.cut_at = None        # one of CUTS, once
+        self.stall_ms = 0         # waits so long before executing a list with a money command, once
+        self.hold_release = []
+        self.instance = secrets.randbits(63)
+        self.lists = 0            # executed since the last request
+        self.executed = []        # money commands that went to the card: (list, arrival, state)
+
+    def tell(self, event, **fields):
+        self.events.append({"event": event, **fields})
+        if self.out:
+            self.out(event, **fields)
+
+    # -- identity
+
+    def enroll(self, where, token, cert=None, key=None):
+        if not key:
+            key = self.store.file_of("key.pem")
+            wire.make_key(key)
+        name, certificate, authority, until = wire.enroll(where, token, key, cert)
+        if certificate:
+            self.store.write("cert.pem", certificate)
+        self.store.write("authority.pem", authority)
+        self.store.write("terminal.json", json.dumps({"terminal": name, "connect": where}))
+        self.tell("enrolled", terminal=name, certificate_until_ms=until)
+        return name
+
+    def context(self, **changes):
+        args = {"authority": self.store.read("authority.pem"), "cert": self.store.file_of("cert.pem"),
+                "key": self.store.file_of("key.pem")}
+        return wire.context(**{**args, **changes})
+
+    # -- connection
+
+    def connect(self, hello=True, resume=True, **changes):
+        """TLS, Hello, Welcome. `changes`: arguments of terminal_wire.context() that differ (tests)."""
+        self.where = self.where or json.loads(self.store.read("terminal.json"))["connect"]
+        if changes or not self.ctx:
+            self.ctx, self.session = self.context(**changes), None
+        self.c = Connection(wire.dial(self.where, self.ctx, self.session if resume else None))
+        self.tell("connected", tls=self.c.version, alpn=self.c.alpn, resumed=self.c.resumed)
+        self.arm, self.busy = None, {}
+        if hello:
+            self.say_hello()
+
+    def say_hello(self):
+        m = pb.ToSwitch()
+        h = m.hello
+        h.versions.append(1)
+        h.software, h.instance, h.mono_ms, h.wall_ms = "terminal.py 1", self.instance, mono_ms(), wall_ms()
+        if self.reader is not None:
+            h.readers.add(number=1, name="software card", technology=pb.TECHNOLOGY_CONTACT, present=True)
+        self.c.send(m)
+        got = self.c.recv(20)
+        if got is None:
+            raise Closed("no Welcome")
+        if got.WhichOneof("message") != "welcome":
+            self.on_message(got)
+            raise Closed("not welcomed but " + got.WhichOneof("message"))
+        self.welcome = got.welcome
+        self.c.heartbeat_ms = self.welcome.heartbeat_ms
+        self.store.last = max(self.store.last, self.welcome.last_request)
+        self.tell("welcome", terminal=self.welcome.terminal, kind=self.welcome.kind, gate=self.welcome.gate_service,
+                  last_request=self.welcome.last_request, heartbeat_ms=self.welcome.heartbeat_ms)
+
+    def cut(self, why="cut by us"):
+        if self.c:
+            self.session = self.c.session or self.session
+            self.c.cut(why)
+            self.c = None
+            self.tell("cut", why=why)
+
+    def reconnect(self, tries=20):
+        """Comes back and sends what has no result again; at a desk the card that lies there is told first."""
+        for attempt in range(tries):
+            try:
+                self.connect()
+                break
+            except (OSError, Closed) as e:
+                self.tell("no_connection", why=str(e))
+                self.c = None
+                time.sleep(min(2.0, 0.1 * 2 ** attempt))
+        else:
+            raise Closed("the switch is not to be had")
+        self.settle_in()
+        for r in self.store.open():
+            self.ask_again(r)
+
+    def settle_in(self, seconds=0.3):
+        """Takes the Arm that follows the Welcome, then tells the card that lies there."""
+        end = time.monotonic() + seconds
+        while not self.arm and time.monotonic() < end:
+            self.step(end - time.monotonic())
+        self.shown = 0
+        if self.reader is not None and not self.reader.gone() and not self.is_gate():
+            self.show_card()
+
+    def is_gate(self):
+        return bool(self.welcome and self.welcome.gate_service)
+
+    def send(self, **kinds):
+        m = pb.ToSwitch()
+        for kind, value in kinds.items():
+            getattr(m, kind).CopyFrom(value)
+        self.c.send(m)
+
+    # -- cards
+
+    def make_card(self):
+        """Powers the card that is there, executes the Arm, and gives what Card says."""
+        m = pb.Card(reader=1, arrival=self.reader.arrival, technology=pb.TECHNOLOGY_CONTACT)
+        self.shown = m.arrival
+        try:
+            self.atr = m.atr = self.reader.power_on()
+            self.on = True
+        except Gone:
+            return m
+        if self.arm:
+            arm, self.arm = self.arm, None
+            m.script = arm.script
+            m.answers.extend(run_list(self.reader, arm.commands, not speaks_t1(self.atr), lambda: not self.left(m.arrival)))
+        self.tell("card", arrival=m.arrival, script=m.script, states=[a.state for a in m.answers])
+        return m
+
+    def left(self, arrival):
+        return self.reader.gone() or self.reader.arrival != arrival
+
+    def show_card(self):
+        self.send(card=self.make_card())
+
+    def look(self):
+        """Tells of cards that came and went. True: a new one lies there."""
+        if self.reader is None or not self.c:
+            return False
+        gone = self.reader.gone()
+        if self.shown and (gone or self.reader.arrival != self.shown):
+            self.send(card_removed=pb.CardRemoved(reader=1, arrival=self.shown))
+            self.tell("card_removed", arrival=self.shown)
+            self.shown, self.on = 0, False
+            gone = self.reader.gone()
+        return not gone and self.reader.arrival != self.shown
+
+    # -- what the switch says
+
+    def step(self, timeout=0.05):
+        """One message, if one comes in time. Raises Closed or Fatal when the connection is over."""
+        m = self.c.recv(timeout)
+        if m is not None:
+            self.on_message(m)
+        return m
+
+    def on_message(self, m):
+        kind = m.WhichOneof("message")
+        handler = getattr(self, "on_" + kind, None)
+        if handler:
+            handler(getattr(m, kind))
+        else:
+            self.tell(kind)
+
+    def on_arm(self, arm):
+        if arm.reader != 1 or self.reader is None:
+            return
+        self.arm = arm
+        if arm.now and self.shown and not self.left(self.shown):
+            self.show_card()
+
+    def on_list(self, lst):
+        c, money = self.c, any(moves_value(x.apdu) for x in lst.commands)
+        self.lists += 1
+        if money and self.cut_here("intent"):
+            return
+        if money and self.stall_ms:
+            time.sleep(self.stall_ms / 1000)
+            self.stall_ms = 0
+        if not self.on and not self.left(lst.arrival):
+            try:
+                self.atr = self.reader.power_on()
+                self.on = True
+            except Gone:
+                pass
+        # The connection is looked at before each command too: a list dies with it.
+        answers = run_list(self.reader, lst.commands, not speaks_t1(self.atr),
+                           lambda: before(lst.deadline_mono_ms) and not self.left(lst.arrival) and not c.why)
+        for x, a in zip(lst.commands, answers):
+            if moves_value(x.apdu):
+                self.executed.append((lst.list, lst.arrival, a.state))
+        self.tell("list", list=lst.list, apdus=[x.apdu[:2].hex() for x in lst.commands], states=[a.state for a in answers])
+        if money and any(a.state in (ANSWERED, LOST) and moves_value(x.apdu) for x, a in zip(lst.commands, answers)) and \
+                self.cut_here("debit"):
+            return
+        self.send(answers=pb.ListAnswers(list=lst.list, answers=answers))
+        began = any(x.apdu[:2] == b"\x80\x50" and a.bytes[-2:] == b"\x90\x00" for x, a in zip(lst.commands, answers))
+        if (money and self.cut_here("answered")) or (began and self.cut_here("init")):
+            return
+        self.look()
+
+    def cut_here(self, phase):
+        if self.cut_at != phase:
+            return False
+        self.cut_at = None
+        self.c.flush()
+        self.cut("cut: " + phase)
+        return True
+
+    def on_release(self, r):
+        if r.arrival == self.shown and not self.left(r.arrival):
+            self.reader.power_off()
+            self.on = False
+
+    def on_progress(self, p):
+        self.tell("progress", number=p.number, phase=pb.Progress.Phase.Name(p.phase), text=p.text_en, text_zh=p.text_zh)
+
+    def on_result(self, r):
+        if self.cut_here("result"):
+            return
+        self.results[r.number] = r
+        if r.number in self.store.requests and r.number not in self.store.results and r.outcome != IN_DOUBT:
+            self.store.result(r)
+        self.tell("result", number=r.number, outcome=pb.Outcome.Name(r.outcome), reason=r.reason, txn=r.txn,
+                  amount_fen=r.amount_fen, balance_fen=r.balance_fen if r.has_balance else None, card=r.card,
+                  replayed=r.replayed, text=r.text_en, text_zh=r.text_zh, detail=r.detail, slip=list(r.slip),
+                  settled=[[s.txn, pb.Outcome.Name(s.outcome), s.amount_fen] for s in r.settled], lists=self.lists)
+
+    def on_busy(self, b):
+        self.tell("busy", number=b.number, retry_after_ms=b.retry_after_ms)
+        self.busy[b.number] = time.monotonic() + b.retry_after_ms / 1000
+
+    def on_error(self, e):
+        self.tell("error", code=e.code, message=e.message, number=e.number, fatal=e.fatal)
+        if e.number:
+            self.errors[e.number] = e
+        if e.fatal:
+            self.c.end(e.code)
+            raise Fatal(e)
+
+    def on_drain(self, d):
+        self.tell("drain", reconnect_after_ms=d.reconnect_after_ms)
+
+    def on_signed_on(self, s):
+        self.signed_on = s
+        self.tell("signed_on", person=s.person, first_request=s.first_request, business_date=s.business_date)
+
+    def on_signed_off(self, s):
+        self.signed_off = s
+        self.tell("signed_off", agrees=s.agrees, text=s.text_en, open=s.open,
+                  totals=[[t.service, t.count, t.amount_fen] for t in s.totals])
+
+    def on_renewed(self, r):
+        self.renewed = r
+        self.tell("renewed", certificate_until_ms=r.certificate_until_ms)
+
+    def on_heartbeat_ack(self, _ack):
+        pass
+
+    def until(self, done, seconds):
+        """Steps until done() gives something that is true; that, or None after so many seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if got := done():
+                return got
+            if self.c is None:
+                return None
+            if self.look() and not self.is_gate():
+                self.show_card()
+            self.step(min(0.02, max(0, end - time.monotonic())))
+        return done()
+
+    # -- requests
+
+    def new_request(self, service="", amount=0, params=(), presentation="chip", **more):
+        """On disk before it is sent. presentation: chip, none, or a dict {"code": …} or {"number": …}."""
+        r = pb.Request(number=self.store.last + 1, service=service, amount_fen=amount, **more)
+        for name, value in params:
+            r.params.add(name=name, value=value)
+        if presentation == "chip":
+            r.presentation.chip.reader = 1
+        elif presentation != "none":
+            for kind, text in presentation.items():
+                setattr(r.presentation, kind, text)
+        self.store.request(r)
+        return r
+
+    def ask_again(self, r):
+        """The same number and content; a gate's card goes with it no more: that arrival is over."""
+        again = pb.Request()
+        again.CopyFrom(r)
+        again.ClearField("card")
+        if again.presentation.WhichOneof("what") == "chip":
+            again.presentation.chip.arrival = 0
+        if self.reader is not None and self.reader.gone():
+            again.wait_ms = min(again.wait_ms or 60000, 1000)
+        self.tell("asked_again", number=r.number)
+        self.send(request=again)
+
+    def ask(self, service="", amount=0, seconds=30, **more):
+        """A request to its end, over as many connections as it takes. The Result, or None."""
+        self.lists = 0
+        r = self.new_request(service, amount, **more)
+        if self.look():
+            self.show_card()
+        if not self.cut_here("unsent"):
+            self.send(request=r)
+            self.cut_here("sent")
+        return self.await_result(r, seconds)
+
+    def await_result(self, r, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if self.c is None:
+                    self.reconnect()
+                got = self.until(lambda: self.results.get(r.number) or self.errors.get(r.number) or r.number in self.busy,
+                                 end - time.monotonic())
+                if got is True:
+                    time.sleep(max(0, self.busy.pop(r.number) - time.monotonic()))
+                    self.send(request=r)
+                elif got is not None:
+                    return got if isinstance(got, pb.Result) else None
+            except (Closed, OSError) as e:
+                self.tell("connection_over", why=str(e))
+                self.c = None
+        return None
+
+    def settle(self, number, seconds=30):
+        """Asks about a request in doubt again, with its card there."""
+        self.results.pop(number, None)
+        r = pb.Request.FromString(bytes.fromhex(self.store.requests[number]["request"]))
+        if self.c is None:
+            self.reconnect()
+        else:
+            if self.look():
+                self.show_card()
+            self.ask_again(r)
+        return self.await_result(r, seconds)
+
+    def tap(self, seconds=30):
+        """A gate's dealing with the card that lies there: one number for this arrival."""
+        self.lists = 0
+        card = self.make_card()
+        r = self.new_request(gate=True)
+        r.presentation.chip.arrival = card.arrival
+        r.card.CopyFrom(card)
+        if not self.cut_here("unsent"):
+            self.send(request=r)
+            self.cut_here("sent")
+        # Torn and back while the number is open: a Card, not a request. until() shows it.
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if self.c is None:
+                    self.reconnect()
+                if self.results.get(r.number) or self.errors.get(r.number):
+                    break
+                if self.c and self.look():
+                    self.show_card()
+                self.step(0.02)
+            except (Closed, OSError) as e:
+                self.tell("connection_over", why=str(e))
+                self.c = None
+        return self.results.get(r.number)
+
+    # -- shifts and keys
+
+    def sign_on(self, person):
+        self.signed_on = None
+        self.send(sign_on=pb.SignOn(person=person))
+        return self.until(lambda: self.signed_on, 10)
+
+    def sign_off(self, person, first, last=None):
+        self.signed_off = None
+        last = self.store.last if last is None else last
+        self.send(sign_off=pb.SignOff(person=person, first_request=first, last_request=last,
+                                      totals=self.store.totals(first, last)))
+        return self.until(lambda: self.signed_off, 10)
+
+    def renew(self):
+        """A new key; the old one is kept until the new one was welcomed."""
+        self.renewed = None
+        wire.make_key(self.store.file_of("next-key.pem"))
+        self.send(renew=pb.Renew(csr=wire.make_request(self.store.file_of("next-key.pem"))))
+        got = self.until(lambda: self.renewed, 20)
+        if not got:
+            return False
+        self.store.write("next-cert.pem", wire.to_pem(got.certificate))
+        self.cut("to use the new key")
+        self.connect(resume=False, cert=self.store.file_of("next-cert.pem"), key=self.store.file_of("next-key.pem"))
+        for name in ("key.pem", "cert.pem"):
+            os.rename(self.store.file_of(name), self.store.file_of("old-" + name))
+            os.rename(self.store.file_of("next-" + name), self.store.file_of(name))
+        self.ctx = None
+        return True
+
+
+# ---------------------------------------------------------------- misbehaving
+
+def watch(t, seconds):
+    """What the switch does with us: the code of its error, or the words of the connection's end; "" when it does nothing."""
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            t.step(0.1)
+    except Fatal as e:
+        return e.code
+    except Closed as e:
+        return str(e)
+    return ""
+
+
+def refused_tls(t, **changes):
+    try:
+        t.connect(resume=False, **changes)
+        return ""
+    except (OSError, Closed, Fatal) as e:
+        return getattr(e, "code", None) or str(e)
+
+
+def bad_certificate(t, kind):
+    ca = wire.Authority(t.store.file_of("foreign"))
+    name = json.loads(t.store.read("terminal.json"))["terminal"]
+    wire.make_key(ca.folder + "/t.key")
+    dates = {"expired": ("20200101000000Z", "20210101000000Z")}.get(kind, ("20200101000000Z", "20491231000000Z"))
+    ca.issue(name, ca.folder + "/t.key", ca.folder + "/t.pem", *dates)
+    return refused_tls(t, cert=ca.folder + "/t.pem", key=ca.folder + "/t.key")
+
+
+def send_raw(t, data, seconds=5):
+    t.c.send_bytes(data)
+    return watch(t, seconds)
+
+
+def flood(t):
+    m = pb.ToSwitch()
+    m.heartbeat.mono_ms = mono_ms()
+    t.c.send_bytes(wire.frame(m) * 20000)
+    return watch(t, 10)
+
+
+def slow(t):
+    """Asks for much and reads nothing."""
+    t.c.slow = True
+    m = pb.ToSwitch()
+    end = time.monotonic() + 60
+    try:
+        while time.monotonic() < end and not t.c.why:
+            m.heartbeat.mono_ms = mono_ms()
+            t.c.send_bytes(wire.frame(m) * 10)
+            time.sleep(0.1)
+    except Closed:
+        pass
+    t.c.slow = False
+    return watch(t, 10)
+
+
+def silent(t, seconds=None):
+    beat = t.welcome.heartbeat_ms / 1000
+    t.c.heartbeat_ms = 0
+    return watch(t, seconds or 4 * beat + 2)
+
+
+def half_open(t):
+    """Neither reads nor writes nor closes for four heartbeats, then looks what has become of the connection."""
+    t.c.mute = True
+    time.sleep(4 * t.welcome.heartbeat_ms / 1000 + 2)
+    t.c.mute = False
+    return watch(t, 5)
+
+
+def twice(t):
+    """The same number, first with the same content, then with another. Gives [outcome, replayed, error code]."""
+    first = t.ask("payment.balance")
+    r = pb.Request.FromString(bytes.fromhex(t.store.requests[first.number]["request"]))
+    t.results.clear()
+    t.send(request=r)
+    again = t.await_result(r)
+    t.results.clear()
+    r.amount_fen = 77
+    t.send(request=r)
+    t.await_result(r, 5)
+    e = t.errors.get(r.number)
+    return json.dumps([pb.Outcome.Name(again.outcome), again.replayed, e.code if e else ""])
+
+
+def old_frame(**kinds):
+    m = pb.ToSwitch()
+    for kind, value in kinds.items():
+        getattr(m, kind).CopyFrom(value)
+    return wire.frame(m)
+
+
+BAD = {  # before a connection is made
+    "tls12": lambda t: refused_tls(t, version="1.2"),
+    "no-certificate": lambda t: refused_tls(t, cert=None, key=None),
+    "foreign": lambda t: bad_certificate(t, "foreign"),
+    "expired": lambda t: bad_certificate(t, "expired"),
+    "alpn": lambda t: refused_tls(t, alpn="h2"),
+}
+BAD_TALK = {  # after the Welcome
+    "flood": flood, "slow": slow, "silent": silent, "half-open": half_open, "twice": twice,
+    "frame": lambda t: send_raw(t, b"\x05\x4a\x03\x0a\x01\xff"),
+    "length": lambda t: send_raw(t, b"\xff\xff\x7f"),
+    "zero": lambda t: send_raw(t, b"\x00"),
+    "order": lambda t: send_raw(t, old_frame(hello=pb.Hello(versions=[1]))),
+    "enroll": lambda t: send_raw(t, old_frame(enroll=pb.Enroll(token="x"))),
+    "reader": lambda t: send_raw(t, old_frame(card=pb.Card(reader=4, arrival=1))),
+    "script": lambda t: send_raw(t, old_frame(card=pb.Card(reader=1, arrival=1, atr=b"\x3b\x00", script=2 ** 60))),
+    "unknown": lambda t: send_raw(t, wire.frame(b"\xfa\x01\x02\x08\x01"), 2),
+}
+
+
+def bad(t, what):
+    """Misbehaves; tells what the switch did. A second connection of the same terminal: "replaced"."""
+    if what in BAD:
+        return BAD[what](t)
+    if what == "no-hello":
+        t.connect(hello=False)
+        return watch(t, 60)
+    t.connect()
+    if what == "replaced":
+        first, t.c = t.c, None
+        t.connect()
+        t.c, second = first, t.c
+        why = watch(t, 5)
+        second.cut()
+        return why
+    return BAD_TALK[what](t)
+
+
+# ---------------------------------------------------------------- the program
+
+def check_bytes(path):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    found = re.findall(r"```textproto\n# (\w+)\n(.*?)```\n```hex\n(.*?)```", text, re.S)
+    wrong = 0
+    for kind, message, hexes in found:
+        made = subprocess.run(["protoc", "-I", os.path.dirname(os.path.abspath(wire.PROTO)),
+                               "--encode=onecard.terminal.v1." + kind, os.path.basename(wire.PROTO)],
+                              input=message.encode(), capture_output=True, check=True).stdout
+        if wire.frame(made) != bytes.fromhex(hexes):
+            wrong += 1
+            print("not the bytes of:\n%s\n%s" % (message, wire.frame(made).hex()))
+    print("%d examples, %d wrong" % (len(found), wrong))
+    return 1 if wrong or not found else 0
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--state", metavar="DIR")
+    p.add_argument("--connect", metavar="HOST:PORT")
+    p.add_argument("--listen", type=int, metavar="PORT")
+    p.add_argument("--card", metavar="OPTIONS")
+    p.add_argument("--cut", choices=CUTS)
+    p.add_argument("--stall", type=int, default=0, metavar="MS", help="before the money command")
+    p.add_argument("--fault", help="of the card, as card.py has them")
+    p.add_argument("--seconds", type=float, default=30)
+    p.add_argument("--check-bytes", metavar="FILE")
+    p.add_argument("--token")
+    p.add_argument("--amount", type=int, default=0)
+    p.add_argument("--param", action="append", default=[])
+    p.add_argument("--no-card", action="store_true")
+    p.add_argument("--code")
+    p.add_argument("--card-number")
+    p.add_argument("--person", default="")
+    p.add_argument("--retap", type=int, default=0)
+    p.add_argument("--again", type=int, metavar="NUMBER", help="asks about this request again")
+    p.add_argument("--taps", type=int, default=1)
+    p.add_argument("words", nargs="*", metavar="VERB …")
+    return p.parse_intermixed_args()
+
+
+def make_reader(a):
+    if a.listen:
+        port = Port(a.listen)
+        wire.tell_line("listening", port=port.port)
+        port.wait(a.seconds)
+        return port
+    if not a.card:
+        return None
+    reader = InProcess()
+    card = cards.Card("card", **dict(w.split("=", 1) for w in a.card.split()))
+    if a.fault:
+        card.fault(a.fault.split())
+    reader.insert(card)
+    return reader
+
+
+def status_of(result):
+    if result is None:
+        return 5
+    return {POSTED: 0, REFUSED: 3, VOIDED: 3}.get(result.outcome, 4)
+
+
+def verb_ask(t, a):
+    t.connect()
+    t.settle_in()
+    if a.again:
+        return status_of(t.settle(a.again, a.seconds))
+    shown = "none" if a.no_card else "chip"
+    if a.code or a.card_number:
+        shown = {"code": a.code} if a.code else {"number": a.card_number}
+    return status_of(t.ask(a.words[1], a.amount, a.seconds, params=[p.split("=", 1) for p in a.param],
+                           presentation=shown, person=a.person, retap_ms=a.retap))
+
+
+def verb_gate(t, a):
+    t.connect()
+    t.settle_in()
+    status = 5
+    for _ in range(a.taps):
+        t.until(t.look, a.seconds)
+        status = status_of(t.tap(a.seconds))
+        t.until(lambda: t.reader.gone(), a.seconds if a.taps > 1 else 0)
+    return status
+
+
+def verb_shift(t, a):
+    t.connect()
+    on = t.sign_on(a.words[1])
+    off = t.sign_off(a.words[1], 1 if a.again is None else a.again) if on else None
+    return 0 if off and off.agrees else 1
+
+
+def verb_hello(t, _a):
+    t.connect()
+    return 0
+
+
+def verb_renew(t, _a):
+    t.connect()
+    return 0 if t.renew() else 1
+
+
+def verb_bad(t, a):
+    t.tell("bad", what=a.words[1], why=bad(t, a.words[1]))
+    return 0
+
+
+def verb_enroll(t, a):
+    t.enroll(a.connect, a.token)
+    return 0
+
+
+def main():
+    a = arguments()
+    if a.check_bytes:
+        return check_bytes(a.check_bytes)
+    verb = globals().get("verb_" + (a.words[0] if a.words else ""))
+    if not verb or not a.state:
+        print(__doc__)
+        return 2
+    t = Terminal(a.state, make_reader(a), wire.tell_line, a.connect)
+    t.cut_at, t.stall_ms = a.cut, a.stall
+    try:
+        return verb(t, a)
+    except (Closed, Fatal, OSError) as e:
+        t.tell("trouble", why=str(e))
+        return 1
+    finally:
+        t.cut("the end")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
