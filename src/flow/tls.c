@@ -232,7 +232,8 @@ static int co_establish(struct tls_stream *t, struct pool *pool, int64_t deadlin
     int64_t began = loop_now_ns(flow_loop());
     int rc = co_shake(t, pool, deadline_ns, k);
     count(t->ctx, k, rc, loop_now_ns(flow_loop()) - began);
-    t->established = rc == 0;
+    if (rc == 0)
+        t->established = true; /* else a step may still be at it */
     return rc;
 }
 

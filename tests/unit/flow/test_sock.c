@@ -284,6 +284,114 @@ static void bad_addresses_are_refused(void **state)
     loop_free(&l);
 }
 
+struct pause {
+    struct sock_listener *listener;
+    struct stream *here, *there;
+    int first_rc, closed_rc;
+    size_t got;
+    char text[2][SOCK_PEER_TEXT], short_text[3][SOCK_PEER_TEXT], end_text[8];
+};
+
+CO_FN static int pause_and_go_on(void *arg)
+{
+    struct pause *p = arg;
+    size_t got;
+    int rc = sock_listen_tcp(flow_loop(), "127.0.0.1", 0, &p->listener);
+    if (rc)
+        return rc;
+    sock_listener_pause(p->listener, true);
+    rc = sock_co_connect_tcp("127.0.0.1", sock_listener_port(p->listener), flow_deadline_ms(1000),
+                             &p->here);
+    p->first_rc = sock_co_accept(p->listener, flow_deadline_ms(20), &p->there);
+    sock_listener_pause(p->listener, false);
+    if (rc == 0)
+        rc = sock_co_accept(p->listener, flow_deadline_ms(1000), &p->there);
+    if (rc)
+        return rc;
+    (void)sock_peer_text(sock_fd(p->here), p->text[0]);
+    (void)sock_peer_text(sock_fd(p->there), p->text[1]);
+    (void)sock_peer_text(-1, p->short_text[0]);
+    /* Bytes and the end in one edge: both are seen, although the first read came up short. */
+    rc = stream_co_write(p->here, "bye", 3, flow_deadline_ms(1000));
+    stream_close(&p->here);
+    if (rc == 0)
+        rc = flow_co_sleep_ms(20);
+    if (rc == 0)
+        rc = stream_co_read(p->there, p->end_text, sizeof p->end_text, &p->got,
+                            flow_deadline_ms(1000));
+    p->closed_rc = stream_co_read(p->there, p->end_text + 4, 4, &got, flow_deadline_ms(1000));
+    stream_close(&p->there);
+    sock_listener_close(&p->listener);
+    return rc;
+}
+
+static void paused_listener_takes_nothing_until_it_goes_on(void **state)
+{
+    struct pause p = {.first_rc = 1, .closed_rc = 1};
+    (void)state;
+    struct loop *l = test_loop(NULL);
+    assert_int_equal(loop_run_flow(l, "pause", pause_and_go_on, &p), 0);
+    loop_free(&l);
+    assert_int_equal(p.first_rc, OC_ETIMEDOUT);
+    assert_int_equal(strncmp(p.text[0], "127.0.0.1:", 10), 0);
+    assert_int_equal(strncmp(p.text[1], "127.0.0.1:", 10), 0);
+    assert_string_not_equal(p.text[0], p.text[1]);
+    assert_string_equal(p.short_text[0], "?");
+    assert_int_equal(p.got, 3);
+    assert_int_equal(p.closed_rc, OC_ECLOSED);
+}
+
+/* Each message comes up short of the buffer, and none is missed for it. */
+CO_FN static int late_writer(void *arg)
+{
+    struct pause *p = arg;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < 200; i++) {
+        if (i % 3)
+            rc = flow_co_yield();
+        if (rc == 0)
+            rc = stream_co_write(p->here, "abc", 1 + i % 3, flow_deadline_ms(1000));
+    }
+    return rc;
+}
+
+CO_FN static int short_reads(void *arg)
+{
+    struct pause *p = arg;
+    char block[16];
+    size_t total = 0, got;
+    int rc = sock_listen_tcp(flow_loop(), "127.0.0.1", 0, &p->listener);
+    if (rc == 0)
+        rc = sock_co_connect_tcp("127.0.0.1", sock_listener_port(p->listener),
+                                 flow_deadline_ms(1000), &p->here);
+    if (rc == 0)
+        rc = sock_co_accept(p->listener, flow_deadline_ms(1000), &p->there);
+    if (rc == 0)
+        rc = flow_start(flow_loop(), "writer", late_writer, p, NULL);
+    while (rc == 0 && total < 399) {
+        rc = stream_co_read(p->there, block, sizeof block, &got, flow_deadline_ms(1000));
+        total += rc == 0 ? got : 0;
+    }
+    p->got = total;
+    stream_close(&p->here);
+    stream_close(&p->there);
+    sock_listener_close(&p->listener);
+    return rc;
+}
+
+static void short_reads_miss_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct pause p = {.first_rc = 1};
+        struct loop *l =
+            test_loop(&(struct loop_opts){.seed = seed, .always_yield = seed % 2 == 1});
+        assert_int_equal(loop_run_flow(l, "short", short_reads, &p), 0);
+        loop_free(&l);
+        assert_int_equal(p.got, 399);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +406,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(socket_file_left_behind_is_replaced_and_a_live_one_is_not,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_addresses_are_refused, set_up, tear_down),
+        cmocka_unit_test(paused_listener_takes_nothing_until_it_goes_on),
+        cmocka_unit_test(short_reads_miss_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
