@@ -34,9 +34,17 @@ static bool copy_text(struct plan *p, char *dst, size_t cap, const char *src, bo
     return true;
 }
 
+/* 16 KiB, most of them texts that only count up to their NUL, in rows that only count up to their
+ * number: those stay as they are. */
 void plan_init(struct plan *p, const char *scope)
 {
-    memset(p, 0, sizeof(*p));
+    p->kind = OC_PLAN_NONE;
+    p->amount = p->gross = 0;
+    p->refund = false;
+    p->leg_count = p->capp_count = p->record_count = p->event_count = 0;
+    p->refused = OC_R_NONE;
+    p->detail[0] = '\0';
+    p->err = 0;
     snprintf(p->scope, sizeof(p->scope), "%s", scope);
     memcpy(p->reply, "{}", 3);
 }

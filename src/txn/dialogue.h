@@ -18,8 +18,9 @@ struct dialogue {
     fen_t chip_balance;
     bool has_chip_balance;
     struct plan *plan;
-    struct txn_row *row;    /* scratch: an earlier or open transaction */
+    struct txn_row *row;    /* scratch: an earlier or open transaction, or the intent at work */
     struct ledger_op *op;   /* scratch: one operation at a time */
+    bool op_used;           /* it is not as it was allocated any more: zeros */
     date_t business_date;   /* stamped at admission, never changes (R11) */
     struct list live;       /* in env->live while its transaction runs */
     int64_t running;        /* that transaction */
@@ -97,7 +98,8 @@ int number_co_present(struct dialogue *d) MUST_USE CO_FN;
 /** Fills what every intent carries: service, terminal, SAM, dates, legs, records, limits, plan text. */
 int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type) MUST_USE;
 /** Makes d->op's intent durable. Until it calls the ledger the dialogue can be cancelled; from then on the flow is
- *  shielded and the transaction live until intent_end(). *ret: the intent with what the ledger allotted.
+ *  shielded and the transaction live until intent_end(). *ret: the intent with what the ledger allotted, without legs,
+ *  records, events and the plan's text, in d->row until that is used again.
  *  0; OC_EREFUSED (noted; no shield), OC_ECANCELED. */
 int intent_co_write(struct dialogue *d, struct op_intent **ret) MUST_USE CO_FN;
 /** The outcome is written: notes what is still in doubt, lets the flow be cancelled again. */

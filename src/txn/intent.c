@@ -14,6 +14,12 @@ _Static_assert(ONECARD_LEGS_MAX == LEDGER_LEGS && ONECARD_RECORDS_MAX == LEDGER_
                    ONECARD_EVENTS_MAX == LEDGER_EVENTS && ONECARD_DOC_MAX == LEDGER_DOC,
                "what a module may plan fits into an intent");
 
+/* Both ends hold it: plans are checked. Only what counts is copied, these are kilobytes. */
+static void copy_text(char *to, const char *from)
+{
+    memcpy(to, from, strlen(from) + 1);
+}
+
 static void copy_plan(const struct plan *p, struct op_intent *in)
 {
     in->leg_count = (uint8_t)p->leg_count;
@@ -28,7 +34,7 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
         memcpy(r->scope, p->scope, sizeof r->scope);
         memcpy(r->owner, p->records[i].owner, sizeof r->owner);
         memcpy(r->key, p->records[i].key, sizeof r->key);
-        memcpy(r->doc, p->records[i].doc, sizeof r->doc);
+        copy_text(r->doc, p->records[i].doc);
         r->version_read = p->records[i].version_read;
     }
     in->event_count = (uint8_t)p->event_count;
@@ -76,7 +82,7 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     if (p->kind == OC_PLAN_DEBIT) /* limits are on spending; loads have the ceiling and their quota */
         set_limits(&d->env->policy, &in->limits);
     _Static_assert(PLAN_REPLY_MOVES <= LEDGER_REPLY, "the reply of a plan that moves something fits into its row");
-    memcpy(in->reply, p->reply, sizeof in->reply - 1);
+    copy_text(in->reply, p->reply);
     buf_over(&text, in->plan, sizeof in->plan - 1);
     plan_json(p, true, &text);
     if (text.err != 0) /* a plan is evidence for people; the legs above are what counts */
@@ -88,9 +94,7 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
 
 int intent_co_write(struct dialogue *d, struct op_intent **ret)
 {
-    struct op_intent *in = arena_alloc(flow_arena(), sizeof *in);
-    if (in == NULL)
-        return dialogue_ledger_failed(d, OC_ENOMEM);
+    struct op_intent *in = &d->row->in;
     if (flow_cancelled())
         return OC_ECANCELED;
     dialogue_phase(d, TXN_PHASE_COMMITTED);
@@ -107,7 +111,8 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
         return dialogue_ledger_failed(d, rc);
     }
     timing_mark(d, STEP_INTENT);
-    memcpy(in, &d->op->intent, sizeof *in);
+    memcpy(in, &d->op->intent, offsetof(struct op_intent, leg_count));
+    copy_text(in->reply, d->op->intent.reply);
     d->running = in->txn;
     list_add_tail(&d->env->live, &d->live);
     d->res->txn = in->txn;

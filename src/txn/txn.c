@@ -164,7 +164,9 @@ static size_t op_size(enum ledger_op_type type)
 
 struct ledger_op *dialogue_op(struct dialogue *d, enum ledger_op_type type)
 {
-    memset(d->op, 0, op_size(type));
+    if (d->op_used)
+        memset(d->op, 0, op_size(type));
+    d->op_used = true;
     d->op->type = (uint8_t)type;
     memcpy(d->op->who, d->req->who, sizeof d->op->who);
     return d->op;
