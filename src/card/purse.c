@@ -108,7 +108,8 @@ int purse_co_security_code(struct card_session *s, bool capp, uint8_t ret_code[E
     return rc;
 }
 
-static int make_capp_update(const struct card_session *s, const uint8_t *record, size_t len, struct apdu *ret)
+static int make_capp_update(const struct card_session *s, const uint8_t *record, size_t len,
+                            struct apdu *ret)
 {
     if (!s->profile)
         return OC_ESTATE;
@@ -116,14 +117,6 @@ static int make_capp_update(const struct card_session *s, const uint8_t *record,
     if (!capp->present)
         return OC_EPROFILE;
     return apdu_update_capp(ret, capp->update_p1, capp->update_p2, record, len);
-}
-
-int purse_co_capp_update(struct card_session *s, const uint8_t *record, size_t len)
-{
-    struct apdu cmd;
-    struct rapdu answer;
-    int rc = make_capp_update(s, record, len, &cmd);
-    return rc ? rc : send_ok(s, &cmd, &answer);
 }
 
 /** One way to read the record. OC_ENOENT: nothing of ours there. */
@@ -171,8 +164,8 @@ int purse_co_capp_read(struct card_session *s, uint8_t *ret, size_t *ret_len)
     return result;
 }
 
-static CO_FN int debit_with_record(struct card_session *s, const struct purse_debit *d, const struct apdu *debit,
-                                   struct rapdu *ret)
+static CO_FN int debit_with_record(struct card_session *s, const struct purse_debit *d,
+                                   const struct apdu *debit, struct rapdu *ret)
 {
     struct apdu update;
     int rc = make_capp_update(s, d->capp, d->capp_len, &update);

@@ -8,7 +8,8 @@
  * OC_ECANCELED  not sent OC_ECARD_LOST  sent and no answer. It is a doubt for CREDIT and DEBIT
  * only: no other command here moves value OC_EINVAL      amount not in 0 … 2^32-1 OC_EPROFILE this
  * kind of card cannot. Any command between INITIALIZE and CREDIT/DEBIT but UPDATE CAPP DATA CACHE
- * drops the card to idle: call nothing else there, the security code is read before. */
+ * drops the card to idle: call nothing else there, the security code is read before, and the
+ * journey record goes with the DEBIT. */
 #ifndef CARD_PURSE_H
 #define CARD_PURSE_H
 
@@ -40,9 +41,6 @@ int purse_co_init_purchase(struct card_session *s, bool capp, fen_t amount,
  * profile says so, else *ret_len is 0 and nothing is sent. Before INITIALIZE (facts §4.5). */
 int purse_co_security_code(struct card_session *s, bool capp, uint8_t ret_code[EP_CODE_LEN],
                            size_t *ret_len) CO_FN MUST_USE;
-/** UPDATE CAPP DATA CACHE with a whole record of the profile's (profile_capp_encode): stored by the
- * DEBIT that follows. */
-int purse_co_capp_update(struct card_session *s, const uint8_t *record, size_t len) CO_FN MUST_USE;
 /** Reads the CAPP record as it lies on the card into `ret` (CAPP_RECORD_MAX), by the profile's ways
  * in order, and takes the first that has its head. OC_ENOENT: none written yet. */
 int purse_co_capp_read(struct card_session *s, uint8_t *ret, size_t *ret_len) CO_FN MUST_USE;
@@ -52,12 +50,13 @@ struct purse_debit {
     uint32_t sam_seq; /* terminal transaction number (R10) */
     uint8_t date[4], time[3];
     uint8_t mac1[4];
-    const uint8_t *capp; /* a whole journey record to be written to the CAPP cache just before; NULL: none */
+    const uint8_t
+        *capp; /* a whole journey record to be written to the CAPP cache just before; NULL: none */
     size_t capp_len;
 };
-/** DEBIT FOR PURCHASE / CAPP PURCHASE: moves value. Where a journey record goes before it, both travel together, and every
- * error is about the DEBIT; OC_ECARD_CACHE: the record was refused, the DEBIT never sent. OC_EPROFILE: the card takes no
- * record. */
+/** DEBIT FOR PURCHASE / CAPP PURCHASE: moves value. Where a journey record goes before it, both
+ * travel together, and every error is about the DEBIT; OC_ECARD_CACHE: the record was refused, the
+ * DEBIT never sent. OC_EPROFILE: the card takes no record. */
 int purse_co_debit(struct card_session *s, const struct purse_debit *d,
                    struct debit_answer *ret) CO_FN MUST_USE;
 

@@ -9,8 +9,8 @@
 #include "card/profile.h"
 #include "card/reader.h"
 
-/* What a session asked from the beginning up to INITIALIZE FOR PURCHASE, as long as it only read: scripts are made of it
- * (card/script.h). Challenges are kept as zeros. */
+/* What a session asked from the beginning up to INITIALIZE FOR PURCHASE, as long as it only read:
+ * scripts are made of it (card/script.h). Challenges are kept as zeros. */
 #define CARD_ASKED_MAX   24
 #define CARD_ASKED_BYTES 32
 struct card_asked_item {
@@ -52,8 +52,8 @@ struct card_session {
 /** Takes the reader for this flow, connects to the card that is there and fills `s` (the caller's
  * memory, stays put until closed). `arrival`: only that card, 0: any. The caller must close it
  * after success. OC_ECARD_GONE: no card or another arrival; OC_EREADER, OC_ECARD_MUTE, OC_EBUSY,
- * OC_EIO as reader_co_connect(); OC_ENOMEM; OC_ETIMEDOUT: the reader stayed taken by another dialogue, or no
- * answer, until `deadline_ns`; OC_ECANCELED. */
+ * OC_EIO as reader_co_connect(); OC_ENOMEM; OC_ETIMEDOUT: the reader stayed taken by another
+ * dialogue, or no answer, until `deadline_ns`; OC_ECANCELED. */
 int card_co_open(struct card_session *s, struct reader *reader, uint64_t arrival,
                  int64_t deadline_ns) CO_FN MUST_USE;
 /** Lets card and reader go. Harmless on a session that is not open. Suspends a moment, not

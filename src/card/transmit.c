@@ -3,8 +3,9 @@
  *
  *   send ──6Cxx──► again with that Le (never CREDIT, DEBIT or a write)
  *     │
- *     ├──61xx──► GET RESPONSE … : from here on the command *was executed*; nothing that fails is
- * "not sent" any more ▼ answer
+ *     ├──61xx──► GET RESPONSE …: from here on the command *was executed*; nothing that fails
+ *     ▼          is "not sent" any more
+ *   answer
  */
 #include "card/transmit.h"
 
@@ -108,7 +109,8 @@ static int failed(struct exchange *x, const char *name, int rc)
 }
 
 /** Splits the answer of a command, adds its data to what is there. */
-static int take_answer(struct exchange *x, struct reader_answer *raw, const struct apdu *cmd, const char *name)
+static int take_answer(struct exchange *x, struct reader_answer *raw, const struct apdu *cmd,
+                       const char *name)
 {
     struct apdu_answer a;
     struct rapdu *to = x->answer;
@@ -217,8 +219,8 @@ static bool take_known(struct card_session *s, const struct apdu *cmd, struct ra
     return true;
 }
 
-/** Throws away what came along: the dialogue goes another way. The card is brought back to where the dialogue believes
- * it to be. */
+/** Throws away what came along: the dialogue goes another way. The card is brought back to where
+ * the dialogue believes it to be. */
 static int forget_known(struct card_session *s) CO_FN;
 static int forget_known(struct card_session *s)
 {
@@ -242,7 +244,8 @@ static int forget_known(struct card_session *s)
 
 /* ---- what was asked, for scripts ---- */
 
-/** May a script ask this of a card that nobody knows yet? What belongs to one transaction or one moment may not. */
+/** May a script ask this of a card that nobody knows yet? What belongs to one transaction or one
+ * moment may not. */
 static bool may_be_foretold(const struct apdu *cmd)
 {
     if (!card_apdu_harmless(cmd) || cmd->len > CARD_ASKED_BYTES)
@@ -309,7 +312,8 @@ int transmit_co(struct card_session *s, const struct apdu *cmd, struct rapdu *re
     return rc;
 }
 
-/** The reader takes one command at a time. */
+/** Where the reader takes one command at a time. A lost answer to the first kills the session, so the second never leaves.
+ */
 static int pair_apart(struct card_session *s, const struct apdu *first, const struct apdu *second,
                       struct rapdu *ret) CO_FN;
 static int pair_apart(struct card_session *s, const struct apdu *first, const struct apdu *second,
@@ -323,16 +327,16 @@ static int pair_apart(struct card_session *s, const struct apdu *first, const st
     case OC_ECARD_DATA:
         return OC_ECARD_CACHE;
     case OC_ECARD_LOST:
-        return OC_ECARD_GONE; /* the session is dead: the second never leaves */
+        return OC_ECARD_GONE;
     default:
         return rc;
     }
 }
 
-static int pair_together(struct card_session *s, const struct apdu *first, const struct apdu *second,
-                         struct rapdu *answer) CO_FN;
-static int pair_together(struct card_session *s, const struct apdu *first, const struct apdu *second,
-                         struct rapdu *answer)
+static int pair_together(struct card_session *s, const struct apdu *first,
+                         const struct apdu *second, struct rapdu *answer) CO_FN;
+static int pair_together(struct card_session *s, const struct apdu *first,
+                         const struct apdu *second, struct rapdu *answer)
 {
     struct exchange x = {.s = s, .answer = answer};
     struct reader_answer raw = {.len = 0};

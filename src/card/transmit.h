@@ -20,22 +20,23 @@ struct rapdu {
  * is one; also in s->sw). 61xx is followed by GET RESPONSE; 6Cxx by the command again with the
  * right Le, except for CREDIT and DEBIT, where 6Cxx is the answer. T=0: a command with data and Le
  * goes without Le. Not interrupted by cancellation once it is sent, and bounded by s->command_ms.
- * An answer that came along with the card (card/script.h) is taken where the bytes are the same; then nothing is sent.
- *  OC_ECARD_GONE: not sent: no card, another card, or the session is dead. OC_ETIMEDOUT: not sent:
- * past s->deadline_ns. OC_ECANCELED: not sent. OC_ECARD_LOST: sent, outcome unknown; the session is
- * dead. OC_ECARD_DATA: the answer has no status word or is too long: the card may have executed it.
+ * An answer that came along with the card (card/script.h) is taken where the bytes are the same;
+ * then nothing is sent. OC_ECARD_GONE: not sent: no card, another card, or the session is dead.
+ * OC_ETIMEDOUT: not sent: past s->deadline_ns. OC_ECANCELED: not sent. OC_ECARD_LOST: sent, outcome
+ * unknown; the session is dead. OC_ECARD_DATA: the answer has no status word or is too long: the
+ * card may have executed it.
  */
 int transmit_co(struct card_session *s, const struct apdu *cmd, struct rapdu *ret) CO_FN MUST_USE;
 /** The same, and 9000 is expected: OC_ECARD_SW for any other status word (s->sw). */
 int transmit_co_ok(struct card_session *s, const struct apdu *cmd,
                    struct rapdu *ret) CO_FN MUST_USE;
 
-/** A command that only prepares, and one that moves value only after the first was answered 9000; together in one list
- * where the reader takes lists, else one after the other. `ret` is the second's answer, s->sw its status word. Errors say
- * what is known about the *second*:
- *  0: it was answered, whatever the status word. OC_ECARD_CACHE: never sent, because the first was refused (s->sw) or its
- *  answer is malformed. OC_ECARD_GONE, OC_ETIMEDOUT, OC_ECANCELED: never sent (the first may have been executed).
- *  OC_ECARD_LOST, OC_ECARD_DATA: as transmit_co(). */
+/** A command that only prepares, and one that moves value only after the first was answered 9000;
+ * together in one list where the reader takes lists, else one after the other. `ret` is the
+ * second's answer, s->sw its status word. Errors say what is known about the *second*: 0: it was
+ * answered, whatever the status word. OC_ECARD_CACHE: never sent, because the first was refused
+ * (s->sw) or its answer is malformed. OC_ECARD_GONE, OC_ETIMEDOUT, OC_ECANCELED: never sent (the
+ * first may have been executed). OC_ECARD_LOST, OC_ECARD_DATA: as transmit_co(). */
 int transmit_pair_co(struct card_session *s, const struct apdu *first, const struct apdu *second,
                      struct rapdu *ret) CO_FN MUST_USE;
 

@@ -297,8 +297,8 @@ static CO_FN int ride(struct rig *r, fen_t amount, uint8_t fill, struct buying *
     if (capp->head.len)
         memcpy(record, capp->head.bytes, capp->head.len);
     int rc = begin(r, true, amount, b);
-    if (!rc)
-        rc = purse_co_capp_update(&r->s, record, capp->length);
+    b->d.capp = record;
+    b->d.capp_len = capp->length;
     return rc ? rc : finish(r, b);
 }
 

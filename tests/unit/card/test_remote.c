@@ -1,13 +1,14 @@
-/* A reader over a wire: what is known of DEBIT and CREDIT for everything that a terminal can say or leave unsaid, and how
- * the reader ends. The link answers as it is told. */
+/* A reader over a wire: what is known of DEBIT and CREDIT for everything that a terminal can say or
+ * leave unsaid, and how the reader ends. The link answers as it is told. */
 #include "card_test.h"
 
 struct wire {
     struct rig *r;
     struct reader_remote *remote;
-    int rc;               /* the link's */
-    int count_off;        /* added to the number of answers */
-    const char *says[4];  /* for each command: "9000" hex of an answer, "NOT_SENT", "SKIPPED", "LOST", "?" */
+    int rc;        /* the link's */
+    int count_off; /* added to the number of answers */
+    const char *
+        says[4]; /* for each command: "9000" hex of an answer, "NOT_SENT", "SKIPPED", "LOST", "?" */
     unsigned runs, releases;
     struct card_list last;
     int64_t last_deadline;
@@ -95,7 +96,7 @@ static void wire_free(struct wire *w)
 #define MAC2_TAC "0102030405060708 9000"
 
 static const uint8_t record[CAPP_RECORD_MAX], date[4] = {0x20, 0x26, 0x11, 0x21}, at[3] = {8, 0, 0},
-                                               mac[4] = {1, 2, 3, 4};
+                                              mac[4] = {1, 2, 3, 4};
 
 enum what { DEBIT_WITH_RECORD, DEBIT_ALONE, CREDIT };
 
@@ -126,7 +127,8 @@ static const struct expected moved = {0, CARD_MOVED}, refused = {OC_ECARD_SW, CA
                              unsent = {OC_ECARD_GONE, CARD_NOT_MOVED},
                              cache = {OC_ECARD_CACHE, CARD_NOT_MOVED};
 
-/* One dialogue with a card that just came: does the result say what was expected, once, and is the session as it must be? */
+/* One dialogue with a card that just came: does the result say what was expected, once, and is the
+ * session as it must be? */
 static CO_FN bool holds(struct rig *r, enum what what, const struct expected *want)
 {
     struct wire *w = wire_of(r);
@@ -145,7 +147,8 @@ static CO_FN bool holds(struct rig *r, enum what what, const struct expected *wa
 static CO_FN int every_pair(struct rig *r)
 {
     static const char *const first[] = {"9000", "6985", "90", "NOT_SENT", "LOST", "SKIPPED", "?"};
-    static const char *const second[] = {MAC2_TAC, "9302", "90", "NOT_SENT", "SKIPPED", "LOST", "?"};
+    static const char *const second[] = {MAC2_TAC,  "9302", "90", "NOT_SENT",
+                                         "SKIPPED", "LOST", "?"};
     const struct expected *const want[ARRAY_LEN(first)][ARRAY_LEN(second)] = {
         {&moved, &refused, &senseless, &unsent, &lost, &lost, &lost},   /* 9000 */
         {&moved, &refused, &senseless, &cache, &cache, &lost, &lost},   /* 6985 */
@@ -208,8 +211,9 @@ static void R3_debit_and_credit_alone_are_known_from_their_answer(void **state)
 
 static CO_FN int every_failure(struct rig *r)
 {
-    static const int fails[] = {OC_ECLOSED, OC_ETIMEDOUT, OC_EIO,       OC_ECANCELED,
-                                OC_ENOMEM,  OC_EINTERNAL, OC_ECARD_LOST, OC_ECARD_CACHE, 1};
+    static const int fails[] = {OC_ECLOSED,    OC_ETIMEDOUT,   OC_EIO,
+                                OC_ECANCELED,  OC_ENOMEM,      OC_EINTERNAL,
+                                OC_ECARD_LOST, OC_ECARD_CACHE, 1};
     struct wire *w = wire_of(r);
     w->says[0] = "9000";
     w->says[1] = MAC2_TAC;
@@ -473,7 +477,8 @@ static CO_FN int open_with(struct rig *r, const char *const *commands, const cha
 
 static CO_FN int taken(struct rig *r)
 {
-    static const char *const asks[] = {SELECT_A, BALANCE, NULL}, *const says[] = {"9000", "00000064 9000"};
+    static const char *const asks[] = {SELECT_A, BALANCE, NULL}, *const says[] = {"9000",
+                                                                                  "00000064 9000"};
     struct wire *w = wire_of(r);
     struct rapdu a;
     EXPECT(open_with(r, asks, says), 0);
@@ -489,7 +494,8 @@ static CO_FN int taken(struct rig *r)
 
 static CO_FN int not_taken(struct rig *r)
 {
-    static const char *const asks[] = {SELECT_A, BALANCE, NULL}, *const says[] = {"9000", "00000064 9000"};
+    static const char *const asks[] = {SELECT_A, BALANCE, NULL}, *const says[] = {"9000",
+                                                                                  "00000064 9000"};
     struct wire *w = wire_of(r);
     struct rapdu a;
     EXPECT(open_with(r, asks, says), 0);
@@ -543,7 +549,7 @@ static void answers_missing_or_half_are_not_believed(void **state)
 static CO_FN int never_value(struct rig *r)
 {
     static const char *const asks[] = {"805401000F00000007202611210800000000000008", NULL},
-                      *const says[] = {MAC2_TAC};
+                             *const says[] = {MAC2_TAC};
     struct wire *w = wire_of(r);
     struct purse_debit d = {.sam_seq = 7, .date = {0x20, 0x26, 0x11, 0x21}, .time = {8, 0, 0}};
     struct debit_answer a;
@@ -564,8 +570,10 @@ static void R2_debit_is_never_answered_by_a_script(void **state)
 
 static CO_FN int elsewhere(struct rig *r)
 {
-    static const char *const asks[] = {SELECT_A, BALANCE, SELECT_B, NULL},
-                      *const says[] = {"9000", "00000064 9000", "9000"};
+    static const char *const asks[] = {SELECT_A, BALANCE, SELECT_B, NULL}, *const says[] = {
+                                                                               "9000",
+                                                                               "00000064 9000",
+                                                                               "9000"};
     struct wire *w = wire_of(r);
     struct rapdu a;
     EXPECT(open_with(r, asks, says), 0);

@@ -1,5 +1,5 @@
-/* Scripts: what is learned, what is made of it, and how many lists a dialogue then costs. The card is in software behind a
- * terminal in this process. */
+/* Scripts: what is learned, what is made of it, and how many lists a dialogue then costs. The card
+ * is in software behind a terminal in this process. */
 #include "reader_remote_sim.h"
 #include "sim_rig.h"
 
@@ -21,7 +21,8 @@ struct far {
     fen_t balance;
 };
 
-static const uint8_t sam[6] = {1, 2, 3, 4, 5, 6}, date[4] = {0x20, 0x26, 0x11, 0x21}, at[3] = {8, 0, 0};
+static const uint8_t sam[6] = {1, 2, 3, 4, 5, 6}, date[4] = {0x20, 0x26, 0x11, 0x21},
+                     at[3] = {8, 0, 0};
 
 static struct far *far_of(struct rig *r)
 {
@@ -142,7 +143,8 @@ static CO_FN int tap(struct rig *r, struct cardsim *card, struct sale *s)
     uint64_t arrival;
     unsigned before = remote_sim_lists(f->wire);
     reader_sim_insert(remote_sim_terminal(f->wire), card);
-    int rc = reader_co_wait_arrival(r->reader, r->reader->arrival, flow_deadline_ms(5000), &arrival);
+    int rc =
+        reader_co_wait_arrival(r->reader, r->reader->arrival, flow_deadline_ms(5000), &arrival);
     if (!rc)
         rc = card_co_open(&r->s, r->reader, arrival, FLOW_FOREVER);
     if (!rc) {
@@ -190,6 +192,7 @@ static CO_FN int gate(struct rig *r)
     f->kind = "transit.ride@gate-17";
     learn(f);
     EXPECT(tap(r, f->x->card, &s), 0);
+    STEP(f->lists == (f->x->kind->sim == CARDSIM_MOHURD ? 3 : 2));
     EXPECT(tap(r, f->x->card, &s), 0);
     STEP(f->lists == 1); /* UPDATE CAPP DATA CACHE and DEBIT */
     STEP(f->balance == 9800);
@@ -214,7 +217,8 @@ static CO_FN int cold(struct rig *r)
     learn(f);
     EXPECT(tap(r, f->x->card, &s), 0);
     /* What the profiles say suffices, but for what only the card's own kind needs. */
-    STEP(f->lists == 2 || (f->lists == 3 && f->x->kind->sim == CARDSIM_MOHURD));
+    STEP(f->lists <= 3);
+    STEP(f->lists == 2 || f->x->kind->sim == CARDSIM_MOHURD);
     return 0;
 }
 
@@ -372,7 +376,8 @@ static CO_FN int tap_changed(struct rig *r)
     remote_sim_cut(f->wire, 2, REMOTE_CUT_BEFORE, true);
     reader_sim_insert(remote_sim_terminal(f->wire), f->x->card);
     uint64_t arrival;
-    EXPECT(reader_co_wait_arrival(r->reader, r->reader->arrival, flow_deadline_ms(5000), &arrival), 0);
+    EXPECT(reader_co_wait_arrival(r->reader, r->reader->arrival, flow_deadline_ms(5000), &arrival),
+           0);
     EXPECT(card_co_open(&r->s, r->reader, arrival, FLOW_FOREVER), 0);
     r->rc = sell(r, &s);
     card_co_close(&r->s);
@@ -403,7 +408,8 @@ static void list_is_bounded_harmless_and_fresh(void **state)
     assert_int_equal(a->count, b->count);
     bool differ = false;
     for (unsigned i = 0; i < a->count; i++) {
-        bool same = !memcmp(a->commands[i].apdu.bytes, b->commands[i].apdu.bytes, a->commands[i].apdu.len);
+        bool same =
+            !memcmp(a->commands[i].apdu.bytes, b->commands[i].apdu.bytes, a->commands[i].apdu.len);
         assert_true(same || a->commands[i].apdu.bytes[1] == 0x88);
         differ = differ || !same;
     }
@@ -416,7 +422,8 @@ static void list_is_bounded_harmless_and_fresh(void **state)
 static void ask(struct card_session *s, unsigned n)
 {
     struct card_asked_item *item = &s->asked.items[s->asked.count++];
-    *item = (struct card_asked_item){.bytes = {0x00, 0xB2, (uint8_t)n, 0x0C, 0x17}, .len = 5, .sw = 0x9000};
+    *item = (struct card_asked_item){
+        .bytes = {0x00, 0xB2, (uint8_t)n, 0x0C, 0x17}, .len = 5, .sw = 0x9000};
 }
 
 static void longest_recordings_still_make_one_list(void **state)
