@@ -1,6 +1,7 @@
 /* Applies what is not about a card or a transaction: participants, terminals and their SAMs, keys,
  * citizens, lists. */
 #include "ledger/apply.h"
+#include "ledger/cache.h"
 #include "ledger/fold.h"
 
 int fold_event(struct fold *f, const struct event_at *at, const char *kind, const char *text)
@@ -29,6 +30,11 @@ int apply_event(struct fold *f, const struct ledger_op *op)
 
 int participant_load(struct fold *f, const char *id, struct participant_row *ret)
 {
+    const struct participant_row *here = cache_participant(f->cache, id);
+    if (here) {
+        *ret = *here;
+        return 0;
+    }
     struct db_q q;
     db_q(&q, f->db, "SELECT " ROW_PARTICIPANT " FROM participant WHERE shard = ?1 AND id = ?2");
     db_put_i64(&q, f->site.shard);
@@ -37,6 +43,8 @@ int participant_load(struct fold *f, const char *id, struct participant_row *ret
     if (found)
         row_participant(&q, ret);
     int rc = db_end(&q);
+    if (!rc && found)
+        cache_put_participant(f->cache, ret);
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
@@ -44,6 +52,7 @@ int apply_participant(struct fold *f, const struct ledger_op *op)
 {
     const struct op_participant *p = &op->participant;
     struct db_q q;
+    cache_forget_participants(f->cache);
     db_q(&q, f->db,
          "INSERT OR REPLACE INTO participant (shard, " ROW_PARTICIPANT
          ") VALUES (?1, ?2, ?3, ?4, ?5)");
@@ -67,6 +76,11 @@ int apply_participant(struct fold *f, const struct ledger_op *op)
 
 int terminal_load(struct fold *f, const char *id, struct terminal_full *ret)
 {
+    const struct cached_terminal *here = cache_terminal(f->cache, id);
+    if (here) {
+        *ret = here->t;
+        return 0;
+    }
     struct db_q q;
     db_q(&q, f->db,
          "SELECT " ROW_TERMINAL
@@ -78,6 +92,8 @@ int terminal_load(struct fold *f, const char *id, struct terminal_full *ret)
     if (found)
         row_terminal(&q, ret);
     int rc = db_end(&q);
+    if (!rc && found)
+        cache_put_terminal(f->cache, ret);
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
@@ -168,6 +184,7 @@ int apply_terminal(struct fold *f, const struct ledger_op *op)
     const struct op_terminal *t = &op->terminal;
     struct terminal_full old = {0};
     int rc = terminal_load(f, t->id, &old);
+    cache_forget_terminals(f->cache);
     if (rc && rc != OC_ENOENT)
         return rc;
     bool same_sam = !rc && memcmp(old.r.t.sam, t->sam, OC_SAM_LEN) == 0;
@@ -186,6 +203,7 @@ int apply_terminal(struct fold *f, const struct ledger_op *op)
 int apply_restored(struct fold *f, const struct ledger_op *op)
 {
     struct db_q q;
+    cache_forget_terminals(f->cache);
     db_q(&q, f->db, "UPDATE sam SET next_seq = min(next_seq + ?2, 4294967295) WHERE shard = ?1");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, op->restored.jump);

@@ -1,4 +1,5 @@
 /* Cards: their rows, states and the opening entry (R1, R15). */
+#include "ledger/cache.h"
 #include "ledger/fold.h"
 
 static const struct sm_edge card_edges[] = {
@@ -10,21 +11,28 @@ static const struct sm_edge card_edges[] = {
 };
 const struct sm card_states = {"card", card_edges, ARRAY_LEN(card_edges)};
 
-static WORKER_FN int card_end(struct db_q *q, struct card_full *ret)
+static WORKER_FN int card_end(struct fold *f, struct db_q *q, struct card_full *ret)
 {
     bool found = db_row(q);
     if (found)
         row_card(q, ret);
     int rc = db_end(q);
+    if (!rc && found)
+        cache_put_card(f->cache, ret);
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
 int card_load(struct fold *f, int64_t id, struct card_full *ret)
 {
+    const struct card_full *here = cache_card(f->cache, id);
+    if (here) {
+        *ret = *here;
+        return 0;
+    }
     struct db_q q;
     db_q(&q, f->db, "SELECT " ROW_CARD " FROM card WHERE id = ?1");
     db_put_i64(&q, id);
-    return card_end(&q, ret);
+    return card_end(f, &q, ret);
 }
 
 int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
@@ -36,7 +44,7 @@ int card_by_serial(struct fold *f, const uint8_t *issuer, const uint8_t *serial,
     db_put_i64(&q, f->site.shard);
     db_put_blob(&q, serial, OC_SERIAL_LEN);
     db_put_blob(&q, issuer, OC_ISSUER_LEN);
-    return card_end(&q, ret);
+    return card_end(f, &q, ret);
 }
 
 static bool no_money(const struct card_full *c)
@@ -127,6 +135,8 @@ int card_store(struct fold *f, const struct card_full *c)
     put_chip(&q, c);
     put_last(&q, c);
     int rc = db_end(&q);
+    if (!rc)
+        cache_put_card(f->cache, c);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
@@ -188,6 +198,7 @@ static WORKER_FN int replace_card(struct fold *f, const struct ledger_op *op)
 {
     const struct op_card_add *a = &op->card_add;
     struct db_q q;
+    cache_forget_cards(f->cache);
     db_q(&q, f->db, "DELETE FROM card_app WHERE shard = ?1 AND card = ?2 AND app = 'transit'");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, a->card);

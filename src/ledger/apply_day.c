@@ -1,6 +1,7 @@
 /* Applies what is about the site as a whole: its first row, the clearing days (R11, R18, R19), the
  * deny list (R15). */
 #include "ledger/apply.h"
+#include "ledger/cache.h"
 #include "ledger/fold.h"
 
 int apply_site(struct fold *f, const struct ledger_op *op)
@@ -98,6 +99,7 @@ int apply_deny(struct fold *f, const struct ledger_op *op)
                                        .epoch = d->epoch,
                                        .at_ms = op->at_ms};
     int rc = deny_write(f, &change);
+    cache_forget_cards(f->cache);
     if (rc)
         return rc;
     struct db_q q;

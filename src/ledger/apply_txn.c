@@ -6,6 +6,7 @@
  * once                refusal ──► REFUSED
  *
  * At any time the row, the card's open_txn, the accounts and the records tell the same. */
+#include "ledger/cache.h"
 #include "ledger/fold.h"
 #include "ledger/txn_row.h"
 
@@ -77,7 +78,15 @@ static WORKER_FN int raise_terminal(struct fold *f, const char *terminal, int64_
     db_put_i64(&q, request_no);
     db_put_i64(&q, day);
     db_put_i64(&q, amount);
-    return db_end(&q);
+    int rc = db_end(&q);
+    struct cached_terminal *t = cache_terminal(f->cache, terminal);
+    if (rc || !t)
+        return rc;
+    if (request_no >= t->t.r.next_request)
+        t->t.r.next_request = request_no + 1;
+    t->t.day_sum = day > t->t.day ? amount : t->t.day_sum + amount;
+    t->t.day = day > t->t.day ? day : t->t.day;
+    return 0;
 }
 
 static WORKER_FN int raise_sequence(struct fold *f, const struct op_intent *in)
@@ -91,6 +100,11 @@ static WORKER_FN int raise_sequence(struct fold *f, const struct op_intent *in)
     db_put_i64(&q, (int64_t)in->terminal_seq + 1);
     db_put_i64(&q, in->terminal_seq);
     int rc = db_end(&q);
+    struct cached_terminal *t = cache_terminal(f->cache, in->terminal);
+    if (t && memcmp(t->t.r.t.sam, in->sam, sizeof in->sam) == 0)
+        t->t.r.next_seq = in->terminal_seq + 1;
+    else
+        cache_forget_terminals(f->cache);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
@@ -161,6 +175,8 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
         rc = txn_yield_number(f, in);
     if (!rc)
         rc = intent_row(f, op, before);
+    if (!rc && moves_chip(in))
+        cache_put_intent(f->cache, in);
     const struct event_at at = {op->at_ms, in->card, in->txn, in->terminal};
     if (!rc)
         rc = add_events(f, &at, in->events, in->event_count);
@@ -260,6 +276,9 @@ static WORKER_FN int uncount_terminal(struct fold *f, const struct op_intent *in
     db_put_text(&q, in->terminal);
     db_put_i64(&q, in->terminal_day);
     db_put_i64(&q, in->amount);
+    struct cached_terminal *t = cache_terminal(f->cache, in->terminal);
+    if (t && t->t.day == in->terminal_day)
+        t->t.day_sum -= in->amount;
     return db_end(&q);
 }
 
@@ -358,8 +377,10 @@ int apply_outcome(struct fold *f, const struct ledger_op *op)
     t.clearing_date = o->clearing_date;
     t.suspense = o->to == OC_TXN_IN_DOUBT ? o->suspense : 0;
     t.tries += o->to == OC_TXN_IN_DOUBT;
-    if (o->to != OC_TXN_IN_DOUBT)
+    if (o->to != OC_TXN_IN_DOUBT) {
         f->open_txns--;
+        cache_forget_intent(f->cache, t.id);
+    }
     rc = txn_decide(f, &t);
     const struct event_at at = {op->at_ms, t.card, t.id, t.terminal};
     return rc ? rc : add_events(f, &at, o->events, o->event_count);

@@ -1,6 +1,7 @@
 /* The state machine's frame: the hot rows, and the table of what applies each operation. */
 #include "ledger/fold.h"
 #include "ledger/apply.h"
+#include "ledger/cache.h"
 #include <stdlib.h>
 
 static WORKER_FN int read_site(struct fold *f)
@@ -57,6 +58,7 @@ static WORKER_FN int read_counts(struct fold *f)
 int fold_reload(struct fold *f)
 {
     hot_forget(f);
+    cache_forget(f->cache);
     int rc = read_site(f);
     if (!rc)
         rc = read_open_day(f);
@@ -68,9 +70,8 @@ int fold_init(struct fold *f, struct db *db, struct db *journal)
     *f = (struct fold){.db = db, .journal = journal ? journal : db};
     map_init(&f->accounts, 0);
     f->intent = calloc(1, sizeof *f->intent);
-    if (!f->intent)
-        return OC_ENOMEM;
-    int rc = fold_reload(f);
+    f->cache = cache_new();
+    int rc = f->intent && f->cache ? fold_reload(f) : OC_ENOMEM;
     if (rc)
         fold_fini(f);
     return rc;
@@ -80,7 +81,9 @@ void fold_fini(struct fold *f)
 {
     hot_forget(f);
     map_fini(&f->accounts);
+    cache_free(f->cache);
     free(f->intent);
+    f->cache = NULL;
     f->intent = NULL;
 }
 

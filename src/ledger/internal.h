@@ -144,6 +144,7 @@ struct hot_account {
     struct account_row row;
     bool dirty;
 };
+struct fold_cache;
 struct fold {
     struct db *db; /* the tables */
     struct db
@@ -151,6 +152,7 @@ struct fold {
     struct fold_site site;
     struct day_row day; /* the open day */
     bool day_dirty;
+    struct fold_cache *cache;
     struct map accounts; /* kind byte + owner -> struct hot_account */
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */

@@ -70,11 +70,16 @@ static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *
     return rc ? rc : fold_apply(&l->fold, op, b->seq, b->mac);
 }
 
-/* A request number that the ledger allots means nothing until it is committed. */
+/* What the ledger allots means nothing until it is committed: the number of a request that goes again
+ * must not look as if its terminal had asked for it. */
 static void forget_allotted(struct ledger_job *j)
 {
-    if (j->op->type == LOP_INTENT)
+    if (j->op->type == LOP_INTENT) {
         j->op->intent.request_no = j->asked_no;
+        j->op->intent.txn = 0;
+    } else if (j->op->type == LOP_REFUSAL) {
+        j->op->refusal.txn = 0;
+    }
 }
 
 /* 0: goes on (the job has its result); else the batch has failed. */

@@ -135,8 +135,11 @@ static int page(void *arg)
     while (!rc && n == PIECE && b.cards < 20000000) {
         rc = ledger_co_cards(b.l, after, 0, rows, PIECE, &n);
         for (unsigned i = 0; !rc && i < n; i++) {
-            if (b.cards % (1 << 20) == 0)
+            if (b.cards % (1 << 20) == 0) {
                 b.ids = reallocarray(b.ids, (size_t)b.cards + (1 << 20), sizeof *b.ids);
+                b.spent = reallocarray(b.spent, (size_t)b.cards + (1 << 20), sizeof *b.spent);
+            }
+            b.spent[b.cards] = 100000000 - rows[i].purse;
             b.ids[b.cards++] = after = rows[i].id;
         }
     }
@@ -335,7 +338,6 @@ int main(int argc, char **argv)
            memory_kib() - kib);
     if (b.flows) {
         must(loop_run_flow(b.loop, "page", page, NULL), "page");
-        b.spent = calloc((size_t)b.cards, sizeof *b.spent);
         b.busy = calloc((size_t)b.cards, sizeof *b.busy);
         run(atoi(argv[4]));
     }
