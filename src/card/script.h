@@ -13,9 +13,9 @@
 #include "card/list.h"
 #include "crypto/crypto.h"
 
-#define SCRIPT_KIND_LEN                                                                            \
-    80 /* with NUL: what the dialogue is: a service, or service and terminal for fares that differ \
-          by place */
+/* With NUL. What the dialogue is: a service, or service and terminal for fares that differ by
+ * place. */
+#define SCRIPT_KIND_LEN 80
 
 struct script_book;
 /** Empty; `set` says what to ask cards that nothing was learned about, and must outlive the book.
