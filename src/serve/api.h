@@ -28,7 +28,8 @@ struct api_route {
 /* One table a noun, ended by a row without method. */
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
-    api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[];
+    api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
+    api_remote_routes[];
 
 /* ---- errors: each fills the reply and returns OC_EREFUSED, so that handlers return it ---- */
 int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)
@@ -80,6 +81,10 @@ const char *api_hint(const char *wrong, const char *const *words);
 bool api_id_ok(const char *id);
 /** A new operation of that type, signed by the operator, in the flow's arena. NULL: answered. */
 struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);
+/* ---- terminals over the network (api_remote.c) ---- */
+/** How the terminal proves itself; null: it never had a token. */
+json_t *api_co_identity(struct api_call *c, const char *id) CO_FN;
+json_t *api_session(const struct serve *s, const struct session_info *r);
 /* ---- cards ---- */
 #define SERIAL_WORDS                                                                               \
     "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal "     \

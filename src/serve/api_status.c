@@ -41,6 +41,8 @@ static const char *station_state(const struct station *st)
 {
     if (st->row.t.closed)
         return "closed";
+    if (st->session)
+        return "connected";
     if (!st->lane)
         return "no_reader";
     if (st->lane->reader->state == READER_GONE)
@@ -52,18 +54,40 @@ static const char *station_state(const struct station *st)
     return st->flow ? "watching" : "idle";
 }
 
-static json_t *terminals_json(const struct serve *s)
+/* Those with a reader of this machine, and of the others the first hundred: a city has thousands,
+ * which GET /v1/terminals and /v1/sessions list by pages. */
+#define REMOTE_SHOWN 100
+
+static json_t *terminals_json(const struct serve *s, unsigned *ret_all, unsigned *ret_connected)
 {
     json_t *list = json_array();
+    unsigned remote = 0;
+    *ret_all = *ret_connected = 0;
     LIST_EACH(at, &s->stations)
     {
         const struct station *st = CONTAINER_OF(at, struct station, link);
+        (*ret_all)++;
+        if (st->session)
+            (*ret_connected)++;
+        if (!st->lane && remote++ >= REMOTE_SHOWN)
+            continue;
         json_array_append_new(
             list, json_pack("{s:o, s:o, s:s, s:o, s:o}", "id", json_text(st->row.t.id), "kind",
                             json_text(st->row.t.kind), "state", station_state(st), "gate",
                             json_text_or_null(st->row.t.gate), "last",
-                            st->has_last ? result_json(s, &st->last) : json_null()));
+                            st->last ? result_json(s, st->last) : json_null()));
     }
+    return list;
+}
+
+static json_t *alarms_json(const struct serve *s)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < ALARM_COUNT; i++)
+        if (s->alarms[i].since_ms != 0)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "kind", watch_alarm_name(i),
+                                                  "text", s->alarms[i].text, "since",
+                                                  json_time(s, s->alarms[i].since_ms)));
     return list;
 }
 
@@ -106,7 +130,11 @@ static int get_status(struct api_call *c)
     json_object_set_new(c->reply, "pcscd", json_boolean(s->pcsc && pcsc_connected(s->pcsc)));
     json_object_set_new(c->reply, "software_sam", json_boolean(s->fixed->sam.software));
     json_object_set_new(c->reply, "readers", readers.items);
-    json_object_set_new(c->reply, "terminals", terminals_json(s));
+    unsigned all, connected;
+    json_object_set_new(c->reply, "terminals", terminals_json(s, &all, &connected));
+    json_object_set_new(c->reply, "terminals_all", json_integer(all));
+    json_object_set_new(c->reply, "terminals_connected", json_integer(connected));
+    json_object_set_new(c->reply, "alarms", alarms_json(s));
     json_object_set_new(c->reply, "modules", modules_json(s));
     json_object_set_new(c->reply, "memory_kib", json_integer(memory_kib()));
     json_object_set_new(c->reply, "wal_bytes", json_integer(st.wal_bytes));
@@ -124,7 +152,8 @@ static json_t *needs_json(unsigned needs)
         const char *name;
     } words[] = {{OC_NEEDS_CARD, "card"},         {OC_NEEDS_AMOUNT, "amount"},
                  {OC_NEEDS_BALANCE, "balance"},   {OC_NEEDS_LOG, "log"},
-                 {OC_NEEDS_ORIGINAL, "original"}, {OC_NEEDS_OPERATOR, "operator"}};
+                 {OC_NEEDS_ORIGINAL, "original"}, {OC_NEEDS_OPERATOR, "operator"},
+                 {OC_TAKES_NUMBER, "or_number"}};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (needs & words[i].bit)

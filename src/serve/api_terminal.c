@@ -56,12 +56,16 @@ static int get_terminal(struct api_call *c)
     if (rc != 0)
         return api_failed(c, rc, what);
     c->reply = terminal_json(c->s, row);
+    struct session_info session;
+    json_object_set_new(c->reply, "identity", api_co_identity(c, row->t.id));
+    if (session_of(c->s, row->t.id, &session))
+        json_object_set_new(c->reply, "session", api_session(c->s, &session));
     struct station *st = station_get(c->s, row->t.id);
     if (st && st->lane)
         json_object_set_new(c->reply, "reader_state",
                             json_string(reader_state_name(st->lane->reader->state)));
-    if (st && st->has_last)
-        json_object_set_new(c->reply, "last", result_json(c->s, &st->last));
+    if (st && st->last)
+        json_object_set_new(c->reply, "last", result_json(c->s, st->last));
     return 0;
 }
 
@@ -146,8 +150,11 @@ static int check_gate(struct api_call *c, struct op_terminal *t)
     if (!service_in_list(svc, t->services))
         return api_fail(c, 400, "bad_field", "the gate's service %s is not among \"services\"",
                         t->gate);
+    if (t->reader[0] == '\0' && c->s->fixed->terminals.listen.count == 0)
+        return api_fail(c, 400, "bad_field",
+                        "a gate needs a \"reader\", or terminals.listen and a reader of its own");
     if (t->reader[0] == '\0')
-        return api_fail(c, 400, "bad_field", "a gate needs a \"reader\"");
+        return 0;
     LIST_EACH(at, &c->s->stations)
     {
         const struct op_terminal *o = &CONTAINER_OF(at, struct station, link)->row.t;

@@ -1,22 +1,25 @@
 /* The daemon's life. Opened bottom-up, closed top-down:
  *
  *   configuration ─ key store ─ loop, workers ─ ledger ─ profiles ─ modules ─ readers (blocking)
- *   custody ─ recovery of open transactions (R4) ─ stations ─ night, watch ─ API ─ ready  (a flow)
+ *   custody ─ recovery of open transactions (R4) ─ stations ─ night, watch ─ terminals ─ API ─
+ * ready (a flow)
  *
  * Each failure is one line that says what, where, and what to do. */
-#include "serve/internal.h"
+#include "serve/session.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define WORKERS       2
 #define WORK_QUEUE    256
 #define DRAIN_MS      20000
 #define PASSPHRASE    1024
-#define FLOWS         10000
+#define FLOWS         10000 /* beside one for each connection of a terminal */
+#define FDS           1024  /* likewise */
 #define SLOW_IN_A_ROW 200
 
 /* ---- configuration, keys ---- */
@@ -103,11 +106,29 @@ static WORKER_FN int open_keystore(struct serve *s)
 
 /* ---- ledger, profiles, modules, readers ---- */
 
+/* Each connection is a descriptor; the usual limit is 1,024. */
+static WORKER_FN void raise_descriptors(rlim_t wanted)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= wanted)
+        return;
+    l.rlim_cur = wanted < l.rlim_max ? wanted : l.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur < wanted)
+        log_warn("serve", "open files are limited to %llu: fewer terminals than max_connections",
+                 (unsigned long long)l.rlim_cur);
+}
+
 static WORKER_FN int open_loop(struct serve *s)
 {
     s->metrics = metrics_new();
-    struct loop_opts lo = {.metrics = s->metrics, .max_flows = FLOWS};
+    unsigned remote =
+        s->fixed->terminals.listen.count > 0 ? s->fixed->terminals.max_connections : 0;
+    struct loop_opts lo = {.metrics = s->metrics, .max_flows = FLOWS + remote};
+    if (s->metrics && remote > 0)
+        raise_descriptors(remote + FDS);
     int rc = s->metrics ? loop_new(&s->loop, &lo) : OC_ENOMEM;
+    if (rc == 0)
+        admit_init(&s->admit, s->loop, s->metrics);
     if (rc == 0)
         rc = pool_new(&s->pool, "work", WORKERS, WORK_QUEUE, NULL, NULL);
     if (rc != 0)
@@ -222,6 +243,9 @@ static struct serve *serve_new(const struct serve_opts *o)
     arena_init(&s->arena, 0);
     list_init(&s->lanes);
     list_init(&s->stations);
+    map_init(&s->by_id, (uint64_t)s->started_ns);
+    list_init(&s->admit.ring);
+    admit_lane_init(&s->own_turn);
     requests_init(s);
     txn_env_init(&s->env);
     return s;
@@ -229,9 +253,9 @@ static struct serve *serve_new(const struct serve_opts *o)
 
 int serve_open(const struct serve_opts *o, struct serve **ret)
 {
-    static int (*const steps[])(struct serve *) = {open_config, open_keystore, open_loop,
-                                                   open_ledger, open_profiles, open_modules,
-                                                   open_readers};
+    static int (*const steps[])(struct serve *) = {open_config,  open_keystore, open_loop,
+                                                   open_ledger,  open_profiles, open_modules,
+                                                   open_readers, terminals_open};
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)
@@ -262,6 +286,8 @@ static CO_FN int start_all(struct serve *s)
         rc = night_start(s);
     if (rc == 0)
         rc = watch_start(s);
+    if (rc == 0)
+        rc = terminals_co_start(s);
     if (rc == 0)
         rc = api_open(s);
     return rc;
@@ -343,11 +369,20 @@ void serve_describe(const struct serve *s, struct buf *out)
     for (size_t i = 0; i < s->fixed->module_count; i++)
         buf_printf(out, " %s", s->fixed->module_names[i]);
     buf_printf(out, ", socket %s", s->fixed->api.socket);
+    for (size_t i = 0; i < s->fixed->terminals.listen.count; i++)
+        buf_printf(out, "%s %s", i == 0 ? ", terminals at" : ",",
+                   s->fixed->terminals.listen.items[i]);
 }
 
 struct loop *serve_loop(struct serve *s)
 {
     return s->loop;
+}
+
+int serve_terminal_port(const struct serve *s)
+{
+    const struct terminals *t = s->terminals;
+    return t && t->listener_count > 0 ? sock_listener_port(t->listeners[0]) : 0;
 }
 
 struct readers *serve_readers(struct serve *s)
@@ -364,9 +399,13 @@ void serve_close(struct serve **ref)
     http_server_close(&s->http);
     pcsc_free(&s->pcsc);
     pool_free(&s->pool);
+    terminals_stop(s);
     ledger_close(&s->ledger);
     requests_free(s);
+    terminals_free(s);
     stations_free(s);
+    admit_fini(&s->admit);
+    txn_env_fini(&s->env);
     readers_free(&s->readers);
     if (s->modules)
         module_set_free(&s->modules);

@@ -37,5 +37,7 @@ void serve_describe(const struct serve *s, struct buf *out);
 /** For tests: its loop, its readers. */
 struct loop *serve_loop(struct serve *s);
 struct readers *serve_readers(struct serve *s);
+/** The port of the first of terminals.listen; 0: none. */
+int serve_terminal_port(const struct serve *s);
 
 #endif

@@ -192,6 +192,11 @@ static const struct conf_item watch_items[] = {
     {CONF_KEY(struct serve_watch, "doubt_age", doubt_age_ms, CONF_DURATION), .min = 60000,
      .max = INT64_C(31) * 86400000, .dflt = "24h",
      .help = "A doubt older than this is named in the log once a day."},
+    {CONF_KEY(struct serve_watch, "checkpoint_age", checkpoint_age_ms, CONF_DURATION), .min = 10000,
+     .max = 86400000, .dflt = "10m",
+     .help = "A write-ahead log that was not copied into the ledger for so long raises an alarm."},
+    {CONF_AT(struct serve_watch, wal_mib, CONF_INT), .min = 16, .max = 65536, .dflt = "256",
+     .help = "A write-ahead log larger than this many MiB raises an alarm."},
 };
 static const struct conf_schema watch_schema = CONF_SCHEMA(struct serve_watch, watch_items, NULL);
 
@@ -234,6 +239,8 @@ static const struct conf_item config_items[] = {
     SECTION(settlement, "The night."),
     SECTION(paths, "Files and folders."),
     SECTION(api, "The door for operators and other programs."),
+    {CONF_AT(struct serve_config, terminals, CONF_SECTION), .section = &serve_terminals_schema,
+     .help = "The door for terminals over the network (TLS)."},
     SECTION(requests, "Card requests at local terminals."),
     SECTION(keys, "Card master keys."),
     SECTION(sam, "Where purchase MACs are computed."),

@@ -60,8 +60,25 @@ struct serve_log {
     enum log_level level;
 };
 struct serve_watch {
-    int64_t doubt_age_ms;
+    int64_t doubt_age_ms, checkpoint_age_ms;
+    uint32_t wal_mib;
 };
+
+#define SERVE_LISTEN_MAX 8
+struct serve_terminals {
+    struct conf_list listen, names;
+    const char *authority;
+    uint32_t authority_days, certificate_days, token_hours;
+    int64_t heartbeat_ms, handshake_ms, write_ms;
+    uint32_t max_connections, handshakes, max_requests, frames_per_second, burst, max_active, queue;
+};
+/** One of `listen` taken apart. */
+struct serve_address {
+    char host[64];
+    int port;
+};
+/** "0.0.0.0:7443" or "[::]:7443". OC_EINVAL. */
+int serve_listen_parse(const char *text, struct serve_address *ret) MUST_USE;
 
 struct serve_config {
     struct serve_site site;
@@ -78,12 +95,14 @@ struct serve_config {
     struct serve_readers readers;
     struct serve_log log;
     struct serve_watch watch;
+    struct serve_terminals terminals;
     const struct conf_node *modules; /* list of names, or name: section */
     const char *const *module_names; /* of the node above; the built-in two when it is absent */
     size_t module_count;
 };
 
-/** The table. */
+/** The table; section `terminals` has a file of its own. */
+extern const struct conf_schema serve_terminals_schema;
 const struct conf_schema *serve_config_schema(void);
 /** The folder of profiles in force: the configured one, else `profiles` beside the configuration
  * file, else the one installed with the program. In `a`; NULL: no memory. Blocks. */

@@ -9,6 +9,7 @@
 #include "flow/flow.h"
 #include "ledger/ledger.h"
 #include "module/module.h"
+#include "serve/admit.h"
 #include "serve/boot.h"
 #include "serve/config.h"
 #include "settle/settle.h"
@@ -28,18 +29,22 @@ struct lane {
     unsigned desks; /* requests that hold or want it */
 };
 
-/** A terminal as it stands in the ledger, and what it did last. */
+struct session;
+
+/** A terminal as it stands in the ledger, and what it did last. There may be tens of thousands. */
 struct station {
     struct list link;
     struct serve *serve;
     struct terminal_row row;
-    struct lane *lane; /* NULL: no reader */
+    struct admit_lane turn;
+    struct session *session; /* connected over the network; NULL: not */
+    struct list asked;       /* requests that came over the network and run, of any session */
+    struct lane *lane;       /* NULL: no reader of this machine */
     struct flow *flow; /* the gate's watch; NULL: none */
     uint64_t served;   /* the last arrival that was looked at */
     bool settled;      /* a card that lay there at the start was told apart from one that comes */
     bool busy;
-    bool has_last;
-    struct txn_result last;
+    struct txn_result *last; /* of a dialogue on a reader of this machine; NULL: none yet */
 };
 
 enum request_kind { REQUEST_TXN, REQUEST_PLAN, REQUEST_ISSUE };
@@ -51,6 +56,7 @@ struct request {
     unsigned refs;
     struct flow *flow;
     struct lane *lane;
+    struct admit_place place;
     struct txn_request req;
     struct txn_issue issue;
     struct txn_result res;
@@ -74,6 +80,21 @@ struct night {
     int64_t offset_ms; /* wall minus monotonic at the start */
     bool jumped;       /* it was told */
     int64_t close_not_before_ns, settle_not_before_ns;
+};
+
+/** What somebody must look at. Shown by status and /metrics, told in the log when it begins and
+ * ends. */
+enum alarm_kind {
+    ALARM_WAL_SIZE,      /* checkpoints do not keep up: disk slow, or a reader holds the log */
+    ALARM_CHECKPOINT,    /* the last checkpoint is long ago though there was work */
+    ALARM_OLD_DOUBT,     /* the oldest open transaction */
+    ALARM_LOOP_STALL,    /* one flow or task held the loop */
+    ALARM_STORE,         /* the ledger takes no money */
+    ALARM_COUNT
+};
+struct alarm {
+    int64_t since_ms; /* 0: all is well */
+    char text[160];
 };
 
 struct peer {
@@ -105,6 +126,10 @@ struct serve {
     struct settle_env settle;
     struct http_server *http;
     struct list lanes, stations;
+    struct map by_id; /* the stations */
+    struct admit admit;
+    struct admit_lane own_turn; /* local gates and desks: as one terminal among the others */
+    struct terminals *terminals; /* those over the network; NULL: terminals.listen is not set */
     struct requests requests;
     struct night night;
     uid_t uids[PEERS_MAX];
@@ -112,6 +137,9 @@ struct serve {
     unsigned uid_count, gid_count;
     struct peer peers[PEERS_MAX];
     unsigned peer_count;
+    struct alarm alarms[ALARM_COUNT];
+    uint64_t stalls_seen;
+    int64_t oldest_doubt_ms;
     bool ready;
     int boot_rc;
     int64_t started_ns;
@@ -126,6 +154,9 @@ static inline int64_t serve_now_ms(const struct serve *s)
 /** Derives the keys of this file from the key store. OC_ECRYPTO. */
 int vault_init(struct serve *s) MUST_USE;
 void vault_fini(struct serve *s);
+/** Seals `plain` for the place named so, appending to `ret`; opens it again. Errors of seal.h. */
+int vault_seal(struct serve *s, const char *place, struct bytes plain, struct buf *ret) MUST_USE;
+int vault_unseal(struct serve *s, const char *place, struct bytes blob, struct buf *ret) MUST_USE;
 /** Seals a master key into the row. */
 int vault_seal_key(struct serve *s, const uint8_t key[16], struct op_key *row) MUST_USE;
 /** Fills the custody from all key rows of the ledger. OC_ESEAL: another key store. Logs. */
@@ -154,9 +185,49 @@ void stations_watch_again(struct serve *s);
 /** That SAM is in this terminal now: no other has it (R10). */
 void stations_sam_moved(struct serve *s, const struct op_terminal *to);
 struct station *station_get(struct serve *s, const char *id);
+/** Keeps what a dialogue on a reader of this machine came to. */
+void station_remember(struct station *st, const struct txn_result *r);
 void stations_free(struct serve *s);
 /** A number among a terminal's parameters; `dflt` where there is none. */
 int64_t station_param_ms(const struct station *st, const char *name, int64_t dflt);
+
+/* ---- terminals.c: terminals over the network ---- */
+/** Prepares what blocks: files, threads. 0 where terminals.listen is not set. Logs. */
+int terminals_open(struct serve *s) MUST_USE WORKER_FN;
+/** Makes the authority where there is none, and opens the doors. 0 where terminals.listen is not
+ * set. */
+int terminals_co_start(struct serve *s) MUST_USE CO_FN;
+/** Ends the threads of handshakes. Blocks. */
+void terminals_stop(struct serve *s) WORKER_FN;
+/** At the end; no flow runs any more. */
+void terminals_free(struct serve *s);
+/** Its identity was revoked: an open session ends at once. */
+void serve_terminal_revoked(struct serve *s, const char *id);
+/** A station's row becomes `is`: a session that cannot go on with it ends. */
+void terminals_changed(struct station *st, const struct op_terminal *is);
+/** What lists and operators see of a session. */
+struct session_info {
+    char terminal[LEDGER_ID], peer[SOCK_PEER_TEXT], software[64];
+    int64_t since_ms, heard_ms; /* wall: connected, last message */
+    int64_t certificate_until_ms;
+    bool resumed;        /* the handshake was shortened by a ticket */
+    int64_t wall_off_ms; /* its wall clock minus ours */
+    unsigned readers, open; /* readers it has; requests at work */
+    uint64_t requests, frames, session;
+};
+/** At most `cap` sessions in the order of their ids' arrival, after the first `skip`; the number. */
+unsigned sessions_list(const struct serve *s, unsigned skip, struct session_info *rows,
+                       unsigned cap);
+/** False: it is not connected. */
+bool session_of(const struct serve *s, const char *terminal, struct session_info *ret);
+/** The authority's certificate; NULL: none yet (terminals.listen was never set). */
+const struct x509_bytes *terminals_authority(const struct serve *s);
+/** Makes a one-time token for a terminal and writes it to the ledger: "ID.SECRET.FINGERPRINT" into
+ * `ret`, until *ret_until_ms. Errors of ledger_co_submit (words in op); OC_ESTATE: there is no
+ * authority. The caller wipes. */
+#define TERMINAL_TOKEN_TEXT 128
+int terminals_co_token(struct serve *s, const char *id, const char *who, struct ledger_op *op,
+                       char ret[TERMINAL_TOKEN_TEXT], int64_t *ret_until_ms) MUST_USE CO_FN;
 
 /* ---- request.c ---- */
 void requests_init(struct serve *s);
@@ -199,6 +270,8 @@ json_t *card_json(const struct serve *s, const struct card_row *c);
 /* ---- night.c, watch.c ---- */
 int night_start(struct serve *s) MUST_USE;
 int watch_start(struct serve *s) MUST_USE;
+/** "wal_size", "checkpoint_age", …. Static. */
+const char *watch_alarm_name(unsigned kind);
 /** Brings the gauges up to date. */
 void watch_co_gauges(struct serve *s) CO_FN;
 /** The oldest open transaction's age in milliseconds; 0: none. */
@@ -218,7 +291,7 @@ date_t night_latest_begun(const struct serve *s);
 /** Puts a changed configuration in force as far as it can change. `errors` (text) gets every
  * mistake; then nothing changes. OC_EINVAL. */
 int reload_co(struct serve *s, struct buf *errors) MUST_USE CO_FN;
-/** Policy and log level of the configuration in force. */
+/** Policy, limits and log level of the configuration in force. */
 void reload_apply(struct serve *s);
 
 /* ---- api.c ---- */

@@ -42,6 +42,7 @@ void reload_apply(struct serve *s)
                                         .ceiling_anonymous = p->ceiling.anonymous,
                                         .ceiling_named = p->ceiling.named,
                                         .command_ms = p->command_ms};
+    admit_limits(&s->admit, s->config->terminals.max_active, s->config->terminals.queue);
     log_set_level(s->config->log.level);
 }
 

@@ -140,6 +140,20 @@ static void refuse(struct request *r, enum oc_reason reason, const char *detail)
     res->business_date = city_date(res->at_ms, r->serve->env.city_offset_min);
 }
 
+/* A place at work is not held while a person is waited for. */
+static void told(struct txn_request *req, void *arg)
+{
+    struct request *r = arg;
+    bool waits =
+        req->phase == TXN_PHASE_WAIT_RETURN ||
+        (req->phase == TXN_PHASE_WAIT_CARD && r->lane && r->lane->reader->state != READER_CARD);
+    if (waits)
+        admit_leave(&r->place);
+    else if (req->phase != TXN_PHASE_DONE)
+        admit_again(&r->place);
+    flow_cond_broadcast(&r->changed);
+}
+
 static CO_FN int run_kind(struct request *r, struct reader *reader)
 {
     struct txn_env *env = &r->serve->env;
@@ -152,7 +166,16 @@ static CO_FN int run_kind(struct request *r, struct reader *reader)
         return rc;
     if (r->kind == REQUEST_PLAN)
         return txn_co_plan(env, reader, &r->req, &r->res, &r->plan);
-    return txn_co_run(env, reader, &r->req, &r->res);
+    r->req.told = told;
+    r->req.told_arg = r;
+    uint32_t retry = 0;
+    rc = admit_co_enter(&r->serve->admit, &r->serve->own_turn, &r->place, &retry);
+    if (rc == 0)
+        rc = txn_co_run(env, reader, &r->req, &r->res);
+    else if (rc == OC_EBUSY)
+        rc = (refuse(r, OC_R_BUSY, "too many dialogues are at work"), 0);
+    admit_leave(&r->place);
+    return rc;
 }
 
 /* The time spent waiting for the reader counts as time spent waiting for the card. */
@@ -187,10 +210,8 @@ static void request_done(struct request *r)
     q->active_count--;
     q->done_count++;
     struct station *st = station_get(r->serve, r->res.terminal);
-    if (st && r->kind == REQUEST_TXN) {
-        st->last = r->res;
-        st->has_last = true;
-    }
+    if (st && r->kind == REQUEST_TXN)
+        station_remember(st, &r->res);
     flow_cond_broadcast(&r->changed);
     trim(r->serve);
 }

@@ -191,6 +191,42 @@ static const char *verdict_name(uint8_t v)
     return v == TAC_OK ? "ok" : v == TAC_WRONG ? "wrong" : "none";
 }
 
+static const char *presented_name(uint8_t p)
+{
+    static const char *const names[] = {"none", "chip", "code", "number"};
+    return p < ARRAY_LEN(names) ? names[p] : "unknown";
+}
+
+/* "2026-11-21T08:30:05.123456+08:00" */
+static json_t *time_us_json(const struct serve *s, int64_t us)
+{
+    char text[48];
+    json_t *j = json_time(s, us / 1000);
+    const char *ms = json_string_value(j);
+    if (!ms)
+        return j;
+    (void)snprintf(text, sizeof text, "%.19s.%06d%s", ms, (int)(us % 1000000), ms + 19);
+    json_decref(j);
+    return json_string(text);
+}
+
+/* What each step took: microseconds since the request was received, and since the step before. */
+static json_t *timeline_json(const struct txn_row *row)
+{
+    json_t *list = json_array();
+    uint32_t before = 0;
+    for (unsigned i = 0; i < STEP_COUNT; i++) {
+        uint32_t at = row->timeline.at_us[i];
+        if (at == 0)
+            continue;
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "step", step_name((enum step)i),
+                                              "at_us", (json_int_t)at, "took_us",
+                                              (json_int_t)(at > before ? at - before : 0)));
+        before = at;
+    }
+    return list;
+}
+
 static void put_evidence(const struct serve *s, json_t *j, const struct txn_row *row)
 {
     const struct op_intent *in = &row->in;
@@ -218,11 +254,9 @@ static void put_evidence(const struct serve *s, json_t *j, const struct txn_row 
     json_object_set_new(j, "plan", json_raw(in->plan));
     json_object_set_new(j, "reply", json_raw(row->reply[0] != '\0' ? row->reply : in->reply));
     json_object_set_new(j, "trace", json_string(trace_text(row->trace, trace)));
-    json_object_set_new(j, "timeline",
-                        json_pack("[{s:s, s:o}, {s:s, s:o}]", "what", "intent", "at",
-                                  json_time(s, row->created_ms), "what",
-                                  oc_txn_state_name((enum oc_txn_state)row->state), "at",
-                                  json_time(s, row->decided_ms)));
+    json_object_set_new(j, "presented", json_string(presented_name(in->presented)));
+    json_object_set_new(j, "received", time_us_json(s, row->timeline.received_us));
+    json_object_set_new(j, "timeline", timeline_json(row));
 }
 
 json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full)

@@ -48,6 +48,8 @@ int lane_get(struct serve *s, const char *name, struct lane **ret)
 
 int64_t station_param_ms(const struct station *st, const char *name, int64_t dflt)
 {
+    if (!strstr(st->row.t.params, name)) /* the usual case is quick: a gate asks at each tap */
+        return dflt;
     json_t *params = json_raw(st->row.t.params);
     const char *text = json_string_value(json_object_get(params, name));
     char *end = NULL;
@@ -86,6 +88,25 @@ static void log_gate(const struct station *st, const struct txn_result *r)
                  oc_reason_code(r->reason), left);
 }
 
+/* A card that lies on a reader of this machine is not sent away: it waits for its place. */
+static CO_FN int gate_run(struct gate_run *g, struct reader *reader)
+{
+    struct serve *s = g->serve;
+    struct admit_place place = {0};
+    uint32_t retry = 0;
+    int rc = OC_EBUSY;
+    while (rc == OC_EBUSY) {
+        rc = admit_co_enter(&s->admit, &s->own_turn, &place, &retry);
+        if (rc == OC_EBUSY && flow_co_sleep_ms(retry) != 0)
+            rc = OC_ECANCELED;
+    }
+    if (rc == 0) {
+        rc = txn_co_run(&s->env, reader, &g->req, &g->res);
+        admit_leave(&place);
+    }
+    return rc;
+}
+
 static CO_FN void gate_serve(struct gate_run *g)
 {
     struct station *st = g->station;
@@ -99,7 +120,7 @@ static CO_FN void gate_serve(struct gate_run *g)
     st->busy = true;
     int rc = txn_request_hash(g->serve->crypto, &g->req, g->req.request_hash);
     if (rc == 0)
-        rc = txn_co_run(&g->serve->env, lane->reader, &g->req, &g->res);
+        rc = gate_run(g, lane->reader);
     if (st->lane == lane && g->req.arrival > st->served)
         st->served =
             g->req.arrival; /* a torn card that came back was served here: no second ride (R8) */
@@ -107,8 +128,7 @@ static CO_FN void gate_serve(struct gate_run *g)
     st->busy = false;
     if (rc == OC_ECANCELED && g->res.txn == 0)
         return;
-    st->last = g->res;
-    st->has_last = true;
+    station_remember(st, &g->res);
     log_gate(st, &g->res);
 }
 
@@ -253,13 +273,29 @@ void stations_watch_again(struct serve *s)
 
 struct station *station_get(struct serve *s, const char *id)
 {
-    LIST_EACH(at, &s->stations)
-    {
-        struct station *st = CONTAINER_OF(at, struct station, link);
-        if (strcmp(st->row.t.id, id) == 0)
-            return st;
+    return map_get_str(&s->by_id, id);
+}
+
+static struct station *station_new(struct serve *s, const char *id)
+{
+    struct station *st = calloc(1, sizeof *st);
+    if (!st || map_put_str(&s->by_id, id, st) != 0) {
+        free(st);
+        return NULL;
     }
-    return NULL;
+    st->serve = s;
+    admit_lane_init(&st->turn);
+    list_init(&st->asked);
+    list_add_tail(&s->stations, &st->link);
+    return st;
+}
+
+void station_remember(struct station *st, const struct txn_result *r)
+{
+    if (!st->last)
+        st->last = malloc(sizeof *st->last);
+    if (st->last)
+        *st->last = *r;
 }
 
 void stations_sam_moved(struct serve *s, const struct op_terminal *to)
@@ -289,16 +325,15 @@ int station_update(struct serve *s, const struct terminal_row *row)
         return rc;
     }
     if (!st) {
-        st = calloc(1, sizeof *st);
+        st = station_new(s, row->t.id);
         if (!st)
             return OC_ENOMEM;
-        st->serve = s;
-        list_add_tail(&s->stations, &st->link);
     }
     if (st->lane != lane) { /* arrivals are counted by reader */
         st->served = lane && s->ready ? lane->reader->arrival : 0;
         st->settled = s->ready;
     }
+    terminals_changed(st, &row->t);
     st->row = *row;
     st->lane = lane;
     if (st->flow)
@@ -329,11 +364,18 @@ int stations_co_start(struct serve *s)
     return 0;
 }
 
+static void station_free(struct station *st)
+{
+    free(st->last);
+    free(st);
+}
+
 void stations_free(struct serve *s)
 {
     struct list *at;
     while ((at = list_pop(&s->stations)) != NULL)
-        free(CONTAINER_OF(at, struct station, link));
+        station_free(CONTAINER_OF(at, struct station, link));
+    map_fini(&s->by_id);
     while ((at = list_pop(&s->lanes)) != NULL) {
         struct lane *l = CONTAINER_OF(at, struct lane, link);
         flow_mutex_fini(&l->lock);

@@ -108,6 +108,23 @@ int vault_co_fill_custody(struct serve *s)
     return rc;
 }
 
+/* ---- other secrets ---- */
+
+static struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){text, strlen(text)};
+}
+
+int vault_seal(struct serve *s, const char *place, struct bytes plain, struct buf *ret)
+{
+    return seal_wrap(s->crypto, &s->seal, text_bytes(place), plain, ret);
+}
+
+int vault_unseal(struct serve *s, const char *place, struct bytes blob, struct buf *ret)
+{
+    return seal_unwrap(s->crypto, &s->seal, text_bytes(place), blob, ret);
+}
+
 /* ---- citizens ---- */
 
 /* The id follows from the personal number by a keyed hash, so that it tells nothing and one person

@@ -91,28 +91,90 @@ static int remind_flow(void *arg)
     return 0;
 }
 
-static void look_at_ledger(struct serve *s, bool *healthy)
+/* ---- alarms ---- */
+
+static const char *const alarm_names[ALARM_COUNT] = {
+    [ALARM_WAL_SIZE] = "wal_size",   [ALARM_CHECKPOINT] = "checkpoint_age",
+    [ALARM_OLD_DOUBT] = "old_doubt", [ALARM_LOOP_STALL] = "loop_stall",
+    [ALARM_STORE] = "store",
+};
+
+const char *watch_alarm_name(unsigned kind)
 {
+    return kind < ALARM_COUNT ? alarm_names[kind] : "unknown";
+}
+
+static void judge(struct serve *s, enum alarm_kind kind, bool on, const char *fmt, ...)
+    PRINTF_FN(4, 5);
+static void judge(struct serve *s, enum alarm_kind kind, bool on, const char *fmt, ...)
+{
+    struct alarm *a = &s->alarms[kind];
+    bool was = a->since_ms != 0;
+    char label[48];
+    va_list ap;
+    va_start(ap, fmt);
+    if (on)
+        (void)vsnprintf(a->text, sizeof a->text, fmt, ap);
+    va_end(ap);
+    if (on && !was) {
+        a->since_ms = serve_now_ms(s);
+        log_error("watch", "ALARM %s: %s", alarm_names[kind], a->text);
+    } else if (!on && was) {
+        a->since_ms = 0;
+        log_info("watch", "alarm %s is over", alarm_names[kind]);
+    }
+    (void)snprintf(label, sizeof label, "kind=\"%s\"", alarm_names[kind]);
+    set(s, "onecard_alarm", label, "1 while somebody should look.", on);
+}
+
+/* In a flow of its own: rows are large, and the arena of a flow that never ends would grow. */
+static int age_flow(void *arg) CO_FN;
+static int age_flow(void *arg)
+{
+    struct serve *s = arg;
+    s->oldest_doubt_ms = watch_co_oldest_doubt(s);
+    return 0;
+}
+
+static CO_FN void look(struct serve *s)
+{
+    const struct serve_watch *w = &s->config->watch;
+    struct ledger_stats st;
     const char *why = "";
-    bool now = ledger_healthy(s->ledger, &why);
-    if (now == *healthy)
-        return;
-    *healthy = now;
-    if (now)
-        log_info("watch", "the ledger takes money again");
-    else
-        log_error("watch", "the ledger takes no money: %s", why);
+    bool healthy = ledger_healthy(s->ledger, &why);
+    ledger_stats(s->ledger, &st);
+    judge(s, ALARM_STORE, !healthy, "the ledger takes no money: %s", why);
+    judge(s, ALARM_WAL_SIZE, st.wal_bytes > (int64_t)w->wal_mib * 1024 * 1024,
+          "the write-ahead log has %lld MiB: checkpoints do not keep up",
+          (long long)(st.wal_bytes / (1024 * 1024)));
+    judge(s, ALARM_CHECKPOINT, st.wal_bytes > 0 && st.checkpoint_age_ms > w->checkpoint_age_ms,
+          "the last checkpoint was %lld s ago", (long long)(st.checkpoint_age_ms / 1000));
+    uint64_t stalls = loop_stalls(s->loop);
+    judge(s, ALARM_LOOP_STALL, stalls > s->stalls_seen,
+          "something held the loop for more than 50 ms, %llu times in the last seconds",
+          (unsigned long long)(stalls - s->stalls_seen));
+    s->stalls_seen = stalls;
+    struct flow *f;
+    s->oldest_doubt_ms = st.open_txns > 0 ? s->oldest_doubt_ms : 0;
+    if (st.open_txns > 0 && flow_start(s->loop, "doubt age", age_flow, s, &f) == 0) {
+        int rc = flow_co_join(f, NULL, flow_deadline_ms(LOOK_MS));
+        flow_put(f);
+        if (rc != 0)
+            log_debug("watch", "the age of doubts is not known: %s", oc_strerror(rc));
+    }
+    int64_t age = s->oldest_doubt_ms;
+    judge(s, ALARM_OLD_DOUBT, age > s->config->watch.doubt_age_ms,
+          "the oldest doubt is %lld hours old", (long long)(age / 3600000));
 }
 
 static int watch_flow(void *arg) CO_FN;
 static int watch_flow(void *arg)
 {
     struct serve *s = arg;
-    bool healthy = true;
     int64_t reminded = 0;
     flow_set_background(true);
     for (;;) {
-        look_at_ledger(s, &healthy);
+        look(s);
         stations_watch_again(s);
         int64_t now = loop_now_ns(s->loop);
         if (reminded == 0 || now - reminded > REMIND_MS * NS_PER_MS) {

@@ -1,0 +1,209 @@
+/* The doors for terminals: accepting, handshakes, and who is sent away. A connection is one flow
+ * from its first byte to its last. Handshakes cost milliseconds of computing and run on threads of
+ * their own; so many at one time, the others wait. */
+#include "serve/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGGED_A_SECOND 10
+#define ACCEPT_AGAIN_MS 200
+
+void refused(struct terminals *t, const char *from, const char *why, const char *detail)
+{
+    char labels[96];
+    int64_t now = loop_now_ns(t->serve->loop);
+    (void)snprintf(labels, sizeof labels, "why=\"%s\"", why);
+    metric_add(metric_counter(t->serve->metrics, "onecard_terminal_refused_total", labels,
+                              "Connections of terminals that were refused."),
+               1);
+    if (now - t->log_since_ns > NS_PER_S) {
+        if (t->unlogged > 0)
+            log_warn("terminal", "and %u more connections were refused", t->unlogged);
+        t->log_since_ns = now;
+        t->logged = t->unlogged = 0;
+    }
+    if (t->logged++ < LOGGED_A_SECOND)
+        log_warn("terminal", "refused %s: %s%s%s", from, why, detail[0] != '\0' ? ", " : "",
+                 detail);
+    else
+        t->unlogged++;
+}
+
+struct arrival {
+    struct terminals *t;
+    struct stream *raw;
+    bool shaking; /* it has a place among the handshakes */
+    char from[SOCK_PEER_TEXT];
+};
+
+static void arrival_free(void *arg)
+{
+    struct arrival *a = arg;
+    if (a->shaking) {
+        a->t->handshaking--;
+        flow_cond_signal(&a->t->handshake_free);
+    }
+    stream_close(&a->raw);
+    a->t->connections--;
+    free(a);
+}
+
+static CO_FN int handshake_turn(struct arrival *a, int64_t deadline)
+{
+    struct terminals *t = a->t;
+    int rc = 0;
+    while (rc == 0 && t->handshaking >= t->config->handshakes)
+        rc = flow_co_wait(&t->handshake_free, deadline);
+    if (rc == 0) {
+        t->handshaking++;
+        a->shaking = true;
+    }
+    return rc;
+}
+
+/* The stream, or NULL: it was refused and said so. */
+static CO_FN struct stream *shake_hands(struct arrival *a, struct tls_peer *peer)
+{
+    struct terminals *t = a->t;
+    struct stream *stream = NULL, *raw = a->raw;
+    struct tls_failure failure = {.why = "closed"};
+    int64_t deadline = flow_deadline_ms(t->config->handshake_ms);
+    int rc = handshake_turn(a, deadline);
+    if (rc == 0) {
+        struct tls_ctx *ctx = tls_ctx_get(t->tls); /* it may be replaced meanwhile */
+        a->raw = NULL;
+        deadline = flow_deadline_ms(t->config->handshake_ms);
+        rc = tls_co_accept(ctx, t->pool, raw, deadline, &stream, peer, &failure);
+        tls_ctx_put(&ctx);
+    } else {
+        failure.why = "timed out";
+    }
+    if (a->shaking) {
+        a->shaking = false;
+        t->handshaking--;
+        flow_cond_signal(&t->handshake_free);
+    }
+    if (rc == 0)
+        return stream;
+    if (rc != OC_ECANCELED)
+        refused(t, a->from, failure.why ? failure.why : oc_strerror(rc),
+                failure.alert ? "says the terminal" : "");
+    return NULL;
+}
+
+static CO_FN void serve_arrival(struct arrival *a)
+{
+    struct tls_peer peer;
+    memset(&peer, 0, sizeof peer);
+    struct stream *stream = shake_hands(a, &peer);
+    if (!stream)
+        return;
+    if (strcmp(peer.alpn, "onecard-enroll/1") == 0) {
+        enroll_co_serve(a->t, stream, &peer, a->from);
+        stream_close(&stream);
+    } else if (!peer.has_certificate) {
+        refused(a->t, a->from, "no certificate", "");
+        stream_close(&stream);
+    } else {
+        session_co_serve(a->t, stream, &peer, a->from);
+    }
+}
+
+static int arrival_flow(void *arg) CO_FN;
+static int arrival_flow(void *arg)
+{
+    struct arrival *a = arg;
+    flow_defer(arrival_free, a);
+    flow_set_note(a->from);
+    serve_arrival(a);
+    return 0;
+}
+
+static void welcome(struct terminals *t, struct stream *raw)
+{
+    struct arrival *a = calloc(1, sizeof *a);
+    if (!a) {
+        stream_close(&raw);
+        return;
+    }
+    a->t = t;
+    a->raw = raw;
+    t->connections++;
+    (void)sock_peer_text(sock_fd(raw), a->from);
+    if (t->connections > t->connections_max)
+        refused(t, a->from, "too many connections", "terminals.max_connections");
+    else if (flow_start(t->serve->loop, "terminal", arrival_flow, a, NULL) == 0)
+        return;
+    else
+        refused(t, a->from, "too much at work", "");
+    arrival_free(a);
+}
+
+struct door {
+    struct terminals *t;
+    struct sock_listener *listener;
+};
+
+static int door_flow(void *arg) CO_FN;
+static int door_flow(void *arg)
+{
+    struct door *d = arg;
+    flow_defer(free, d);
+    flow_set_background(true);
+    for (;;) {
+        struct stream *raw = NULL;
+        int rc = sock_co_accept(d->listener, FLOW_FOREVER, &raw);
+        if (rc == 0) {
+            welcome(d->t, raw);
+        } else if (rc == OC_ECANCELED || rc == OC_ECLOSED) {
+            return rc;
+        } else {
+            log_warn("terminal", "accepting: %s", oc_strerror(rc));
+            rc = flow_co_sleep_ms(ACCEPT_AGAIN_MS);
+            if (rc != 0)
+                return rc;
+        }
+    }
+}
+
+static int open_door(struct terminals *t, const char *text)
+{
+    struct serve_address a;
+    struct sock_listener *l = NULL;
+    int rc = serve_listen_parse(text, &a);
+    if (rc == 0)
+        rc = sock_listen_tcp(t->serve->loop, a.host, a.port, &l);
+    if (rc != 0)
+        return rc;
+    t->listeners[t->listener_count++] = l;
+    log_info("terminal", "listening on %s, port %d", a.host, sock_listener_port(l));
+    struct door *d = malloc(sizeof *d);
+    if (!d)
+        return OC_ENOMEM;
+    *d = (struct door){t, l};
+    rc = flow_start(t->serve->loop, "door", door_flow, d, NULL);
+    if (rc != 0)
+        free(d);
+    return rc;
+}
+
+int listener_open(struct terminals *t)
+{
+    const struct conf_list *l = &t->config->listen;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < l->count && i < SERVE_LISTEN_MAX; i++) {
+        if (l->items[i][0] != '\0')
+            rc = open_door(t, l->items[i]);
+        if (rc != 0)
+            log_error("terminal", "terminals.listen \"%s\": %s", l->items[i], oc_strerror(rc));
+    }
+    return rc;
+}
+
+void listener_stop(struct terminals *t)
+{
+    for (unsigned i = 0; i < t->listener_count; i++)
+        sock_listener_stop(t->listeners[i]);
+}

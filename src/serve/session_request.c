@@ -1,0 +1,531 @@
+/* Requests of terminals. Each is a flow: it waits for its turn on the reader, for a place at work,
+ * runs, and tells the result. The number is the idempotency key: txn answers one that is known with
+ * its first answer; one that still runs in a session that was replaced is waited for here.
+ *
+ * R8: a gate's request is for one arrival. Where that card has gone, or a dialogue has dealt with
+ * it already, no other card is taken for it. */
+#include "serve/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_MAX    (UINT64_C(1) << 53)
+#define WAIT_MS       60000 /* for a card, where the request does not say */
+#define WAIT_MOST_MS  600000
+#define OLDER_MS      15000 /* for the same request of a session before */
+#define LANE_RETRY_MS 1000
+#define DRAIN_MS      2000
+
+/* ---- answers ---- */
+
+static void put_busy(struct session *se, uint64_t number, uint32_t retry_ms)
+{
+    pb_busy b = ONECARD__TERMINAL__V1__BUSY__INIT;
+    pb_to_terminal m = TO_TERMINAL_INIT;
+    b.number = number;
+    b.retry_after_ms = retry_ms;
+    m.message_case = SAYS(BUSY);
+    m.busy = &b;
+    session_put(se, &m);
+}
+
+static int outcome_word(int outcome)
+{
+    switch (outcome) {
+    case OC_POSTED:
+        return PB_POSTED;
+    case OC_REFUSED:
+        return PB_REFUSED;
+    case OC_VOIDED:
+        return PB_VOIDED;
+    default:
+        return PB_IN_DOUBT;
+    }
+}
+
+static int state_word(uint8_t state)
+{
+    switch ((enum oc_txn_state)state) {
+    case OC_TXN_POSTED:
+        return PB_POSTED;
+    case OC_TXN_REFUSED:
+        return PB_REFUSED;
+    case OC_TXN_VOIDED:
+        return PB_VOIDED;
+    default:
+        return PB_IN_DOUBT;
+    }
+}
+
+struct settled_words {
+    pb_settled items[TXN_SETTLED], *order[TXN_SETTLED];
+    char ids[TXN_SETTLED][IDENT_TEXT];
+};
+
+static void say_settled(const struct txn_result *r, struct settled_words *w)
+{
+    for (unsigned i = 0; i < r->settled_count; i++) {
+        pb_settled *p = w->order[i] = &w->items[i];
+        onecard__terminal__v1__settled__init(p);
+        p->txn = pb_text(ident_text(r->settled[i].txn, w->ids[i]));
+        p->outcome = (Onecard__Terminal__V1__Outcome)state_word(r->settled[i].state);
+        p->amount_fen = r->settled[i].amount;
+    }
+}
+
+static void say_result(const struct asked *a, pb_result *p)
+{
+    const struct txn_result *r = &a->res;
+    p->number = a->number;
+    p->outcome = (Onecard__Terminal__V1__Outcome)outcome_word((int)r->outcome);
+    p->reason = pb_text(r->outcome == OC_POSTED ? "" : oc_reason_code(r->reason));
+    p->text_en = pb_text(oc_reason_en(r->reason));
+    p->text_zh = pb_text(oc_reason_zh(r->reason));
+    p->detail = pb_text(r->detail);
+    p->service = pb_text(r->service);
+    p->card = pb_text(r->card);
+    p->amount_fen = r->amount;
+    p->gross_fen = r->gross;
+    p->has_balance = r->has_balance;
+    p->balance_fen = r->balance;
+    p->business_date = r->business_date;
+    p->at_ms = r->at_ms;
+    p->reply = pb_text(r->reply);
+    p->trace = a->req.trace;
+    p->replayed = r->replayed;
+}
+
+static void put_result(struct asked *a)
+{
+    struct session *se = a->session;
+    struct txn_result *r = &a->res;
+    char id[IDENT_TEXT];
+    struct settled_words settled;
+    pb_result p = ONECARD__TERMINAL__V1__RESULT__INIT;
+    pb_to_terminal m = TO_TERMINAL_INIT;
+    (void)text_trim_utf8(r->detail);
+    (void)text_trim_utf8(r->service);
+    say_result(a, &p);
+    if (r->txn != 0)
+        p.txn = pb_text(ident_text(r->txn, id));
+    say_settled(r, &settled);
+    p.n_settled = r->settled_count;
+    p.settled = settled.order;
+    if (r->txn != 0 && !a->req.gate) {
+        slip_write(se->t->serve, r, &se->t->slip);
+        p.n_slip = se->t->slip.count;
+        p.slip = se->t->slip.order;
+    }
+    m.message_case = SAYS(RESULT);
+    m.result = &p;
+    session_put(se, &m);
+}
+
+static void refuse(struct asked *a, enum oc_reason reason, const char *detail)
+{
+    struct txn_result *r = &a->res;
+    memset(r, 0, sizeof *r);
+    r->outcome = OC_REFUSED;
+    r->reason = reason;
+    (void)snprintf(r->detail, sizeof r->detail, "%s", detail);
+    (void)snprintf(r->service, sizeof r->service, "%s", a->req.service);
+    r->amount = a->req.amount;
+    r->at_ms = serve_now_ms(a->session->t->serve);
+    r->business_date = city_date(r->at_ms, a->session->t->serve->env.city_offset_min);
+}
+
+/* ---- on the way ---- */
+
+static const struct {
+    int phase;
+    const char *en, *zh;
+} phases[] = {
+    [TXN_PHASE_WAIT_CARD] = {PB_PHASE_WAIT_CARD, "present the card", "请刷卡"},
+    [TXN_PHASE_CARD] = {PB_PHASE_CARD, "leave the card there", "请勿移卡"},
+    [TXN_PHASE_COMMITTED] = {PB_PHASE_COMMITTED, "leave the card there", "请勿移卡"},
+    [TXN_PHASE_WAIT_RETURN] = {PB_PHASE_WAIT_RETURN, "put the same card back", "请放回原卡"},
+};
+
+static void put_progress(struct asked *a, enum txn_phase phase)
+{
+    pb_progress p = ONECARD__TERMINAL__V1__PROGRESS__INIT;
+    pb_to_terminal m = TO_TERMINAL_INIT;
+    if ((size_t)phase >= ARRAY_LEN(phases) || !phases[phase].en)
+        return;
+    p.number = a->number;
+    p.phase = (Onecard__Terminal__V1__Progress__Phase)phases[phase].phase;
+    p.text_en = pb_text(phases[phase].en);
+    p.text_zh = pb_text(phases[phase].zh);
+    m.message_case = SAYS(PROGRESS);
+    m.progress = &p;
+    session_put(a->session, &m);
+}
+
+/* A place at work is not held while a person is waited for; a gate says only what its passenger
+ * must do. */
+static void told(struct txn_request *req, void *arg)
+{
+    struct asked *a = arg;
+    enum txn_phase phase = req->phase;
+    bool lies = a->remote && reader_remote_reader(a->remote->reader)->state == READER_CARD;
+    if (phase == TXN_PHASE_WAIT_RETURN || (phase == TXN_PHASE_WAIT_CARD && a->remote && !lies))
+        admit_leave(&a->place);
+    else if (phase != TXN_PHASE_DONE)
+        admit_again(&a->place);
+    bool tell = phase == TXN_PHASE_WAIT_CARD ? !lies : true;
+    if (tell && (!req->gate || phase == TXN_PHASE_WAIT_RETURN))
+        put_progress(a, phase);
+}
+
+/* ---- its flow ---- */
+
+static struct asked *older(const struct asked *a)
+{
+    LIST_EACH(at, &a->session->station->asked)
+    {
+        struct asked *o = CONTAINER_OF(at, struct asked, known);
+        if (o != a && o->number == a->number)
+            return o;
+    }
+    return NULL;
+}
+
+static CO_FN int wait_older(struct asked *a)
+{
+    struct asked *o = older(a);
+    if (!o)
+        return 0;
+    struct flow *f = flow_get(o->flow);
+    int rc = flow_co_join(f, NULL, flow_deadline_ms(OLDER_MS));
+    flow_put(f);
+    return rc == OC_ETIMEDOUT ? OC_EBUSY : rc;
+}
+
+/* R8: which arrival, by the reader's own count, this gate's request may take. */
+static void aim(struct asked *a)
+{
+    const struct remote *rm = a->remote;
+    const struct reader *r = reader_remote_reader(rm->reader);
+    bool lies = r->state == READER_CARD && r->arrival > rm->served;
+    bool its = lies && (a->arrival == 0 || a->arrival == rm->arrival);
+    if (!a->req.gate)
+        return;
+    a->req.arrival = its ? r->arrival : r->arrival + 1;
+    if (!its && a->arrival != 0)
+        a->req.wait_ms = 0; /* a known request is answered all the same */
+}
+
+/* A desk names a card that is not there any more: what is known is answered, no other is taken. */
+static CO_FN bool missed(struct asked *a)
+{
+    const struct remote *rm = a->remote;
+    struct session *se = a->session;
+    if (a->req.gate || a->arrival == 0 || a->arrival == rm->arrival)
+        return false;
+    struct txn_row *row = arena_alloc(flow_arena(), sizeof *row);
+    return row && ledger_co_txn_request(se->t->serve->ledger, a->req.terminal, a->req.request_no,
+                                        row) == OC_ENOENT;
+}
+
+static CO_FN void run_txn(struct asked *a)
+{
+    struct serve *s = a->session->t->serve;
+    struct reader *reader = NULL;
+    if (a->remote) {
+        aim(a);
+        reader = reader_remote_reader(a->remote->reader);
+        if (missed(a)) {
+            refuse(a, OC_R_CARD_REMOVED, "the card named has gone");
+            return;
+        }
+    }
+    a->begun = true;
+    int rc = txn_co_run(&s->env, reader, &a->req, &a->res);
+    if (rc != 0 && rc != OC_ECANCELED)
+        refuse(a, OC_R_STORE, oc_strerror(rc));
+    if (a->remote && a->req.gate && a->req.arrival > a->remote->served)
+        a->remote->served = a->req.arrival < reader->arrival ? a->req.arrival : reader->arrival;
+}
+
+static CO_FN int enter(struct asked *a, uint32_t *retry_ms)
+{
+    struct session *se = a->session;
+    int rc = wait_older(a);
+    *retry_ms = LANE_RETRY_MS;
+    if (rc == 0 && a->remote) {
+        int64_t wait = a->req.wait_ms > LANE_RETRY_MS ? a->req.wait_ms : LANE_RETRY_MS;
+        rc = flow_co_lock(&a->remote->lane, flow_deadline_ms(wait));
+        if (rc != 0)
+            return rc == OC_ETIMEDOUT ? OC_EBUSY : rc;
+    }
+    if (rc == 0) {
+        rc = admit_co_enter(&se->t->serve->admit, &se->station->turn, &a->place, retry_ms);
+        if (rc != 0 && a->remote)
+            flow_unlock(&a->remote->lane);
+    }
+    return rc;
+}
+
+static CO_FN void run(struct asked *a)
+{
+    struct session *se = a->session;
+    uint32_t retry_ms = 0;
+    int rc = enter(a, &retry_ms);
+    if (rc == OC_EBUSY) {
+        put_busy(se, a->number, retry_ms);
+    } else if (rc != 0) {
+        refuse(a, OC_R_CANCELED, "cancelled before anything moved");
+        put_result(a);
+    } else {
+        run_txn(a);
+        admit_leave(&a->place);
+        if (a->remote)
+            flow_unlock(&a->remote->lane);
+        if (a->res.service[0] != '\0')
+            memcpy(se->last_service, a->res.service, sizeof se->last_service);
+        put_result(a);
+        if (a->remote && a->remote->script == 0)
+            card_arm(a->remote, false);
+    }
+}
+
+static void asked_end(void *arg)
+{
+    struct asked *a = arg;
+    struct session *se = a->session;
+    list_del(&a->link);
+    list_del(&a->known);
+    se->asked_count--;
+    flow_put(a->flow);
+    session_drained(se);
+    flow_cond_broadcast(&se->idle);
+    free(a);
+    session_put_ref(se);
+}
+
+static int asked_flow(void *arg) CO_FN;
+static int asked_flow(void *arg)
+{
+    struct asked *a = arg;
+    flow_defer(asked_end, a);
+    flow_set_note(a->req.terminal);
+    run(a);
+    session_co_flush(a->session);
+    return 0;
+}
+
+/* ---- what a terminal asks ---- */
+
+static bool copy(char *to, size_t size, const char *from)
+{
+    int n = snprintf(to, size, "%s", from);
+    return n >= 0 && (size_t)n < size;
+}
+
+static bool read_params(struct txn_request *r, const pb_request *m)
+{
+    if (m->n_params > TXN_PARAMS)
+        return false;
+    for (size_t i = 0; i < m->n_params; i++)
+        if (!copy(r->params[i].name, sizeof r->params[i].name, m->params[i]->name) ||
+            !copy(r->params[i].value, sizeof r->params[i].value, m->params[i]->value))
+            return false;
+    r->param_count = (unsigned)m->n_params;
+    return true;
+}
+
+static bool read_presentation(struct asked *a, const pb_request *m, uint32_t *ret_reader)
+{
+    const pb_presentation *p = m->presentation;
+    struct txn_request *r = &a->req;
+    *ret_reader = m->card ? m->card->reader : 0;
+    a->arrival = m->card ? m->card->arrival : 0;
+    if (!p)
+        return true;
+    switch ((enum pb_presentation_case)p->what_case) {
+    case PB_PRESENTATION_CHIP:
+        *ret_reader = p->chip->reader;
+        a->arrival = p->chip->arrival != 0 ? p->chip->arrival : a->arrival;
+        return true;
+    case PB_PRESENTATION_CODE:
+        r->presented = PRESENTED_CODE;
+        return copy(r->presented_text, sizeof r->presented_text, p->code);
+    case PB_PRESENTATION_NUMBER:
+        r->presented = PRESENTED_NUMBER;
+        return copy(r->presented_text, sizeof r->presented_text, p->number);
+    }
+    return true;
+}
+
+static bool read_who(struct asked *a, const pb_request *m)
+{
+    struct txn_request *r = &a->req;
+    if (m->person[0] != '\0')
+        return shift_person_ok(m->person) &&
+               snprintf(r->who, sizeof r->who, "clerk:%.25s", m->person) > 0;
+    if (strlen(r->terminal) <= 22)
+        (void)snprintf(r->who, sizeof r->who, "terminal:%.22s", r->terminal);
+    else /* never cut: a long one stands alone (R20) */
+        memcpy(r->who, r->terminal, sizeof r->who);
+    return true;
+}
+
+static int64_t patience(const struct asked *a, const pb_request *m)
+{
+    if (m->wait_ms == 0)
+        return a->req.gate && a->arrival != 0 ? 0 : WAIT_MS;
+    return m->wait_ms < WAIT_MOST_MS ? m->wait_ms : WAIT_MOST_MS;
+}
+
+static int64_t retap(const struct asked *a, const pb_request *m)
+{
+    const struct serve *s = a->session->t->serve;
+    if (m->retap_ms != 0)
+        return m->retap_ms < WAIT_MOST_MS ? m->retap_ms : WAIT_MOST_MS;
+    if (!a->req.gate)
+        return s->config->desk.retap_ms;
+    return station_param_ms(a->session->station, "retap", s->config->gate.retap_ms);
+}
+
+/* NULL, or what is wrong with it. */
+static const char *read_request(struct asked *a, const pb_request *m, uint32_t *ret_reader)
+{
+    struct session *se = a->session;
+    const struct op_terminal *row = &se->station->row.t;
+    struct txn_request *r = &a->req;
+    a->number = m->number;
+    r->request_no = (int64_t)m->number;
+    r->gate = m->gate;
+    r->amount = m->amount_fen;
+    r->trace = m->trace;
+    r->received_ns = se->heard_ns;
+    r->scripts = se->t->scripts;
+    r->told = told;
+    r->told_arg = a;
+    memcpy(r->terminal, row->id, sizeof r->terminal);
+    if (r->trace == 0 && rng_fill(se->t->serve->env.rng, &r->trace, sizeof r->trace) != 0)
+        r->trace = se->id ^ m->number;
+    if (!copy(r->service, sizeof r->service, m->service[0] != '\0' ? m->service : row->gate))
+        return "the service's name is too long";
+    if (r->service[0] == '\0')
+        return "no service is named, and this terminal is no gate";
+    if (!read_params(r, m))
+        return "too many parameters, or one is too long";
+    if (!read_presentation(a, m, ret_reader))
+        return "the code or number is too long";
+    if (!read_who(a, m))
+        return "\"person\" has up to 24 letters, digits, '.', '_' and '-'";
+    r->wait_ms = patience(a, m);
+    r->retap_ms = retap(a, m);
+    return NULL;
+}
+
+static struct asked *running(const struct session *se, uint64_t number)
+{
+    LIST_EACH(at, &se->asked)
+    {
+        struct asked *a = CONTAINER_OF(at, struct asked, link);
+        if (a->number == number)
+            return a;
+    }
+    return NULL;
+}
+
+static void start(struct asked *a)
+{
+    struct session *se = session_get(a->session);
+    list_add_tail(&se->asked, &a->link);
+    list_add_tail(&se->station->asked, &a->known);
+    se->asked_count++;
+    se->requests++;
+    if (flow_start(se->t->serve->loop, "request", asked_flow, a, &a->flow) == 0)
+        return;
+    put_busy(se, a->number, LANE_RETRY_MS);
+    asked_end(a);
+}
+
+/* The same number again while the first one runs: the first one's result answers both. */
+static bool known(struct asked *a)
+{
+    struct session *se = a->session;
+    const struct asked *first = running(se, a->number);
+    if (!first)
+        return false;
+    if (memcmp(first->req.request_hash, a->req.request_hash, sizeof a->req.request_hash) != 0)
+        session_error(se, "conflict", "this number runs with another content", a->number);
+    return true;
+}
+
+/* True: taken over by its flow. */
+static bool take(struct asked *a, const pb_request *m)
+{
+    struct session *se = a->session;
+    uint32_t reader = 0;
+    const char *wrong = read_request(a, m, &reader);
+    int rc = wrong ? 0 : txn_request_hash(se->t->serve->crypto, &a->req, a->req.request_hash);
+    if (wrong || rc != 0) {
+        refuse(a, wrong ? OC_R_PARAMETER : OC_R_STORE, wrong ? wrong : oc_strerror(rc));
+        put_result(a);
+        return false;
+    }
+    if (known(a))
+        return false;
+    if (se->asked_count >= se->t->config->max_requests) {
+        session_error(se, "too_many_requests", "as many requests are open as Welcome allows",
+                      a->number);
+        return false;
+    }
+    a->remote = card_remote(se, reader);
+    if (reader != 0 && !a->remote) {
+        session_error(se, "unknown_reader", "a reader that you have not told", a->number);
+        return false;
+    }
+    start(a);
+    return true;
+}
+
+void request_on_request(struct session *se, const pb_request *m)
+{
+    if (m->number == 0 || m->number > NUMBER_MAX) {
+        session_end(se, "bad_frame", "request numbers go from 1 to 2^53");
+        return;
+    }
+    if (m->card)
+        card_on_card(se, m->card);
+    if (se->ended)
+        return;
+    if (se->draining) {
+        put_busy(se, m->number, DRAIN_MS);
+        return;
+    }
+    struct asked *a = calloc(1, sizeof *a);
+    if (!a) {
+        put_busy(se, m->number, LANE_RETRY_MS);
+        return;
+    }
+    a->session = se;
+    list_init(&a->link);
+    list_init(&a->known);
+    if (!take(a, m))
+        free(a);
+}
+
+void request_on_cancel(struct session *se, const pb_cancel *m)
+{
+    struct asked *a = running(se, m->number);
+    if (!a || a->req.phase == TXN_PHASE_COMMITTED)
+        return; /* its result is on its way */
+    a->cancelled = true;
+    flow_cancel(a->flow);
+}
+
+void request_close(struct session *se)
+{
+    LIST_EACH(at, &se->asked)
+    {
+        struct asked *a = CONTAINER_OF(at, struct asked, link);
+        if (!a->begun)
+            flow_cancel(a->flow);
+    }
+}
