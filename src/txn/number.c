@@ -1,5 +1,6 @@
-/* A card presented by its printed number, or by a code that carries it (R21). Neither proves that the card or its
- * holder is there: the service must have said that it takes one, and no plan that moves the chip is executed. */
+/* A card presented by its printed number, or by a code that carries it (R21). Neither proves that
+ * the card or its holder is there: the service must have said that it takes one, and no plan that
+ * moves the chip is executed. */
 #include "txn/dialogue.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ static int check_service(struct dialogue *d)
     if ((needs & OC_TAKES_NUMBER) != 0)
         return 0;
     if ((needs & OC_NEEDS_CARD) != 0)
-        return dialogue_refuse(d, OC_R_NEEDS_CHIP, "%s takes the card itself, no number", d->res->service);
+        return dialogue_refuse(d, OC_R_NEEDS_CHIP, "%s takes the card itself, no number",
+                               d->res->service);
     return dialogue_refuse(d, OC_R_PARAMETER, "%s takes no card", d->res->service);
 }
 
@@ -39,7 +41,8 @@ static int read_number(struct dialogue *d, char ret[CARD_NUMBER_TEXT])
         ret[n++] = *text;
     }
     ret[n] = '\0';
-    return n > 0 ? 0 : dialogue_refuse(d, OC_R_PARAMETER, "which card? its printed number is missing");
+    return n > 0 ? 0
+                 : dialogue_refuse(d, OC_R_PARAMETER, "which card? its printed number is missing");
 }
 
 static CO_FN int find(struct dialogue *d, const char *number)
@@ -47,7 +50,8 @@ static CO_FN int find(struct dialogue *d, const char *number)
     int rc = ledger_co_card_find(d->env->ledger, number, d->card);
     if (rc == OC_ECONFLICT)
         return dialogue_refuse(d, OC_R_NEEDS_CHIP, "several cards have this number");
-    if (rc == OC_ENOENT || (rc == 0 && strcmp(d->card->number, number) != 0)) /* only what is printed on it */
+    if (rc == OC_ENOENT ||
+        (rc == 0 && strcmp(d->card->number, number) != 0)) /* only what is printed on it */
         return dialogue_refuse(d, OC_R_UNKNOWN_CARD, "no card has this number");
     return rc != 0 ? dialogue_ledger_failed(d, rc) : 0;
 }

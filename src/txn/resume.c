@@ -1,6 +1,6 @@
-/* A request number that was here before is answered as the first time (R8). Where the first answer was a doubt and
- * a reader is there, the doubt goes on: the card that comes is asked how it ended, as when a torn card is put back
- * within one dialogue (present.c). */
+/* A request number that was here before is answered as the first time (R8). Where the first answer
+ * was a doubt and a reader is there, the doubt goes on: the card that comes is asked how it ended,
+ * as when a torn card is put back within one dialogue (present.c). */
 #include "txn/dialogue.h"
 
 #include <string.h>
@@ -46,8 +46,9 @@ static CO_FN int answer_by_row(struct dialogue *d, int64_t txn)
 static bool can_go_on(const struct dialogue *d)
 {
     const struct txn_row *row = d->row;
-    return (row->state == OC_TXN_IN_DOUBT || row->state == OC_TXN_INTENDED) && row->in.plan_kind != OC_PLAN_ACCOUNT &&
-           d->reader != NULL && !d->reader->closed && !d->term->t.closed;
+    return (row->state == OC_TXN_IN_DOUBT || row->state == OC_TXN_INTENDED) &&
+           row->in.plan_kind != OC_PLAN_ACCOUNT && d->reader != NULL && !d->reader->closed &&
+           !d->term->t.closed;
 }
 
 int resume_co_known(struct dialogue *d)

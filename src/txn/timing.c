@@ -1,5 +1,5 @@
-/* Where a request's time goes: the steps it reached, the waits that were not ours, the histograms. Everything
- * that is not a wait for people, terminal or card is our own time, commits included. */
+/* Where a request's time goes: the steps it reached, the waits that were not ours, the histograms.
+ * Everything that is not a wait for people, terminal or card is our own time, commits included. */
 #include "txn/dialogue.h"
 
 #include <stdlib.h>
@@ -72,13 +72,14 @@ static struct txn_meter *meter_new(struct txn_env *env, const struct service *s,
     snprintf(labels, sizeof labels, "service=\"%s\"", name);
     x->decide = metric_histogram(m, "onecard_decide_seconds", labels, "Time modules took.");
     x->intent = metric_histogram(m, "onecard_intent_wait_seconds", labels,
-                          "Time until intents were durable.");
+                                 "Time until intents were durable.");
     x->card = metric_histogram(m, "onecard_card_seconds", labels, "Time cards and terminals took.");
     x->outcome = metric_histogram(m, "onecard_outcome_wait_seconds", labels,
-                           "Time until outcomes were durable.");
-    x->ledger = metric_histogram(m, "onecard_ledger_seconds", labels, "Time commits took, all of them.");
+                                  "Time until outcomes were durable.");
+    x->ledger =
+        metric_histogram(m, "onecard_ledger_seconds", labels, "Time commits took, all of them.");
     x->own = metric_histogram(m, "onecard_own_seconds", labels,
-                       "Time requests took, less waits for people, terminals and cards.");
+                              "Time requests took, less waits for people, terminals and cards.");
     x->service = s;
     x->next = env->meters;
     env->meters = x;
@@ -90,7 +91,9 @@ static struct txn_meter *meter(struct dialogue *d)
     struct txn_meter *x = d->env->meters;
     while (x != NULL && x->service != d->service)
         x = x->next;
-    return x != NULL ? x : meter_new(d->env, d->service, d->service != NULL ? service_name(d->service) : "");
+    return x != NULL
+               ? x
+               : meter_new(d->env, d->service, d->service != NULL ? service_name(d->service) : "");
 }
 
 static void observe(struct metric *x, int64_t ns)

@@ -1,6 +1,6 @@
 /* How often a dialogue looks into the ledger, each look being a hop to a reader's thread and back:
- * the linker puts counters around the functions that do (--wrap). And that one look is enough: who is
- * put on the deny list after it is refused by the intent itself (R15). */
+ * the linker puts counters around the functions that do (--wrap). And that one look is enough: who
+ * is put on the deny list after it is refused by the intent itself (R15). */
 #include "city.h"
 
 #include <string.h>

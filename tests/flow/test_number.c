@@ -1,5 +1,5 @@
-/* A card presented by its printed number or by a code (R21): what such a presentation may do, what it
- * may not, and that the card's standing counts all the same (R15). */
+/* A card presented by its printed number or by a code (R21): what such a presentation may do, what
+ * it may not, and that the card's standing counts all the same (R15). */
 #include "city.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
-/* Dialogues with a terminal at the other end of a wire, which is cut at every place where that makes
- * a difference: before the intent, before the money command left, while it was on its way, before
- * its answer came. Then the terminal comes back and asks again with the same number, and the citizen
- * is charged once (R3, R4, R8). */
+/* Dialogues with a terminal at the other end of a wire, which is cut at every place where that
+ * makes a difference: before the intent, before the money command left, while it was on its way,
+ * before its answer came. Then the terminal comes back and asks again with the same number, and the
+ * citizen is charged once (R3, R4, R8). */
 #include "city.h"
 #include "reader_remote_sim.h"
 
