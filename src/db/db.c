@@ -68,7 +68,9 @@ static int open_handle(struct db *db, const char *path, enum db_mode mode)
     if (mode == DB_IMMUTABLE && !uri)
         return OC_ENOMEM;
     const char *name = mode == DB_MEMORY ? ":memory:" : uri ? uri : path;
-    int rc = sqlite3_open_v2(name, &db->h, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = db_log_vfs();
+    bool writes = mode == DB_WRITE || mode == DB_CREATE;
+    int rc = sqlite3_open_v2(name, &db->h, flags[mode] | SQLITE_OPEN_NOMUTEX, writes ? vfs : NULL);
     free(uri);
     if (rc != SQLITE_OK)
         return db_error(db, rc, name);

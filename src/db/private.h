@@ -24,6 +24,9 @@ struct db {
 
 /** Logs and translates a result code of SQLite. */
 int db_error(const struct db *db, int sqlite_rc, const char *what);
+/** The VFS for connections that write (vfs.c): made at the first call. NULL: the operating system's own is to
+ * be used. Any thread. */
+const char *db_log_vfs(void);
 /** Finalises every statement that is not in use. */
 void db_forget(struct db *db);
 

@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WAL_PASS    (INT64_C(4) << 20)  /* the checkpointer is woken */
-#define WAL_OWN     (INT64_C(32) << 20) /* the writer makes the last pass itself */
-#define PROBE_MS    1000
+/* A page that many commits change is copied once a pass: so passes are few. What a start must read is
+ * bounded by the log's size. */
+#define WAL_PASS (INT64_C(24) << 20) /* the checkpointer is woken */
+#define WAL_OWN  (INT64_C(64) << 20) /* the writer makes the last pass itself */
+#define PASS_MS  5000                /* the checkpointer wakes by itself */
+#define PROBE_MS 1000
 
 /* ---- one batch ---- */
 
@@ -390,7 +393,7 @@ static void *checkpointer_main(void *arg)
     struct ledger *l = arg;
     pthread_mutex_lock(&l->mu);
     while (!l->stopping) {
-        wait_ms(&l->ckpt_wake, &l->mu, 2000);
+        wait_ms(&l->ckpt_wake, &l->mu, PASS_MS);
         if (l->stopping)
             break;
         pthread_mutex_unlock(&l->mu);

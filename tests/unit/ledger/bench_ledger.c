@@ -197,7 +197,8 @@ static CO_FN int buy(struct ledger_op *op, unsigned flow, int64_t which)
     intent(op, flow, which);
     int rc = ledger_co_submit(b.l, op);
     if (rc) {
-        fprintf(stderr, "intent: %s: %s\n", oc_strerror(rc), op->detail);
+        if (!b.failed)
+            fprintf(stderr, "intent: %s: %s\n", oc_strerror(rc), op->detail);
         return rc;
     }
     outcome(op, op->intent.txn);
