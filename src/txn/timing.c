@@ -108,7 +108,7 @@ void timing_end(struct dialogue *d)
     struct txn_meter *x;
     r->total_ns = now(d) - d->started_ns;
     r->own_ns = r->total_ns - d->waited_ns;
-    if (d->env->metrics == NULL || (x = meter(d)) == NULL)
+    if (r->replayed || d->env->metrics == NULL || (x = meter(d)) == NULL)
         return;
     metric_add(x->outcomes[r->outcome], 1);
     observe(x->decide, r->decide_ns);

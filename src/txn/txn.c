@@ -243,7 +243,8 @@ static CO_FN void record_refusal(struct dialogue *d)
     f->card = d->has_card ? d->card->id : 0;
     f->business_date = d->business_date;
     f->amount = d->req->amount > 0 ? d->req->amount : 0; /* a negative one was refused as such */
-    f->request_no = d->req->request_no;
+    /* An answer that nobody could be told binds nobody: the terminal comes back and is served under its number. */
+    f->request_no = d->reader != NULL && d->reader->closed ? 0 : d->req->request_no;
     memcpy(f->request_hash, d->req->request_hash, sizeof f->request_hash);
     memcpy(f->service, d->res->service, sizeof f->service);
     snprintf(f->detail, sizeof f->detail, "%.95s", r->detail);
@@ -267,14 +268,15 @@ static CO_FN void finish(struct dialogue *d)
 {
     struct txn_result *r = d->res;
     char id[IDENT_TEXT], fen[FEN_TEXT];
-    d->req->arrival = d->arrival;
+    if (!r->replayed || d->arrival != 0)
+        d->req->arrival = d->arrival;
     record_refusal(d);
     if (!r->replayed)
         r->at_ms = clock_wall_ms(d->env->clock);
     timing_end(d);
     dialogue_phase(d, TXN_PHASE_DONE);
-    log_info("txn", "%s terminal=%s service=%s txn=%s amount=%s reason=%s %s", oc_outcome_name(r->outcome), r->terminal,
-             r->service, r->txn != 0 ? ident_text(r->txn, id) : "-", fen_plain(r->amount, fen), oc_reason_code(r->reason),
+    log_info("txn", "%s%s terminal=%s service=%s txn=%s amount=%s reason=%s %s", oc_outcome_name(r->outcome),
+             r->replayed ? " (again)" : "", r->terminal, r->service, r->txn != 0 ? ident_text(r->txn, id) : "-", fen_plain(r->amount, fen), oc_reason_code(r->reason),
              r->detail);
 }
 

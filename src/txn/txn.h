@@ -20,7 +20,8 @@
  *
  * Where the reader is at the other end of a wire, MAC1, the journey record and DEBIT travel as one list. Then also:
  *
- *   wire gone before the intent                        none         refused, reader_unavailable, recorded
+ *   wire gone before the intent                        none         refused, reader_unavailable, recorded without its number:
+ *                                                                   asked again, it is run
  *   wire gone before the list left                     VOIDED       not sent
  *   the terminal says NOT_SENT (too late, no card)     VOIDED       not sent
  *   the cache record refused, DEBIT not sent           VOIDED       not sent

@@ -8,8 +8,7 @@
 static struct city c;
 static unsigned looks, admissions, standings;
 
-/* clang-format off */
-#define WRAP(name, params, args, count)                                                             \
+#define WRAP(name, params, args, count)                                                            \
     int __real_##name params CO_FN;                                                                \
     int __wrap_##name params CO_FN;                                                                \
     int __wrap_##name params                                                                       \
@@ -20,25 +19,33 @@ static unsigned looks, admissions, standings;
     }
 static unsigned others;
 WRAP(ledger_co_admission,
-     (struct ledger *l, const char *t, int64_t no, struct terminal_row *rt, struct txn_row *rx, bool *f),
+     (struct ledger * l, const char *t, int64_t no, struct terminal_row *rt, struct txn_row *rx,
+      bool *f),
      (l, t, no, rt, rx, f), admissions)
 WRAP(ledger_co_card_standing,
-     (struct ledger *l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN], struct card_row *c1,
-      struct deny_row *d, bool *denied),
+     (struct ledger * l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN],
+      struct card_row *c1, struct deny_row *d, bool *denied),
      (l, i, s, c1, d, denied), standings)
-WRAP(ledger_co_card, (struct ledger *l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN], struct card_row *r),
+WRAP(ledger_co_card,
+     (struct ledger * l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN],
+      struct card_row *r),
      (l, i, s, r), others)
-WRAP(ledger_co_card_id, (struct ledger *l, int64_t id, struct card_row *r), (l, id, r), others)
-WRAP(ledger_co_card_find, (struct ledger *l, const char *t, struct card_row *r), (l, t, r), others)
-WRAP(ledger_co_denied, (struct ledger *l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN], struct deny_row *r),
+WRAP(ledger_co_card_id, (struct ledger * l, int64_t id, struct card_row *r), (l, id, r), others)
+WRAP(ledger_co_card_find, (struct ledger * l, const char *t, struct card_row *r), (l, t, r), others)
+WRAP(ledger_co_denied,
+     (struct ledger * l, const uint8_t i[OC_ISSUER_LEN], const uint8_t s[OC_SERIAL_LEN],
+      struct deny_row *r),
      (l, i, s, r), others)
-WRAP(ledger_co_terminal, (struct ledger *l, const char *id, struct terminal_row *r), (l, id, r), others)
-WRAP(ledger_co_account, (struct ledger *l, enum acct_kind k, const char *o, struct account_row *r), (l, k, o, r), others)
-WRAP(ledger_co_txn, (struct ledger *l, int64_t id, struct txn_row *r), (l, id, r), others)
-WRAP(ledger_co_txn_request, (struct ledger *l, const char *t, int64_t no, struct txn_row *r), (l, t, no, r), others)
-WRAP(ledger_co_record, (struct ledger *l, const char *s, const char *o, const char *k, struct record_row *r),
+WRAP(ledger_co_terminal, (struct ledger * l, const char *id, struct terminal_row *r), (l, id, r),
+     others)
+WRAP(ledger_co_account, (struct ledger * l, enum acct_kind k, const char *o, struct account_row *r),
+     (l, k, o, r), others)
+WRAP(ledger_co_txn, (struct ledger * l, int64_t id, struct txn_row *r), (l, id, r), others)
+WRAP(ledger_co_txn_request, (struct ledger * l, const char *t, int64_t no, struct txn_row *r),
+     (l, t, no, r), others)
+WRAP(ledger_co_record,
+     (struct ledger * l, const char *s, const char *o, const char *k, struct record_row *r),
      (l, s, o, k, r), others)
-/* clang-format on */
 
 static int setup(void **state)
 {
