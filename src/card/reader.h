@@ -1,7 +1,7 @@
 /* Readers: where cards appear and disappear. A reader is a name that a terminal is bound to; what
- * stands behind the name (PC/SC, an agent, a simulation) is a table of four functions, and may come
- * and go. The registry keeps each name once, for as long as it lives: a name may be bound before
- * its reader was ever plugged in, and stays when it is pulled out.
+ * stands behind the name (PC/SC, a terminal over a wire, a simulation) is a table of functions, and
+ * may come and go. The registry keeps each name once, for as long as it lives: a name may be bound
+ * before its reader was ever plugged in, and stays when it is pulled out.
  *
  * All of this belongs to one loop's thread. Drivers with threads come in through loop_post(). */
 #ifndef CARD_READER_H
@@ -69,7 +69,8 @@ struct reader {
     void *driver;                 /* the ops' own */
     struct readers *registry;     /* NULL: it lives as its driver's owner says */
     bool closed;                  /* its wire has gone, for ever: waits end with OC_ECLOSED */
-    struct card_known *known;     /* answers that came along with the card; the next session takes them */
+    struct card_known
+        *known; /* answers that came along with the card; the next session takes them */
 };
 
 /** An empty registry. OC_ENOMEM. */
@@ -99,8 +100,8 @@ void reader_set_state(struct reader *r, enum reader_state state, bool new_card);
 
 /** Suspends until a card is there (READER_CARD or READER_MUTE) whose arrival is greater than
  * `after`: 0 takes one that lies there already, reader->arrival only the next. Goes on waiting
- * while the reader is gone. 0, OC_ETIMEDOUT, OC_ECANCELED; OC_ECLOSED: the reader is closed, no card
- * will ever come. */
+ * while the reader is gone. 0, OC_ETIMEDOUT, OC_ECANCELED; OC_ECLOSED: the reader is closed, no
+ * card will ever come. */
 int reader_co_wait_arrival(struct reader *r, uint64_t after, int64_t deadline_ns,
                            uint64_t *ret_arrival) CO_FN MUST_USE;
 /** Suspends until no card is there, or the card of `arrival` has gone (another took its place), or
@@ -109,10 +110,10 @@ int reader_co_wait_empty(struct reader *r, uint64_t arrival, int64_t deadline_ns
 
 /* The table's functions, annotated. Under the dialogue lock (checked); session.h and transmit.h
  * call them, nobody else. */
-/** Powers the card and connects, exclusively. OC_EREADER: no reader, or it is closed; OC_ECARD_GONE: no card;
- * OC_ECARD_MUTE: it does not answer, or the reader hangs (it is marked READER_MUTE and comes back
- * by itself); OC_EBUSY: another program holds it; OC_ETIMEDOUT only where the deadline is nearer
- * than the driver's own patience; OC_ECANCELED; OC_EIO (logged). */
+/** Powers the card and connects, exclusively. OC_EREADER: no reader, or it is closed;
+ * OC_ECARD_GONE: no card; OC_ECARD_MUTE: it does not answer, or the reader hangs (it is marked
+ * READER_MUTE and comes back by itself); OC_EBUSY: another program holds it; OC_ETIMEDOUT only
+ * where the deadline is nearer than the driver's own patience; OC_ECANCELED; OC_EIO (logged). */
 int reader_co_connect(struct reader *r, struct reader_card *ret,
                       int64_t deadline_ns) CO_FN MUST_USE;
 /** One exchange of bytes. OC_ECARD_GONE means that the command provably never left; every other
