@@ -141,8 +141,13 @@ void db_wal_finish(struct db_wal *w, struct db *writer, bool committed);
 int db_wal_pass(struct db_wal *w, struct db *db) MUST_USE WORKER_FN;
 /** May a pass begin? (tests) */
 bool db_wal_may(struct db_wal *w);
-/** Bytes of log in use, as of the last commit or pass. */
+/** Bytes of log in use, as of the last commit or pass; 0 after one that copied everything. */
 int64_t db_wal_bytes(struct db_wal *w);
+/** Counts a log that lay beside the file at `path` before it was opened, as the file system has its size. */
+void db_wal_found(struct db_wal *w, const char *path) WORKER_FN;
+/** For how long has something in the log waited to be copied: since the first commit after the last pass that
+ * copied everything, or since db_wal_found(); 0 where nothing waits. */
+int64_t db_wal_age_ns(struct db_wal *w);
 /** Monotonic time of the last pass that copied everything, 0: none. */
 int64_t db_wal_full_ns(struct db_wal *w);
 

@@ -10,6 +10,7 @@
 #include "db/private.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define FRAME_HEADER 24
 
@@ -20,6 +21,7 @@ struct db_wal {
     bool saw_full;
     int64_t bytes;
     int64_t full_ns;
+    int64_t waits_ns; /* since when `bytes` is not 0 */
 };
 
 int db_wal_new(struct db_wal **ret)
@@ -56,6 +58,8 @@ void db_wal_finish(struct db_wal *w, struct db *writer, bool committed)
     if (committed && w->saw_full)
         w->full = false;
     w->saw_full = false;
+    if (committed && w->bytes == 0)
+        w->waits_ns = clock_mono_ns(&clock_system);
     if (committed && writer)
         w->bytes = writer->wal_pages * (writer->page_size + FRAME_HEADER);
     pthread_mutex_unlock(&w->mu);
@@ -69,10 +73,12 @@ bool db_wal_may(struct db_wal *w)
     return may;
 }
 
-static void note_full(struct db_wal *w)
+static void note_full(struct db_wal *w, bool copied)
 {
     pthread_mutex_lock(&w->mu);
     w->full = true;
+    if (copied)
+        w->bytes = 0; /* the next commit begins at the log's beginning */
     w->full_ns = clock_mono_ns(&clock_system);
     pthread_mutex_unlock(&w->mu);
 }
@@ -94,7 +100,7 @@ int db_wal_pass(struct db_wal *w, struct db *db)
         /* An error may come after everything was copied (the last fsync): then too the log may be
          * reset. */
         if (ret != 0 || (in_log >= 0 && in_log == copied))
-            note_full(w);
+            note_full(w, ret == 1);
     }
     pthread_mutex_unlock(&w->pass_mu);
     return ret;
@@ -106,6 +112,29 @@ int64_t db_wal_bytes(struct db_wal *w)
     int64_t n = w->bytes;
     pthread_mutex_unlock(&w->mu);
     return n;
+}
+
+void db_wal_found(struct db_wal *w, const char *path)
+{
+    struct stat st;
+    char *name = NULL;
+    if (asprintf(&name, "%s-wal", path) < 0)
+        return;
+    if (stat(name, &st) == 0) {
+        pthread_mutex_lock(&w->mu);
+        w->bytes = st.st_size;
+        w->waits_ns = clock_mono_ns(&clock_system);
+        pthread_mutex_unlock(&w->mu);
+    }
+    free(name);
+}
+
+int64_t db_wal_age_ns(struct db_wal *w)
+{
+    pthread_mutex_lock(&w->mu);
+    int64_t since = w->bytes ? w->waits_ns : 0;
+    pthread_mutex_unlock(&w->mu);
+    return since ? clock_mono_ns(&clock_system) - since : 0;
 }
 
 int64_t db_wal_full_ns(struct db_wal *w)

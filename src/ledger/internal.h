@@ -214,7 +214,8 @@ struct ledger {
     pthread_t writer, checkpointer;
     bool writer_runs, checkpointer_runs;
     pthread_cond_t ckpt_wake;
-    struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed;
+    struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed, *m_queue, *m_batch,
+        *m_largest;
 
     atomic_bool closing;      /* ends copies and proofs */
     struct query_pool *query; /* query.c's: reader threads and their connections */

@@ -149,6 +149,12 @@ static void init_metrics(struct ledger *l, struct metrics *m)
                                  "Batches that the store refused");
     l->m_commit = metric_histogram(m, "onecard_ledger_commit_seconds", NULL,
                                    "Time of a batch, commit included");
+    l->m_queue = metric_histogram(m, "onecard_ledger_queue_seconds", NULL,
+                                  "Time an operation waits for its batch to begin");
+    l->m_batch = metric_gauge(m, "onecard_ledger_batch_operations", NULL,
+                              "Operations of the last commit");
+    l->m_largest = metric_gauge(m, "onecard_ledger_largest_batch_operations", NULL,
+                                "Operations of the largest commit since the start");
 }
 
 static struct ledger *ledger_new(const struct ledger_opts *o)
@@ -185,6 +191,8 @@ static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, e
     /* Before the file: a restore that has the lock puts another file under this name. */
     if (!rc)
         rc = ledger_lock(l->path, &l->lock_fd);
+    if (!rc)
+        db_wal_found(l->wal, l->path);
     if (!rc)
         rc = db_open(l->path, mode, &l->db);
     if (!rc)
@@ -321,10 +329,7 @@ void ledger_stats(struct ledger *l, struct ledger_stats *ret)
                                  .cards = atomic_load(&l->cards),
                                  .open_day = (date_t)atomic_load(&l->open_day),
                                  .wal_bytes = db_wal_bytes(l->wal),
-                                 .checkpoint_age_ms = -1};
-    int64_t full = db_wal_full_ns(l->wal);
-    if (full)
-        ret->checkpoint_age_ms = (clock_mono_ns(&clock_system) - full) / NS_PER_MS;
+                                 .checkpoint_age_ms = db_wal_age_ns(l->wal) / NS_PER_MS};
     pthread_mutex_lock(&l->mu);
     ret->queue = l->queued;
     pthread_mutex_unlock(&l->mu);

@@ -255,7 +255,9 @@ int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows
 /* ---- figures ---- */
 struct ledger_stats {
     int64_t journal_seq, ops, batches, open_txns, cards;
-    int64_t wal_bytes, checkpoint_age_ms, queue;
+    int64_t wal_bytes;         /* of log that no checkpoint has copied whole */
+    int64_t checkpoint_age_ms; /* since when something waits there; 0: nothing does */
+    int64_t queue;
     date_t open_day;
 };
 /** Any thread; does not block. */

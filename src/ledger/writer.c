@@ -184,6 +184,11 @@ static void publish(struct ledger *l, const struct batch *b)
     metric_add(l->m_ops, b->applied);
     metric_add(l->m_batches, b->applied ? 1 : 0);
     metric_add(l->m_refused, b->refused);
+    if (!b->applied)
+        return;
+    metric_set(l->m_batch, b->applied);
+    if (b->applied > metric_value(l->m_largest))
+        metric_set(l->m_largest, b->applied);
 }
 
 static WORKER_FN int run_jobs(struct batch *b, struct ledger_job *jobs)
@@ -195,6 +200,12 @@ static WORKER_FN int run_jobs(struct batch *b, struct ledger_job *jobs)
     for (struct ledger_job *j = jobs; j && !rc; j = j->next)
         rc = run_job(b, j);
     return rc ? rc : finish(b);
+}
+
+static void observe_queue(struct ledger *l, const struct ledger_job *jobs, int64_t now_ns)
+{
+    for (const struct ledger_job *j = jobs; l->m_queue && j; j = j->next)
+        metric_observe_ns(l->m_queue, now_ns - j->queued_ns);
 }
 
 static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
@@ -376,6 +387,7 @@ static void *writer_main(void *arg)
         if (stop)
             return NULL;
         if (jobs) {
+            observe_queue(l, jobs, clock_mono_ns(&clock_system));
             run(l, jobs);
             job_wake_all(l, jobs);
         } else if (try_store && probe(l) == 0) {

@@ -274,6 +274,58 @@ static void long_statement_ends_once_it_is_told_to_stop(void **state)
     assert_int_equal(n, 8);
 }
 
+/* More than the pages in memory and the kept piece of the log hold: what spills is read back, and
+ * what is committed is there for others at once. */
+static WORKER_FN int write_much(struct db *db, int rows, int salt)
+{
+    static uint8_t bytes[3000];
+    struct db_q q;
+    int rc = 0;
+    for (int i = 0; i < rows && !rc; i++) {
+        memset(bytes, i + salt, sizeof bytes);
+        db_q(&q, db, "INSERT OR REPLACE INTO much (k, b) VALUES (?1, ?2)");
+        db_put_i64(&q, (int64_t)i * 7919 % rows);
+        db_put_blob(&q, bytes, sizeof bytes);
+        rc = db_end(&q);
+    }
+    return rc;
+}
+
+static void large_transactions_spill_and_are_read_back(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct place *p = *state;
+    struct db *other = NULL;
+    int64_t n = -1;
+    assert_int_equal(db_exec(p->db, "CREATE TABLE much (k INTEGER PRIMARY KEY, b BLOB) STRICT;"
+                                    "PRAGMA cache_size=20"),
+                     0);
+    assert_int_equal(db_open(p->path, DB_READ, &other), 0);
+    struct db_tx tx;
+    for (int round = 0; round < 4; round++) {
+        assert_int_equal(db_tx_begin(&tx, p->db), 0);
+        assert_int_equal(write_much(p->db, 2000, round), 0);
+        assert_int_equal(db_number(p->db, "SELECT count(*) FROM much WHERE length(b) = 3000", &n),
+                         0);
+        assert_int_equal(n, 2000);
+        if (round == 2) {
+            db_tx_rollback(&tx);
+            continue;
+        }
+        assert_int_equal(db_tx_commit(&tx), 0);
+        assert_int_equal(
+            db_number(other, "SELECT count(DISTINCT hex(substr(b, 1, 1))) FROM much", &n), 0);
+        assert_int_equal(n, 256);
+    }
+    assert_int_equal(db_number(other,
+                               "SELECT count(*) FROM pragma_integrity_check WHERE "
+                               "integrity_check = 'ok'",
+                               &n),
+                     0);
+    assert_int_equal(n, 1);
+    db_close(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +339,7 @@ int main(void)
         T(copy_is_whole_and_never_overwrites),
         T(hundreds_of_statements_share_the_cache),
         T(long_statement_ends_once_it_is_told_to_stop),
+        T(large_transactions_spill_and_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
-/* How much of a core a purchase costs the ledger's writer: flows that buy with random cards of a large ledger, an intent
- * and an outcome each, every one durable. Run by hand:
- *   bench-ledger DIR CARDS FLOWS SECONDS
- * makes DIR/ledger.db with so many cards where it is not there yet. */
+/* How much of a core a purchase costs the ledger's writer: flows that buy with random cards of a
+ * large ledger, an intent and an outcome each, every one durable. Run by hand: bench-ledger DIR
+ * CARDS FLOWS SECONDS makes DIR/ledger.db with so many cards where it is not there yet. */
 #include "ledger/ledger.h"
 
 #include <dirent.h>
@@ -15,10 +14,12 @@
 #define PIECE     2048
 #define TERMINALS 1000
 
-static const char plan_text[] =
-    "{\"kind\":\"debit\",\"amount\":300,\"gross\":300,\"legs\":[{\"account\":\"purse\",\"amount\":-300},"
-    "{\"account\":\"merchant\",\"owner\":\"P1\",\"amount\":300}],\"text\":\"purchase 3.00\",\"module\":\"payment\","
-    "\"version\":\"1\",\"params\":{\"amount\":\"3.00\",\"item\":\"newspaper and a bottle of water\"}}";
+static const char plan_text[] = "{\"kind\":\"debit\",\"amount\":300,\"gross\":300,\"legs\":[{"
+                                "\"account\":\"purse\",\"amount\":-300},"
+                                "{\"account\":\"merchant\",\"owner\":\"P1\",\"amount\":300}],"
+                                "\"text\":\"purchase 3.00\",\"module\":\"payment\","
+                                "\"version\":\"1\",\"params\":{\"amount\":\"3.00\",\"item\":"
+                                "\"newspaper and a bottle of water\"}}";
 
 static struct {
     struct loop *loop;
@@ -112,7 +113,8 @@ static WORKER_FN void found_cards(struct ledger_op *ops, int64_t count)
 
 static WORKER_FN void found(const struct ledger_opts *o, int64_t cards)
 {
-    const struct op_site site = {.name = "bench", .shard = 1, .city_offset_min = 480, .first_day = 20250306};
+    const struct op_site site = {
+        .name = "bench", .shard = 1, .city_offset_min = 480, .first_day = 20250306};
     struct ledger_op *ops = calloc(PIECE, sizeof *ops);
     if (!ops)
         must(OC_ENOMEM, "memory");
@@ -172,7 +174,8 @@ static void intent(struct ledger_op *op, unsigned flow, int64_t which)
     in->business_date = 20261122;
     in->amount = in->gross = 300;
     in->counter = (uint16_t)(1 + b.spent[which] / 300);
-    in->seen = (struct card_seen){SEEN_BALANCE | SEEN_OFFLINE | SEEN_PROVEN, 100000000 - b.spent[which], 0, in->counter};
+    in->seen = (struct card_seen){SEEN_BALANCE | SEEN_OFFLINE | SEEN_PROVEN,
+                                  100000000 - b.spent[which], 0, in->counter};
     SET(in->plan, plan_text);
     in->presented = PRESENTED_CHIP;
     in->timeline.received_us = 1;
@@ -286,7 +289,8 @@ static void run(int seconds)
 {
     struct ledger_stats before, after;
     ledger_stats(b.l, &before);
-    double writer = thread_ms("ledger-write"), ckpt = thread_ms("ledger-ckpt"), all_ms = process_ms();
+    double writer = thread_ms("ledger-write"), ckpt = thread_ms("ledger-ckpt"),
+           all_ms = process_ms();
     int64_t t0 = clock_mono_ns(&clock_system);
     b.until_ns = t0 + seconds * NS_PER_S;
     must(loop_run_flow(b.loop, "all", all, NULL), "run");
@@ -296,11 +300,13 @@ static void run(int seconds)
     all_ms = process_ms() - all_ms;
     ledger_stats(b.l, &after);
     double n = (double)b.bought;
-    printf("%lld cards, %u flows, %.1f s: %.0f purchases/s, %lld failed; mean %.2f ms; %.0f operations a commit; log %.1f MiB\n"
+    printf("%lld cards, %u flows, %.1f s: %.0f purchases/s, %lld failed; mean %.2f ms; %.0f "
+           "operations a commit; log %.1f MiB\n"
            "core time a purchase: writer %.1f us, checkpointer %.1f us, whole process %.1f us\n",
-           (long long)b.cards, b.flows, took, n / took, (long long)b.failed, 1e-6 * (double)b.latency_ns / n,
-           (double)(after.ops - before.ops) / (double)(after.batches - before.batches), (double)after.wal_bytes / 1048576.0,
-           1e3 * writer / n, 1e3 * ckpt / n, 1e3 * all_ms / n);
+           (long long)b.cards, b.flows, took, n / took, (long long)b.failed,
+           1e-6 * (double)b.latency_ns / n,
+           (double)(after.ops - before.ops) / (double)(after.batches - before.batches),
+           (double)after.wal_bytes / 1048576.0, 1e3 * writer / n, 1e3 * ckpt / n, 1e3 * all_ms / n);
 }
 
 static long memory_kib(void)
