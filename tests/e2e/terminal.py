@@ -10,7 +10,7 @@ order, which no proper terminal does. As a library: Terminal. As a program, ever
     terminal.py --state DIR shift PERSON             signs on, and off again with the totals of the shift
     terminal.py --state DIR renew                    a new key
     terminal.py --state DIR hello                    connects and says who the switch takes it for
-    terminal.py --state DIR bad WHAT                 misbehaves: see bad() below
+    terminal.py --state DIR bad WHAT                 misbehaves: see terminal_bad.py
     terminal.py --check-bytes docs/PROTOCOL.md       makes the examples again
   Cards: --listen PORT (cardsim --port PORT connects) or --card "kind=pboc serial=… purchase=…" (options of card.py).
   Cuts: --cut PHASE ends the connection once at that point of the dialogue, then connects again and asks again:
@@ -32,82 +32,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal_wire as wire  # noqa: E402
 from terminal_card import (ANSWERED, InProcess, LOST, Gone, Port, before, moves_value, run_list,  # noqa: E402
                            speaks_t1)
-from terminal_wire import Closed, Connection, mono_ms, pb, wall_ms  # noqa: E402
+from terminal_store import Store  # noqa: E402
+from terminal_wire import Closed, Connection, Fatal, mono_ms, pb, wall_ms  # noqa: E402
 
 import card as cards  # noqa: E402
 
 POSTED, REFUSED, VOIDED, IN_DOUBT = (pb.POSTED, pb.REFUSED, pb.VOIDED, pb.IN_DOUBT)
 CUTS = ("unsent", "sent", "init", "intent", "debit", "answered", "result")
-
-
-class Fatal(Exception):
-    """The switch ended the connection with a fatal error."""
-
-    def __init__(self, error):
-        super().__init__("%s: %s" % (error.code, error.message))
-        self.code = error.code
-
-
-class Store:
-    """What must survive: the identity, and each request until its result is here too. Lines of JSON, synced."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.path = os.path.join(folder, "requests.jsonl")
-        self.requests, self.results, self.last = {}, {}, 0
-        if os.path.exists(self.path):
-            with open(self.path, encoding="utf-8") as f:
-                for line in f:
-                    if line.endswith("\n"):  # a torn last line was never acted on
-                        self.take(json.loads(line))
-        self.file = open(self.path, "a", encoding="utf-8")
-
-    def take(self, row):
-        self.last = max(self.last, row["number"])
-        (self.requests if "request" in row else self.results)[row["number"]] = row
-
-    def put(self, **row):
-        self.file.write(json.dumps(row) + "\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.take(row)
-
-    def request(self, message):
-        self.put(number=message.number, request=message.SerializeToString().hex())
-
-    def result(self, message):
-        self.put(number=message.number, outcome=pb.Outcome.Name(message.outcome), service=message.service,
-                 amount_fen=message.amount_fen, txn=message.txn)
-
-    def open(self):
-        """Requests without a final answer, oldest first. A doubt stays open: it is asked again with its card."""
-        return [pb.Request.FromString(bytes.fromhex(r["request"])) for n, r in sorted(self.requests.items())
-                if n not in self.results]
-
-    def totals(self, first, last):
-        sums = {}
-        for n, r in self.results.items():
-            if first <= n <= last and r["outcome"] == "POSTED":
-                count, amount = sums.get(r["service"], (0, 0))
-                sums[r["service"]] = (count + 1, amount + r["amount_fen"])
-        return [pb.Total(service=s, count=c, amount_fen=a) for s, (c, a) in sorted(sums.items())]
-
-    def file_of(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        path = self.file_of(name)
-        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        os.rename(path + ".new", path)
-
-    def read(self, name):
-        with open(self.file_of(name), encoding="utf-8") as f:
-            return f.read()
 
 
 class Terminal:
@@ -128,8 +59,8 @@ class Terminal:
         self.results, self.errors, self.busy = {}, {}, {}
         self.signed_on = self.signed_off = self.renewed = None
         self.cut_at = None        # one of CUTS, once
-        self.stall_ms = 0         # waits so long before executing a list with a money command, once
-        self.hold_release = []
+        self.at_cut = None        # called then; None: cuts the connection
+        self.stall_ms = 0         # so much time passes before a list with a money command is executed, once
         self.instance = secrets.randbits(63)
         self.lists = 0            # executed since the last request
         self.executed = []        # money commands that went to the card: (list, arrival, state)
@@ -160,12 +91,12 @@ class Terminal:
 
     # -- connection
 
-    def connect(self, hello=True, resume=True, **changes):
+    def connect(self, hello=True, resume=True, window=0, **changes):
         """TLS, Hello, Welcome. `changes`: arguments of terminal_wire.context() that differ (tests)."""
         self.where = self.where or json.loads(self.store.read("terminal.json"))["connect"]
         if changes or not self.ctx:
             self.ctx, self.session = self.context(**changes), None
-        self.c = Connection(wire.dial(self.where, self.ctx, self.session if resume else None))
+        self.c = Connection(wire.dial(self.where, self.ctx, self.session if resume else None, window=window))
         self.tell("connected", tls=self.c.version, alpn=self.c.alpn, resumed=self.c.resumed)
         self.arm, self.busy = None, {}
         if hello:
@@ -297,8 +228,8 @@ class Terminal:
         self.lists += 1
         if money and self.cut_here("intent"):
             return
-        if money and self.stall_ms:
-            time.sleep(self.stall_ms / 1000)
+        if money and self.stall_ms:  # our clock has gone on meanwhile: the list may be too old now
+            wire.skew_ms += self.stall_ms
             self.stall_ms = 0
         if not self.on and not self.left(lst.arrival):
             try:
@@ -327,6 +258,8 @@ class Terminal:
             return False
         self.cut_at = None
         self.c.flush()
+        if self.at_cut:
+            self.at_cut()
         self.cut("cut: " + phase)
         return True
 
@@ -519,140 +452,6 @@ class Terminal:
         return True
 
 
-# ---------------------------------------------------------------- misbehaving
-
-def watch(t, seconds):
-    """What the switch does with us: the code of its error, or the words of the connection's end; "" when it does nothing."""
-    end = time.monotonic() + seconds
-    try:
-        while time.monotonic() < end:
-            t.step(0.1)
-    except Fatal as e:
-        return e.code
-    except Closed as e:
-        return str(e)
-    return ""
-
-
-def refused_tls(t, **changes):
-    try:
-        t.connect(resume=False, **changes)
-        return ""
-    except (OSError, Closed, Fatal) as e:
-        return getattr(e, "code", None) or str(e)
-
-
-def bad_certificate(t, kind):
-    ca = wire.Authority(t.store.file_of("foreign"))
-    name = json.loads(t.store.read("terminal.json"))["terminal"]
-    wire.make_key(ca.folder + "/t.key")
-    dates = {"expired": ("20200101000000Z", "20210101000000Z")}.get(kind, ("20200101000000Z", "20491231000000Z"))
-    ca.issue(name, ca.folder + "/t.key", ca.folder + "/t.pem", *dates)
-    return refused_tls(t, cert=ca.folder + "/t.pem", key=ca.folder + "/t.key")
-
-
-def send_raw(t, data, seconds=5):
-    t.c.send_bytes(data)
-    return watch(t, seconds)
-
-
-def flood(t):
-    m = pb.ToSwitch()
-    m.heartbeat.mono_ms = mono_ms()
-    t.c.send_bytes(wire.frame(m) * 20000)
-    return watch(t, 10)
-
-
-def slow(t):
-    """Asks for much and reads nothing."""
-    t.c.slow = True
-    m = pb.ToSwitch()
-    end = time.monotonic() + 60
-    try:
-        while time.monotonic() < end and not t.c.why:
-            m.heartbeat.mono_ms = mono_ms()
-            t.c.send_bytes(wire.frame(m) * 10)
-            time.sleep(0.1)
-    except Closed:
-        pass
-    t.c.slow = False
-    return watch(t, 10)
-
-
-def silent(t, seconds=None):
-    beat = t.welcome.heartbeat_ms / 1000
-    t.c.heartbeat_ms = 0
-    return watch(t, seconds or 4 * beat + 2)
-
-
-def half_open(t):
-    """Neither reads nor writes nor closes for four heartbeats, then looks what has become of the connection."""
-    t.c.mute = True
-    time.sleep(4 * t.welcome.heartbeat_ms / 1000 + 2)
-    t.c.mute = False
-    return watch(t, 5)
-
-
-def twice(t):
-    """The same number, first with the same content, then with another. Gives [outcome, replayed, error code]."""
-    first = t.ask("payment.balance")
-    r = pb.Request.FromString(bytes.fromhex(t.store.requests[first.number]["request"]))
-    t.results.clear()
-    t.send(request=r)
-    again = t.await_result(r)
-    t.results.clear()
-    r.amount_fen = 77
-    t.send(request=r)
-    t.await_result(r, 5)
-    e = t.errors.get(r.number)
-    return json.dumps([pb.Outcome.Name(again.outcome), again.replayed, e.code if e else ""])
-
-
-def old_frame(**kinds):
-    m = pb.ToSwitch()
-    for kind, value in kinds.items():
-        getattr(m, kind).CopyFrom(value)
-    return wire.frame(m)
-
-
-BAD = {  # before a connection is made
-    "tls12": lambda t: refused_tls(t, version="1.2"),
-    "no-certificate": lambda t: refused_tls(t, cert=None, key=None),
-    "foreign": lambda t: bad_certificate(t, "foreign"),
-    "expired": lambda t: bad_certificate(t, "expired"),
-    "alpn": lambda t: refused_tls(t, alpn="h2"),
-}
-BAD_TALK = {  # after the Welcome
-    "flood": flood, "slow": slow, "silent": silent, "half-open": half_open, "twice": twice,
-    "frame": lambda t: send_raw(t, b"\x05\x4a\x03\x0a\x01\xff"),
-    "length": lambda t: send_raw(t, b"\xff\xff\x7f"),
-    "zero": lambda t: send_raw(t, b"\x00"),
-    "order": lambda t: send_raw(t, old_frame(hello=pb.Hello(versions=[1]))),
-    "enroll": lambda t: send_raw(t, old_frame(enroll=pb.Enroll(token="x"))),
-    "reader": lambda t: send_raw(t, old_frame(card=pb.Card(reader=4, arrival=1))),
-    "script": lambda t: send_raw(t, old_frame(card=pb.Card(reader=1, arrival=1, atr=b"\x3b\x00", script=2 ** 60))),
-    "unknown": lambda t: send_raw(t, wire.frame(b"\xfa\x01\x02\x08\x01"), 2),
-}
-
-
-def bad(t, what):
-    """Misbehaves; tells what the switch did. A second connection of the same terminal: "replaced"."""
-    if what in BAD:
-        return BAD[what](t)
-    if what == "no-hello":
-        t.connect(hello=False)
-        return watch(t, 60)
-    t.connect()
-    if what == "replaced":
-        first, t.c = t.c, None
-        t.connect()
-        t.c, second = first, t.c
-        why = watch(t, 5)
-        second.cut()
-        return why
-    return BAD_TALK[what](t)
-
-
 # ---------------------------------------------------------------- the program
 
 def check_bytes(path):
@@ -759,6 +558,7 @@ def verb_renew(t, _a):
 
 
 def verb_bad(t, a):
+    from terminal_bad import bad
     t.tell("bad", what=a.words[1], why=bad(t, a.words[1]))
     return 0
 

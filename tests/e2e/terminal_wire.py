@@ -42,6 +42,14 @@ class Closed(Exception):
     """The connection is over; says why."""
 
 
+class Fatal(Exception):
+    """The switch ended the connection with a fatal error."""
+
+    def __init__(self, error):
+        super().__init__("%s: %s" % (error.code, error.message))
+        self.code = error.code
+
+
 def frame(message):
     body = message if isinstance(message, bytes) else message.SerializeToString()
     size, head = len(body), b""
@@ -67,8 +75,11 @@ def take_frame(data):
     return None
 
 
+skew_ms = 0  # tests let this clock jump
+
+
 def mono_ms():
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000000
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000000 + skew_ms
 
 
 def wall_ms():
@@ -98,9 +109,14 @@ def context(authority=None, cert=None, key=None, alpn="onecard/1", version="1.3"
     return c
 
 
-def dial(where, ctx, session=None, timeout=10):
+def dial(where, ctx, session=None, timeout=10, window=0):
+    """window: bytes of a small receive buffer (tests)."""
     host, port = address(where)
-    raw = socket.create_connection((host, port), timeout=timeout)
+    raw = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    raw.settimeout(timeout)
+    if window:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    raw.connect((host, port))
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         s = ctx.wrap_socket(raw, server_hostname=host, session=session)
@@ -249,7 +265,7 @@ class Connection:
                 due = self.beat(due)
                 self.turn(data)
         except ssl.SSLError as e:
-            self.end("tls: " + (e.reason or str(e)))
+            self.end("tls: " + (e.reason or ("EOF" if isinstance(e, ssl.SSLEOFError) else str(e))))
         except OSError as e:
             self.end("network: " + (e.strerror or str(e)))
         except Exception as e:  # Closed, or bytes that are no message
