@@ -4,7 +4,6 @@
 #include "terminal/internal.h"
 #include "terminal/resolve.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,16 +28,19 @@ struct enrol {
 
 /* ---- the token ---- */
 
+/* From its end: an id may hold dots. */
 static int read_token(struct enrol *e)
 {
-    const char *first = strchr(e->token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
-    if (!second || first == e->token || (size_t)(first - e->token) >= sizeof e->id || second - first - 1 != SECRET_LEN ||
-        strlen(second + 1) != PRINT_LEN || hex_decode(second + 1, e->pin, sizeof e->pin) != 0) {
+    size_t len = strlen(e->token), tail = 1 + SECRET_LEN + 1 + PRINT_LEN;
+    size_t id = len > tail ? len - tail : 0;
+    const char *print = e->token + len - (len < PRINT_LEN ? len : PRINT_LEN);
+    if (id == 0 || id >= sizeof e->id || e->token[id] != '.' || e->token[id + 1 + SECRET_LEN] != '.' ||
+        hex_decode(print, e->pin, sizeof e->pin) != 0) {
         buf_puts(e->out, "the token must be ID.SECRET.FINGERPRINT, whole, as `onecardctl terminal enroll` printed it\n");
         return OC_EINVAL;
     }
-    memcpy(e->id, e->token, (size_t)(first - e->token));
-    e->id[first - e->token] = '\0';
+    memcpy(e->id, e->token, id);
+    e->id[id] = '\0';
     return 0;
 }
 

@@ -192,6 +192,8 @@ struct treq *request_get(struct agent *a, uint64_t number);
 struct treq *request_by_ref(struct agent *a, const char *ref);
 /** The request that waits for this card at a gate, or NULL. */
 struct treq *request_of_arrival(struct agent *a, unsigned reader, uint64_t arrival);
+/** A gate's request at that reader that has no answer, or NULL. */
+struct treq *request_at_gate(struct agent *a, unsigned reader);
 /** Without an answer. */
 unsigned requests_open(const struct agent *a);
 /** Without an answer at that reader. */

@@ -161,42 +161,59 @@ static bool again(const struct lane *l)
     return t && t->durable && t->sent_epoch != a->link.epoch && agent_now_ns(a) >= t->pause_ns && link_up(a);
 }
 
+/* It does not answer: the switch is told by an ATR that is empty. */
+static void present_mute(struct lane *l, int rc)
+{
+    log_info("lane", "reader %u: %s", l->conf->number, oc_strerror(rc));
+    if (!l->muted) {
+        l->muted = true;
+        tell_card(l, "card_on");
+    }
+    l->session.card.atr_len = 0;
+    send_card(l, 0);
+}
+
+/* The card is powered: a gate's new arrival becomes a request, everything else is told. While a gate's request is open, what comes is
+ * the card that was torn out, or one in its stead: told, never charged anew (R8). */
+static CO_FN void present_powered(struct lane *l)
+{
+    struct agent *a = l->agent;
+    bool gate = l->conf->mode == LANE_GATE;
+    struct treq *open = gate ? request_at_gate(a, l->conf->number) : NULL;
+    pb_card card;
+    if (gate && !open && !l->stale && !l->asked && link_up(a)) {
+        gate_card(l);
+        return;
+    }
+    bool ours = open && again(l);
+    l->asked = l->asked || open;
+    uint64_t script = lane_co_script(l);
+    if (!ours) {
+        send_card(l, script);
+        return;
+    }
+    lane_fill_card(l, script, &card);
+    request_send_gate(a, open, &card);
+    l->told = a->link.epoch;
+}
+
 /* Tells the switch of the card that lies there. */
 static CO_FN void present(struct lane *l)
 {
     struct agent *a = l->agent;
-    int rc = lane_co_power(l, flow_deadline_ms(5000));
-    if (rc == OC_EBUSY) {
-        l->retry_ns = agent_now_ns(a) + RETRY_MS * NS_PER_MS;
-        return;
-    }
-    l->retry_ns = 0;
-    if (rc != 0) {
-        if (rc != OC_ECARD_GONE && rc != OC_ECANCELED)
-            log_info("lane", "reader %u: %s", l->conf->number, oc_strerror(rc));
-        if (rc != OC_ECARD_GONE && rc != OC_ECANCELED && !l->muted) {
-            l->muted = true;
-            tell_card(l, "card_on");
-        }
-        l->told = a->link.epoch; /* nothing to tell: it does not answer */
-        return;
-    }
+    struct treq *open = l->conf->mode == LANE_GATE ? request_at_gate(a, l->conf->number) : NULL;
+    if (open && open->cancel && open->row.arrival != lane_arrival(l))
+        return; /* an old one is just being ended: this card is next */
+    if (l->now)
+        card_co_close(&l->session); /* powered up anew */
     l->now = false;
-    bool gate = l->conf->mode == LANE_GATE && !l->stale && !l->asked;
-    struct treq *open = l->conf->mode == LANE_GATE ? request_of_arrival(a, l->conf->number, lane_arrival(l)) : NULL;
-    if (gate && !open && link_up(a)) {
-        gate_card(l);
-        return;
-    }
-    uint64_t script = lane_co_script(l);
-    if (open && again(l)) {
-        pb_card card;
-        lane_fill_card(l, script, &card);
-        request_send_gate(a, open, &card);
-        l->told = a->link.epoch;
-    } else {
-        send_card(l, script);
-    }
+    int rc = lane_co_power(l, flow_deadline_ms(5000));
+    bool later = rc == OC_EBUSY || rc == OC_ECARD_GONE;
+    l->retry_ns = later ? agent_now_ns(a) + RETRY_MS * NS_PER_MS : 0;
+    if (rc == 0)
+        present_powered(l);
+    else if (!later && rc != OC_ECANCELED)
+        present_mute(l, rc);
 }
 
 /* ---- one look ---- */
@@ -225,7 +242,7 @@ static bool due(const struct lane *l, int64_t *next)
 static bool to_tell(const struct lane *l, int64_t *next)
 {
     const struct agent *a = l->agent;
-    if (!lane_here(l) || !link_talks(a))
+    if (!(lane_here(l) || (l->muted && l->shown)) || !link_talks(a))
         return false;
     if (l->told == a->link.epoch && !l->now && !again(l))
         return false;

@@ -206,8 +206,10 @@ static CO_FN int on_error(struct agent *a, const pb_to_terminal *m)
     }
     if (!e->fatal) {
         (void)shift_error(a, e);
-        if (strcmp(code, "renew_refused") == 0)
+        if (strcmp(code, "renew_refused") == 0) {
             identity_free(&l->renewing);
+            l->renew_again_ns = agent_now_ns(a) + 24 * INT64_C(3600) * NS_PER_S;
+        }
         return 0;
     }
     memcpy(l->fatal, code, sizeof l->fatal);

@@ -75,6 +75,17 @@ struct treq *request_of_arrival(struct agent *a, unsigned reader, uint64_t arriv
     return NULL;
 }
 
+struct treq *request_at_gate(struct agent *a, unsigned reader)
+{
+    LIST_EACH(at, &a->requests.all)
+    {
+        struct treq *t = treq_at(at);
+        if (t->row.gate && t->row.reader == reader && !request_ended(t))
+            return t;
+    }
+    return NULL;
+}
+
 unsigned requests_open(const struct agent *a)
 {
     unsigned n = 0;
@@ -325,6 +336,7 @@ static void send_one(struct agent *a, struct treq *t)
     if (!link_send_frame(a, t->row.frame, t->row.frame_len))
         return;
     mark_sent(a, t);
+    t->cancel = late;
     if (late)
         send_cancel(a, t);
 }
@@ -400,6 +412,12 @@ static void put_result(struct agent *a, struct treq *t, struct store_result *r, 
     }
 }
 
+/* An outcome that this version does not know is treated as a doubt. */
+static bool is_final(Onecard__Terminal__V1__Outcome outcome)
+{
+    return (int)outcome == (int)PB_POSTED || (int)outcome == (int)PB_REFUSED || (int)outcome == (int)PB_VOIDED;
+}
+
 /* An earlier doubt that ended on the way (R3). */
 static void settle(struct agent *a, const pb_settled *s)
 {
@@ -407,7 +425,7 @@ static void settle(struct agent *a, const pb_settled *s)
     {
         struct treq *t = treq_at(at);
         if (t->row.state != STORE_DOUBT || !s->txn[0] || strcmp(t->txn, s->txn) != 0 ||
-            (int)s->outcome == (int)PB_IN_DOUBT)
+            !is_final(s->outcome))
             continue;
         bool posted = (int)s->outcome == (int)PB_POSTED;
         json_t *json = json_loads(t->result, 0, NULL);
@@ -436,7 +454,7 @@ void request_result(struct agent *a, const pb_result *p)
         return;
     }
     struct store_result r = {.number = p->number,
-                             .state = (int)p->outcome == (int)PB_IN_DOUBT ? STORE_DOUBT : STORE_DONE,
+                             .state = is_final(p->outcome) ? STORE_DONE : STORE_DOUBT,
                              .posted = (int)p->outcome == (int)PB_POSTED,
                              .paid_fen = p->amount_fen,
                              .ended_ms = agent_wall_ms(a)};
