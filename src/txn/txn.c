@@ -276,8 +276,8 @@ static CO_FN void finish(struct dialogue *d)
     timing_end(d);
     dialogue_phase(d, TXN_PHASE_DONE);
     log_info("txn", "%s%s terminal=%s service=%s txn=%s amount=%s reason=%s %s", oc_outcome_name(r->outcome),
-             r->replayed ? " (again)" : "", r->terminal, r->service, r->txn != 0 ? ident_text(r->txn, id) : "-", fen_plain(r->amount, fen), oc_reason_code(r->reason),
-             r->detail);
+             r->replayed ? " (again)" : "", r->terminal, r->service, r->txn != 0 ? ident_text(r->txn, id) : "-",
+             fen_plain(r->amount, fen), oc_reason_code(r->reason), r->detail);
 }
 
 static struct dialogue *dialogue_new(struct txn_env *env, struct reader *reader, struct txn_request *req,

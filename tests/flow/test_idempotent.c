@@ -214,6 +214,31 @@ static void R8_same_request_while_it_runs_waits_for_its_end(void **state)
     city_agrees(&c, 0, 9500);
 }
 
+/* "Refused" would be a lie: the first one is posted in the end. */
+static void slow_debit(struct reader_sim *sim, const uint8_t *cmd, size_t len, void *arg)
+{
+    (void)arg;
+    reader_sim_latency(sim, len > 1 && cmd[1] == 0x54 ? 5600 : 0);
+}
+
+static void R3_same_request_that_runs_for_long_is_in_doubt_and_busy(void **state)
+{
+    (void)state;
+    struct txn_request q = city_request("payment.purchase", "shop", 500);
+    q.request_no = 77;
+    c.env.policy.command_ms = 8000;
+    reader_sim_hook(c.sim, slow_debit, NULL);
+    city_side_init(&first, &c, c.sim, &q);
+    city_side_init(&second, &c, c.sim, &q);
+    assert_int_equal(loop_run_flow(c.loop, "both", both, NULL), 0);
+    reader_sim_hook(c.sim, NULL, NULL);
+    assert_int_equal(second.res.outcome, OC_IN_DOUBT);
+    assert_int_equal(second.res.reason, OC_R_BUSY);
+    assert_int_equal(second.res.txn, first.res.txn);
+    assert_int_equal(first.res.outcome, OC_POSTED);
+    city_agrees(&c, 0, 9500);
+}
+
 static CO_FN int at_once(void *arg)
 {
     (void)arg;
@@ -281,6 +306,7 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(R3_number_of_a_doubt_torn_again_is_settled_the_next_time),
         T(number_at_a_closed_terminal_answers_as_the_first_time),
         T(R8_same_request_while_it_runs_waits_for_its_end),
+        T(R3_same_request_that_runs_for_long_is_in_doubt_and_busy),
         T(R8_same_request_twice_at_once_is_charged_once),
         T(number_of_a_void_answers_voided_and_moves_nothing),
         T(number_beyond_all_numbers_is_refused_and_harms_nobody),
