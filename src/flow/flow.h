@@ -66,10 +66,10 @@ bool flow_cancelled(void);
 void flow_set_background(bool on);
 /** What it is doing, for lists (copied, 63 characters); NULL: nothing. */
 void flow_set_note(const char *note);
-/** Gives the kernel back the pages of this flow's stack that lie below the caller: to be called before a
- * wait that may be long, by a flow that was deep before (a handshake, a statement). Costs a system call
- * and a page fault for each page that is used again. Does nothing under the sanitizers. Never
- * suspends. */
+/** Gives the kernel back the pages of this flow's stack that lie below the caller: to be called
+ * before a wait that may be long, by a flow that was deep before (a handshake, a statement). Costs
+ * a system call and a page fault for each page that is used again. Does nothing under the
+ * sanitizers. Never suspends. */
 void flow_trim_stack(void);
 /** The deadline that lies `ms` ahead, on this flow's loop. */
 int64_t flow_deadline_ms(int64_t ms);

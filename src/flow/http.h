@@ -32,8 +32,9 @@ struct http_opts {
 
 /** Opens and begins to serve once the loop runs. Texts are copied; arg must outlive the server.
  * Stops accepting by itself on loop_stop(). While the process has no descriptor free, connections
- * wait in the kernel's queue; the server tries again each second and logs it once a minute. OC_EEXIST (somebody serves at unix_path), OC_ELIMIT
- * (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO (logged). */
+ * wait in the kernel's queue; the server tries again each second and logs it once a minute.
+ * OC_EEXIST (somebody serves at unix_path), OC_ELIMIT (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO
+ * (logged). */
 int http_server_open(struct loop *loop, const struct http_opts *o,
                      struct http_server **ret) MUST_USE;
 /** Stops accepting now; frees once the requests at work have ended, for which the loop must go on.
@@ -67,17 +68,18 @@ void http_reply(struct http_req *req, int status, const char *content_type, cons
                 size_t len);
 bool http_replied(const struct http_req *req);
 
-/* A reply that goes on (server-sent events), instead of http_reply: begin, write as often as there is
- * something to say, end. The request counts as one at work until its end. */
-/** Sends the status line 200 and the headers given before; from now on the flow is cancelled when the
- * client goes. The connection's idle time-out no longer holds for a silent client, only for one that
- * takes nothing, and the connection ends with the reply. A reply without an end is for a background flow
- * (flow_set_background), or shutting down waits for it. Exactly once a request, and not with http_reply (checked). OC_ECLOSED: the client has
- * gone, OC_ENOMEM. Never suspends. */
+/* A reply that goes on (server-sent events), instead of http_reply: begin, write as often as there
+ * is something to say, end. The request counts as one at work until its end. */
+/** Sends the status line 200 and the headers given before; from now on the flow is cancelled when
+ * the client goes. The connection's idle time-out no longer holds for a silent client, only for one
+ * that takes nothing, and the connection ends with the reply. A reply without an end is for a
+ * background flow (flow_set_background), or shutting down waits for it. Exactly once a request, and
+ * not with http_reply (checked). OC_ECLOSED: the client has gone, OC_ENOMEM. Never suspends. */
 int http_stream_begin(struct http_req *req, const char *content_type) MUST_USE;
-/** Sends `len` bytes (copied). First waits until what was sent before and the client has not taken yet
- * falls below 64 KiB. OC_ECLOSED: the client has gone; OC_ETIMEDOUT: it takes nothing, nothing was sent
- * now; OC_ECANCELED, OC_ENOMEM. After OC_ETIMEDOUT the caller may go on or return, which closes. */
+/** Sends `len` bytes (copied). First waits until what was sent before and the client has not taken
+ * yet falls below 64 KiB. OC_ECLOSED: the client has gone; OC_ETIMEDOUT: it takes nothing, nothing
+ * was sent now; OC_ECANCELED, OC_ENOMEM. After OC_ETIMEDOUT the caller may go on or return, which
+ * closes. */
 int http_stream_co_write(struct http_req *req, const void *data, size_t len,
                          int64_t deadline_ns) CO_FN MUST_USE;
 /** Ends the reply; also done when the handler returns. Nothing may be written after it. */

@@ -50,8 +50,8 @@ int sock_listener_port(const struct sock_listener *l);
  * (listener stopped), OC_EBUSY (no descriptors left: wait before trying again), OC_EIO. */
 int sock_co_accept(struct sock_listener *l, int64_t deadline_ns,
                    struct stream **ret) CO_FN MUST_USE;
-/** Paused: takes nothing until it is told to go on; connections wait in the kernel's queue (4,096 at
- * most, or what net.core.somaxconn allows), and waiting accepts go on waiting. */
+/** Paused: takes nothing until it is told to go on; connections wait in the kernel's queue (4,096
+ * at most, or what net.core.somaxconn allows), and waiting accepts go on waiting. */
 void sock_listener_pause(struct sock_listener *l, bool paused);
 /** Takes nothing more: waiting accepts end with OC_ECLOSED. */
 void sock_listener_stop(struct sock_listener *l);
@@ -69,7 +69,8 @@ int sock_stream(struct loop *loop, int fd, struct stream **ret) MUST_USE;
 /** The descriptor of a socket stream (for options and credentials; never to be read or closed). */
 int sock_fd(const struct stream *s);
 #define SOCK_PEER_TEXT 64
-/** Writes "192.0.2.1:4711", "[2001:db8::1]:4711", "unix" or "?" and returns `out`: for lists and logs. */
+/** Writes "192.0.2.1:4711", "[2001:db8::1]:4711", "unix" or "?" and returns `out`: for lists and
+ * logs. */
 const char *sock_peer_text(int fd, char out[SOCK_PEER_TEXT]);
 /** Who is at the other end of a Unix socket. OC_EIO. */
 int sock_peer(int fd, uid_t *ret_uid, gid_t *ret_gid, pid_t *ret_pid) MUST_USE;

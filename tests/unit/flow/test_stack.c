@@ -155,9 +155,9 @@ static void flow_that_trims_keeps_what_it_uses(void **state)
         assert_int_equal(loop_run_flow(l, "trim", deep_then_trim, &t), 0);
         if (stack_default_size() == 65536)
             assert_int_equal(t.rc, 0);
-        if (measured)
+        if (measured && !TRIMS_NOTHING)
             assert_true(loop_stack_peak(l) > 20000); /* also what was trimmed */
-        else if (t.rc == 0 && !TRIMS_NOTHING)
+        if (!measured && t.rc == 0 && !TRIMS_NOTHING)
             assert_int_equal(t.left, 0);
         loop_free(&l);
     }
