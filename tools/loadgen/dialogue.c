@@ -375,24 +375,14 @@ static void on_list(struct term *t, const pb_list *list)
     send_after_card(t);
 }
 
-static void on_arm(struct term *t, const pb_arm *arm)
+/* The message stays where it was unpacked: the arena changes hands. */
+static void on_arm(struct term *t, pb_arm *arm)
 {
-    struct buf b;
-    pb_to_terminal m = ONECARD__TERMINAL__V1__TO_TERMINAL__INIT, *copy = NULL;
-    size_t head = 0, n = 0;
-    m.message_case = ONECARD__TERMINAL__V1__TO_TERMINAL__MESSAGE_ARM;
-    pb_arm given = *arm;
-    m.arm = &given;
-    buf_init(&b, 0);
-    frame_put_to_terminal(&b, &m);
     arena_fini(&t->arm_arena);
-    t->arm_script = 0;
-    if (b.err == 0 && frame_peek(b.data, b.len, &head, &n) == 0 &&
-        frame_get_to_terminal(b.data + head, n, &t->arm_arena, &copy, NULL) == 0) {
-        t->arm = copy->arm;
-        t->arm_script = arm->script;
-    }
-    buf_fini(&b);
+    t->arm_arena = scratch;
+    arena_init(&scratch, 0);
+    t->arm = arm;
+    t->arm_script = arm->script;
     t->arm_comes = true;
     if (t->call.open && !t->call.sent && t->work.place && t->work_what == WORK_ARM) {
         timer_stop(t->load, &t->work);
