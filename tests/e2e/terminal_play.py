@@ -19,7 +19,7 @@ import card as cards  # noqa: E402
 import terminal_wire as wire  # noqa: E402
 from terminal import IN_DOUBT, POSTED, REFUSED, VOIDED, Terminal  # noqa: E402
 from terminal_bad import BAD, BAD_TALK, bad, refused_tls, watch  # noqa: E402
-from terminal_card import InProcess  # noqa: E402
+from terminal_card import InProcess, Port  # noqa: E402
 from terminal_wire import Closed, Fatal, pb  # noqa: E402
 
 ISSUER = "1100410000000001"
@@ -36,6 +36,7 @@ class Site:
         self.log = open(work + "/onecardd.log", "ab")
         self.daemon = None
         self.serials = 100
+        self.cardsim = None
         with wire.socket.create_server(("127.0.0.1", 0)) as s:
             self.port = s.getsockname()[1]
 
@@ -95,6 +96,43 @@ class Site:
         self.ctl("card", "register", "--serial", serial, "--issuer", ISSUER, "--profile", profile,
                  "--opening", "%d.%02d" % (fen // 100, fen % 100))
         return cards.Card(serial, issuer=ISSUER, serial=serial, balance=str(fen), **{**KEYS, **options})
+
+
+class CardSim:
+    """The project's own software card, which connects to the terminal's port as it would to a virtual reader."""
+
+    def __init__(self, program, work, serial, fen, port, *more):
+        base = work + "/cardsim-" + serial
+        with open(base + ".preset", "w", encoding="utf-8") as f:
+            f.write("profile = pboc\nissuer = %s\nserial = %s\nbalance = %d\n" % (ISSUER, serial, fen))
+            for name, value in KEYS.items():
+                f.write("master.%s = %s\n" % (name, value))
+        self.path = base + ".sock"
+        self.process = subprocess.Popen([program, "--port", str(port), "--preset", base + ".preset", "--control", self.path,
+                                         "--absent", *more], stdout=subprocess.DEVNULL)
+        for _ in range(100):
+            if os.path.exists(self.path):
+                return
+            time.sleep(0.05)
+        raise RuntimeError("cardsim did not start")
+
+    def order(self, line):
+        with wire.socket.socket(wire.socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.path)
+            s.sendall(line.encode() + b"\n")
+            with s.makefile() as f:
+                answer = f.readline().strip()
+        if not answer.startswith("ok"):
+            raise RuntimeError("cardsim: " + answer)
+        return answer[3:]
+
+    def balance(self):
+        return json.loads(self.order("status"))["balance"]
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(10)
 
 
 class Play:
@@ -289,7 +327,7 @@ class Play:
             self.outcome("without the card", r, "IN_DOUBT answer_lost")
             self.agree(card, doubt=True)
             self.fresh(t, other)
-            r = t.settle(number, 10)
+            r = t.settle(number, 4)
             self.is_("with another card", r and r.outcome, (IN_DOUBT, None))
             self.agree(other)
             self.agree(card, doubt=True)
@@ -478,6 +516,37 @@ class Play:
         self.is_("and is welcome again", t.welcome.terminal, "till")
         t.cut()
 
+    def scene_cardsim(self):
+        if not self.site.cardsim:
+            return
+        port = Port(0)
+        t = self.site.terminal("till", self.tell)
+        t.reader = port
+        t.connect()
+        t.settle_in()
+        for more in ((), ("--t0",)):
+            self.where = "cardsim %s" % " ".join(more)
+            card = self.site.card()
+            sim = CardSim(self.site.cardsim, self.site.work, card.opt["serial"], 10000, port.port, "--return-after", "600",
+                          *more)
+            try:
+                sim.order("insert")
+                t.until(lambda: t.shown, 5)
+                self.outcome("balance", t.ask("payment.balance"), "POSTED")
+                self.outcome("purchase", t.ask("payment.purchase", 1250), "POSTED")
+                self.outcome("load", t.ask("payment.load", 500), "POSTED")
+                for when in ("torn-before@54", "torn-after@54"):
+                    sim.order("fault " + when)
+                    self.outcome(when, t.ask("payment.purchase", 100, retap_ms=5000), "POSTED")
+                self.is_("on the chip", sim.balance(), 9050)
+                row = self.site.ask("card", "show", ISSUER + "-" + card.opt["serial"])
+                self.is_("in the ledger", [row["purse_fen"], row["open_txn"], row["alarm"]], [9050, None, None])
+                sim.order("remove")
+                t.until(lambda: not t.shown, 5)
+            finally:
+                sim.end()
+        t.cut()
+
     def scene_drain(self):
         t = self.site.terminal("till", self.tell)
         card = self.site.card()
@@ -533,9 +602,11 @@ def main():
     p.add_argument("--bin", required=True)
     p.add_argument("--work", required=True)
     p.add_argument("--only", default="")
+    p.add_argument("--cardsim", metavar="PROGRAM", help="cards of cardsim too")
     p.add_argument("-v", action="store_true")
     a = p.parse_args()
     site = Site(a.bin, a.work)
+    site.cardsim = a.cardsim
     try:
         site.found()
         for i, name in enumerate(("till", "till2")):
