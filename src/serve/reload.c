@@ -71,6 +71,8 @@ static void warn_unchanged(const struct serve_config *was, const struct serve_co
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!same(was, is, fixed[i]))
             log_warn("serve", "section %s changed: it counts after a restart", fixed[i]);
+    if (!same(was, is, "terminals"))
+        log_info("serve", "of section terminals only max_active and queue count before a restart");
 }
 
 /* The parts that hold for the life of the daemon stay as they were started with. */

@@ -17,6 +17,8 @@
 #define SILENT_BEATS  3
 #define REST_MS       1000
 #define LAST_WORDS_MS 1000
+#define LINGER_MS     500
+#define LINGER_BYTES  (256 * 1024)
 #define OFFSET_SPAN   (5 * 60 * NS_PER_S) /* clocks drift: older measurements are dropped */
 #define MONO_MAX      (UINT64_C(1) << 53)
 #define WALL_WARN_MS  60000
@@ -353,6 +355,8 @@ static CO_FN void read_on(struct session *se)
             flow_trim_stack();
             rc = inflow_co_next(&in, &bytes, &len, deadline);
         }
+        if (rc == 0 && se->out_frames > SESSION_OUT_FRAMES / 2)
+            session_co_flush(se); /* it sends quicker than answers leave */
         if (rc == 0)
             on_frame(se, bytes, len);
         else if (rc == OC_ETIMEDOUT)
@@ -432,6 +436,20 @@ static void session_close(struct session *se)
     request_close(se);
 }
 
+/* A socket that is closed over unread bytes resets the connection, and the last word is lost with
+ * it: what the terminal still sends is read and dropped, for a moment. */
+static CO_FN void let_read(struct session *se)
+{
+    uint8_t bin[512];
+    size_t got, all = 0;
+    int64_t deadline = flow_deadline_ms(LINGER_MS);
+    if (se->broken || strcmp(se->why, "closed") == 0)
+        return;
+    (void)shutdown(tls_fd(se->stream), SHUT_WR);
+    while (all < LINGER_BYTES && stream_co_read(se->stream, bin, sizeof bin, &got, deadline) == 0)
+        all += got;
+}
+
 /* Cancellation has no say here: what has begun must end first. */
 static CO_FN void finish(struct session *se)
 {
@@ -443,6 +461,8 @@ static CO_FN void finish(struct session *se)
         session_co_flush(se);
     while (se->writing > 0 && flow_co_wait(&se->idle, deadline) == 0)
         continue;
+    if (se->writing == 0)
+        let_read(se);
     while (se->asked_count > 0 || se->writing > 0) {
         if (flow_co_wait(&se->idle, flow_deadline_ms(LAST_WORDS_MS)) == OC_ETIMEDOUT &&
             se->writing > 0)

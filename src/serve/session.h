@@ -232,6 +232,8 @@ void card_free(struct session *se);
 /* ---- session_request.c ---- */
 void request_on_request(struct session *se, const pb_request *m);
 void request_on_cancel(struct session *se, const pb_cancel *m);
+/** The switch ends: those that still wait for a card or a place are cancelled. */
+void request_drain(struct session *se);
 /** The wire has gone: those that have not begun are cancelled. */
 void request_close(struct session *se);
 

@@ -520,6 +520,16 @@ void request_on_cancel(struct session *se, const pb_cancel *m)
     flow_cancel(a->flow);
 }
 
+void request_drain(struct session *se)
+{
+    LIST_EACH(at, &se->asked)
+    {
+        struct asked *a = CONTAINER_OF(at, struct asked, link);
+        if (!a->begun || a->req.phase == TXN_PHASE_WAIT_CARD)
+            flow_cancel(a->flow);
+    }
+}
+
 void request_close(struct session *se)
 {
     LIST_EACH(at, &se->asked)

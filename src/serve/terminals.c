@@ -81,6 +81,7 @@ static void drain(struct session *se)
     m.drain = &d;
     if (se->greeted)
         session_put(se, &m);
+    request_drain(se);
     session_drained(se);
 }
 
