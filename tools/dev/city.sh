@@ -159,3 +159,39 @@ keys_new() {
         ctl key generate --purpose "$p" --alg 3des --version 1 >>"$CITY/log/city.log" || city_fail "no key $p"
     done
 }
+
+# Opens the door for terminals over the network, on a port of this machine that is free now. Before daemon_start.
+door_new() {
+    CITY_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    printf 'terminals:\n  listen: ["127.0.0.1:%s"]\n' "$CITY_PORT" >>"$CITY/site/onecardd.yaml"
+}
+
+# A remote terminal: its own folder, key, certificate and agent. remote_new ID desk|gate SLOT
+remote_new() {
+    local id=$1 mode=$2 slot=$3 home=$CITY/$1 token
+    mkdir -p "$home"
+    cat >"$home/onecard-terminal.yaml" <<Y
+switch:
+  addresses: ["127.0.0.1:$CITY_PORT"]
+readers:
+  - number: 1
+    match: "$(reader_name "$slot")"
+    mode: $mode
+Y
+    token=$(ctl terminal enroll "$id" 2>>"$CITY/log/city.log") || city_fail "no token for $id"
+    "$ONECARD_BIN/onecard-terminal" enroll -c "$home/onecard-terminal.yaml" --token-file - <<<"$token" >>"$CITY/log/$id.log" 2>&1 ||
+        city_fail "enrolling $id failed: $(tail -n 3 "$CITY/log/$id.log")"
+    remote_start "$id"
+}
+remote_start() { # id
+    "$ONECARD_BIN/onecard-terminal" -c "$CITY/$1/onecard-terminal.yaml" >>"$CITY/log/$1.log" 2>&1 &
+    remote_pid=$!
+    city_pids+=("$remote_pid")
+    local i
+    for i in $(seq 100); do
+        ctl --json terminal show "$1" | jq -e .session.terminal >/dev/null 2>&1 && return 0
+        kill -0 "$remote_pid" 2>/dev/null || city_fail "the agent of $1 ended: $(tail -n 5 "$CITY/log/$1.log")"
+        sleep 0.1
+    done
+    city_fail "terminal $1 was not connected within 10 s: see $CITY/log/$1.log"
+}
