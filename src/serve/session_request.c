@@ -104,6 +104,10 @@ static void put_result(struct asked *a)
     struct settled_words settled;
     pb_result p = ONECARD__TERMINAL__V1__RESULT__INIT;
     pb_to_terminal m = TO_TERMINAL_INIT;
+    if (r->outcome == OC_REFUSED && r->reason == OC_R_CONFLICT) {
+        session_error(se, "conflict", "this number was used with another content", a->number);
+        return;
+    }
     (void)text_trim_utf8(r->detail);
     (void)text_trim_utf8(r->service);
     say_result(a, &p);

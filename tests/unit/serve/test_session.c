@@ -134,7 +134,9 @@ static void same_number_again_is_the_first_answer_and_other_content_is_a_conflic
     assert_true(r.replayed);
     assert_string_equal(r.txn, first.txn);
     again.amount = 201;
-    check(wt_ask(&till, again), PB_REFUSED, "conflict");
+    assert_int_equal(wt_ask(&till, again).outcome, -1);
+    assert_string_equal(till.error, "conflict");
+    assert_false(till.fatal);
     assert_int_equal(chip(0), before - 200);
 }
 
