@@ -153,7 +153,7 @@ int rig_co_expect(struct rig *r, enum pb_to_switch_case kind, pb_to_switch **ret
     int rc = rig_co_next(r, ret);
     if (rc == 0 && (int)(*ret)->message_case != (int)kind) {
         pb_to_switch wanted = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
-        wanted.message_case = (int)kind;
+        wanted.message_case = (Onecard__Terminal__V1__ToSwitch__MessageCase)kind;
         return rig_wrong(r, "%s instead of %s", frame_to_switch_name(*ret), frame_to_switch_name(&wanted));
     }
     return rc;
