@@ -206,6 +206,9 @@ int out_start(struct terminals *t) MUST_USE;
 /** Appends a message; it leaves soon, together with others. Never waits. A session that takes
  * nothing any more ends. */
 void session_put(struct session *se, const pb_to_terminal *m);
+/** The same for what must not go alone: it leaves with the next message, which the caller's dialogue
+ * is about to send. */
+void session_put_later(struct session *se, const pb_to_terminal *m);
 /** The same with a frame that stands there already. */
 void session_put_frame(struct session *se, const void *frame, size_t len);
 /** Forgets what waits and was not written. */

@@ -29,7 +29,7 @@ static void release(void *arg, uint64_t arrival)
     r.arrival = arrival;
     m.message_case = SAYS(RELEASE);
     m.release = &r;
-    session_put(rm->session, &m);
+    session_put_later(rm->session, &m); /* the result, or a word to the person, comes behind it */
 }
 
 static struct remote *remote_new(struct session *se, unsigned number)

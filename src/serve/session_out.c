@@ -35,7 +35,7 @@ static bool room(struct session *se, size_t len)
     return false;
 }
 
-static void appended(struct session *se, size_t before)
+static void appended(struct session *se, size_t before, bool can_wait)
 {
     struct terminals *t = se->t;
     if (se->out.err != 0) {
@@ -47,7 +47,7 @@ static void appended(struct session *se, size_t before)
     }
     se->put += se->out.len - before;
     se->out_frames++;
-    if (se->writing > 0 || !list_empty(&se->dirty))
+    if (can_wait || se->writing > 0 || !list_empty(&se->dirty))
         return; /* somebody writes, or will */
     list_add_tail(&t->dirty, &se->dirty);
     flow_cond_signal(&t->dirty_kick);
@@ -59,16 +59,26 @@ void session_put_frame(struct session *se, const void *frame, size_t len)
     if (!room(se, len))
         return;
     buf_put(&se->out, frame, len);
-    appended(se, before);
+    appended(se, before, false);
 }
 
-void session_put(struct session *se, const pb_to_terminal *m)
+static void put(struct session *se, const pb_to_terminal *m, bool can_wait)
 {
     size_t before = se->out.len;
     if (!room(se, 0))
         return;
     frame_put_to_terminal(&se->out, m);
-    appended(se, before);
+    appended(se, before, can_wait);
+}
+
+void session_put(struct session *se, const pb_to_terminal *m)
+{
+    put(se, m, false);
+}
+
+void session_put_later(struct session *se, const pb_to_terminal *m)
+{
+    put(se, m, true);
 }
 
 /* One write of all that stands there. */

@@ -163,7 +163,10 @@ static void put_progress(struct asked *a, enum txn_phase phase)
     p.text_zh = pb_text(phases[phase].zh);
     m.message_case = SAYS(PROGRESS);
     m.progress = &p;
-    session_put(a->session, &m);
+    if (phase == TXN_PHASE_WAIT_CARD || phase == TXN_PHASE_WAIT_RETURN)
+        session_put(a->session, &m);
+    else
+        session_put_later(a->session, &m); /* a list is about to leave */
 }
 
 /* A place at work is not held while a person is waited for; a gate says only what its passenger
