@@ -1,6 +1,6 @@
 /* Requests of terminals. Each is a flow: it waits for its turn on the reader, for a place at work,
  * runs, and tells the result. The number is the idempotency key: txn answers one that is known with
- * its first answer; one that still runs in a session that was replaced is waited for here.
+ * its first answer. What still runs of a session that was replaced is waited for here.
  *
  * R8: a gate's request is for one arrival. Where that card has gone, or a dialogue has dealt with
  * it already, no other card is taken for it. */
@@ -13,7 +13,7 @@
 #define NUMBER_MAX    (UINT64_C(1) << 53)
 #define WAIT_MS       60000 /* for a card, where the request does not say */
 #define WAIT_MOST_MS  600000
-#define OLDER_MS      15000 /* for the same request of a session before */
+#define OLDER_MS      15000 /* for requests of a session before */
 #define LANE_RETRY_MS 1000
 #define DRAIN_MS      2000
 
@@ -187,12 +187,14 @@ static void told(struct txn_request *req, void *arg)
 
 /* ---- its flow ---- */
 
+/* What a session before this one began comes to its end first: it may be this very request, or a
+ * doubt about this very card. */
 static struct asked *older(const struct asked *a)
 {
     LIST_EACH(at, &a->session->station->asked)
     {
         struct asked *o = CONTAINER_OF(at, struct asked, known);
-        if (o != a && o->number == a->number)
+        if (o->session != a->session)
             return o;
     }
     return NULL;
@@ -200,12 +202,14 @@ static struct asked *older(const struct asked *a)
 
 static CO_FN int wait_older(struct asked *a)
 {
-    struct asked *o = older(a);
-    if (!o)
-        return 0;
-    struct flow *f = flow_get(o->flow);
-    int rc = flow_co_join(f, NULL, flow_deadline_ms(OLDER_MS));
-    flow_put(f);
+    int64_t deadline = flow_deadline_ms(OLDER_MS);
+    struct asked *o;
+    int rc = 0;
+    while (rc == 0 && (o = older(a)) != NULL) {
+        struct flow *f = flow_get(o->flow);
+        rc = flow_co_join(f, NULL, deadline);
+        flow_put(f);
+    }
     return rc == OC_ETIMEDOUT ? OC_EBUSY : rc;
 }
 
