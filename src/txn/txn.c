@@ -260,6 +260,8 @@ static CO_FN void record_refusal(struct dialogue *d)
     int rc = dialogue_co_submit(d);
     if (rc == 0)
         r->txn = f->txn;
+    else if (rc == OC_EEXIST && f->txn != d->previous) /* the same request got through elsewhere meanwhile */
+        d->same = f->txn;
     else
         log_warn("txn", "refusal not recorded reason=%s: %s", oc_reason_code(r->reason), oc_strerror(rc));
 }
@@ -271,6 +273,8 @@ static CO_FN void finish(struct dialogue *d)
     if (!r->replayed || d->arrival != 0)
         d->req->arrival = d->arrival;
     record_refusal(d);
+    if (d->same != 0)
+        resume_co_same(d);
     if (!r->replayed)
         r->at_ms = clock_wall_ms(d->env->clock);
     timing_end(d);

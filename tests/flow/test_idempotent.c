@@ -188,8 +188,8 @@ static CO_FN int both(void *arg)
 {
     (void)arg;
     int rc = city_side_start(&first);
-    if (rc == 0)
-        rc = city_co_side_phase(&first, TXN_PHASE_COMMITTED);
+    while (rc == 0 && list_empty(&c.env.live)) /* its intent is durable */
+        rc = flow_co_sleep_ms(1);
     if (rc == 0)
         rc = city_side_start(&second);
     int one = rc == 0 ? city_co_side_end(&first) : rc;
@@ -239,6 +239,37 @@ static void R3_same_request_that_runs_for_long_is_in_doubt_and_busy(void **state
     city_agrees(&c, 0, 9500);
 }
 
+/* The second one finds no row and waits for the card; then it must not say "refused". */
+static CO_FN int one_early(void *arg)
+{
+    (void)arg;
+    int rc = city_side_start(&first);
+    if (rc == 0)
+        rc = city_co_side_phase(&first, TXN_PHASE_CARD);
+    if (rc == 0)
+        rc = city_side_start(&second);
+    int one = rc == 0 ? city_co_side_end(&first) : rc;
+    int two = rc == 0 ? city_co_side_end(&second) : rc;
+    return one != 0 ? one : two;
+}
+
+static void R3_same_request_that_found_no_card_tells_how_the_other_one_stands(void **state)
+{
+    (void)state;
+    struct txn_request q = city_request("payment.purchase", "shop", 500);
+    q.request_no = 77;
+    c.env.policy.command_ms = 8000;
+    reader_sim_hook(c.sim, slow_debit, NULL);
+    city_side_init(&first, &c, c.sim, &q);
+    city_side_init(&second, &c, c.sim, &q);
+    assert_int_equal(loop_run_flow(c.loop, "both", one_early, NULL), 0);
+    reader_sim_hook(c.sim, NULL, NULL);
+    assert_int_equal(first.res.outcome, OC_POSTED);
+    assert_int_equal(second.res.outcome, OC_POSTED);
+    assert_int_equal(second.res.txn, first.res.txn);
+    city_agrees(&c, 0, 9500);
+}
+
 static CO_FN int at_once(void *arg)
 {
     (void)arg;
@@ -263,7 +294,6 @@ static void R8_same_request_twice_at_once_is_charged_once(void **state)
     assert_int_equal(second.res.txn, first.res.txn);
     city_agrees(&c, 0, 9500);
 }
-
 
 static void number_of_a_void_answers_voided_and_moves_nothing(void **state)
 {
@@ -307,6 +337,7 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(number_at_a_closed_terminal_answers_as_the_first_time),
         T(R8_same_request_while_it_runs_waits_for_its_end),
         T(R3_same_request_that_runs_for_long_is_in_doubt_and_busy),
+        T(R3_same_request_that_found_no_card_tells_how_the_other_one_stands),
         T(R8_same_request_twice_at_once_is_charged_once),
         T(number_of_a_void_answers_voided_and_moves_nothing),
         T(number_beyond_all_numbers_is_refused_and_harms_nobody),
