@@ -21,13 +21,17 @@ struct args {
 static void usage(FILE *to)
 {
     (void)fputs("onecard-terminal " ONECARD_VERSION ": the agent of a desk PC, gate or POS box\n"
-                "  onecard-terminal -c FILE            serve the readers that FILE configures, in the foreground\n"
+                "  onecard-terminal -c FILE            serve the readers that FILE configures, in "
+                "the foreground\n"
                 "  onecard-terminal enroll -c FILE --token TOKEN | --token-file FILE [--again]\n"
-                "                                      get this terminal's key and certificate (\"-\": standard input)\n"
-                "  onecard-terminal link -c FILE       print the address of the local page, token included\n"
+                "                                      get this terminal's key and certificate "
+                "(\"-\": standard input)\n"
+                "  onecard-terminal link -c FILE       print the address of the local page, token "
+                "included\n"
                 "  onecard-terminal --check -c FILE    print every mistake in it\n"
                 "  onecard-terminal --dump -c FILE     print what is in force, defaults included\n"
-                "  onecard-terminal --sample           print a file with every key, its default and a sentence\n"
+                "  onecard-terminal --sample           print a file with every key, its default "
+                "and a sentence\n"
                 "  onecard-terminal --minimal          print the smallest file\n"
                 "  onecard-terminal --version\n"
                 "SIGTERM and SIGINT let what has begun with a card end, and stop.\n",
@@ -157,11 +161,17 @@ static WORKER_FN int page_link(const struct args *g)
 /* Negative: go on; else the exit status. */
 static int read_args(int argc, char **argv, struct args *g)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},  {"sample", no_argument, NULL, 's'},
-        {"minimal", no_argument, NULL, 'm'},      {"dump", no_argument, NULL, 'd'},   {"version", no_argument, NULL, 'V'},
-        {"token", required_argument, NULL, 't'},  {"again", no_argument, NULL, 'a'},  {"token-file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, 'k'},
+                                            {"sample", no_argument, NULL, 's'},
+                                            {"minimal", no_argument, NULL, 'm'},
+                                            {"dump", no_argument, NULL, 'd'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"token", required_argument, NULL, 't'},
+                                            {"again", no_argument, NULL, 'a'},
+                                            {"token-file", required_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     int opt;
     while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
         switch (opt) {

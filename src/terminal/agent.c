@@ -1,10 +1,10 @@
 /* The agent's life. Opened bottom-up, closed top-down:
  *
- *   configuration ─ state folder and its lock ─ identity ─ loop, workers ─ store ─ readers (blocking)
- *   local interface ─ lanes ─ link ─ ready  (a flow)
+ *   configuration ─ state folder and its lock ─ identity ─ loop, workers ─ store ─ readers
+ * (blocking) local interface ─ lanes ─ link ─ ready  (a flow)
  *
- * SIGTERM: no new requests; what has begun with a card may end, for 10 s; then the loop stops. Whatever is still open then is asked
- * about by the next run: nothing is lost, nothing twice. */
+ * SIGTERM: no new requests; what has begun with a card may end, for 10 s; then the loop stops.
+ * Whatever is still open then is asked about by the next run: nothing is lost, nothing twice. */
 #include "terminal/internal.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ static WORKER_FN int open_config(struct agent *a)
     struct buf out;
     const struct agent_opts *o = &a->opts;
     conf_errors_init(&errors);
-    int rc = o->text ? conf_snapshot_parse(o->file, o->text, strlen(o->text), terminal_config_schema(), &errors, &a->snapshot)
+    int rc = o->text ? conf_snapshot_parse(o->file, o->text, strlen(o->text),
+                                           terminal_config_schema(), &errors, &a->snapshot)
                      : conf_snapshot_open(o->file, terminal_config_schema(), &errors, &a->snapshot);
     buf_init(&out, 0);
     conf_errors_print(&errors, &out);
@@ -39,7 +40,8 @@ static WORKER_FN int open_config(struct agent *a)
     buf_fini(&out);
     conf_errors_fini(&errors);
     if (rc != 0) {
-        log_error("terminal", "configuration %s: %s", o->file, rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc));
+        log_error("terminal", "configuration %s: %s", o->file,
+                  rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc));
         return rc;
     }
     a->config = conf_snapshot_value(a->snapshot);
@@ -59,7 +61,8 @@ static WORKER_FN int open_state(struct agent *a)
     if (a->lock_fd >= 0 && flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     rc = a->lock_fd >= 0 && errno == EWOULDBLOCK ? OC_EBUSY : OC_EIO;
-    log_error("terminal", "state folder %s: %s", a->config->state, rc == OC_EBUSY ? "another onecard-terminal uses it" : "no lock can be made");
+    log_error("terminal", "state folder %s: %s", a->config->state,
+              rc == OC_EBUSY ? "another onecard-terminal uses it" : "no lock can be made");
     return rc;
 }
 
@@ -72,7 +75,9 @@ static WORKER_FN int open_identity(struct agent *a)
         return identity_load_foreign(&c->identity, &a->identity);
     int rc = identity_load(c->state, IDENTITY_FILE, &a->identity);
     if (rc == OC_ENOENT)
-        log_error("terminal", "this terminal was never enrolled: `onecard-terminal enroll -c %s --token TOKEN`", a->opts.file);
+        log_error("terminal",
+                  "this terminal was never enrolled: `onecard-terminal enroll -c %s --token TOKEN`",
+                  a->opts.file);
     if (rc != 0)
         return rc;
     rc = identity_load(c->state, IDENTITY_NEXT, &a->next);
@@ -127,7 +132,8 @@ static WORKER_FN int open_readers(struct agent *a)
 
 int agent_open(const struct agent_opts *o, struct agent **ret)
 {
-    static int (*const steps[])(struct agent *) = {open_config, open_state, open_identity, open_loop, open_store, open_readers};
+    static int (*const steps[])(struct agent *) = {open_config, open_state, open_identity,
+                                                   open_loop,   open_store, open_readers};
     struct agent *a = calloc(1, sizeof *a);
     if (!a)
         return OC_ENOMEM;
@@ -196,7 +202,8 @@ static bool at_work(struct agent *a)
     LIST_EACH(at, &a->requests.all)
     {
         const struct treq *t = CONTAINER_OF(at, struct treq, link);
-        if (!request_ended(t) && t->asking && (t->row.gate || t->phase == PB_PHASE_CARD || t->phase == PB_PHASE_COMMITTED))
+        if (!request_ended(t) && t->asking &&
+            (t->row.gate || t->phase == PB_PHASE_CARD || t->phase == PB_PHASE_COMMITTED))
             return true;
     }
     return false;
@@ -277,7 +284,8 @@ void agent_describe(const struct agent *a, struct buf *out)
     char until[20];
     buf_printf(out, "terminal \"%s\"", a->identity ? a->identity->info.name : "?");
     if (a->identity)
-        buf_printf(out, ", certificate until %s UTC", city_text(a->identity->info.not_after_ms, 0, until));
+        buf_printf(out, ", certificate until %s UTC",
+                   city_text(a->identity->info.not_after_ms, 0, until));
     buf_printf(out, ", %u readers, switch", a->lane_count);
     for (size_t i = 0; i < a->config->sw.addresses.count; i++)
         buf_printf(out, " %s", a->config->sw.addresses.items[i]);
@@ -322,7 +330,8 @@ int terminal_page_link(const char *file, struct buf *out)
         if (rc == 0)
             buf_printf(out, "http://%s/#token=%s\n", c->local.listen, token);
         else
-            buf_puts(out, "the token is made when the agent runs for the first time; only its user may read it\n");
+            buf_puts(out, "the token is made when the agent runs for the first time; only its user "
+                          "may read it\n");
     }
     conf_snapshot_put(&s);
     return rc;

@@ -43,15 +43,20 @@ static void check_switch(const struct conf_check *c, void *value)
         conf_complain(c, "retry_max", "'retry_max' is less than 'retry_min'");
 }
 static const struct conf_item switch_items[] = {
-    {CONF_AT(struct terminal_switch, addresses, CONF_LIST), .min = 1, .max = ADDRESSES_MAX, .required = true,
-     .help = "Where the switch listens, \"host:port\" each: tried in this order, from the one that worked last."},
+    {CONF_AT(struct terminal_switch, addresses, CONF_LIST), .min = 1, .max = ADDRESSES_MAX,
+     .required = true,
+     .help = "Where the switch listens, \"host:port\" each: tried in this order, from the one that "
+             "worked last."},
     {CONF_AT(struct terminal_switch, name, CONF_STRING), .min = 1, .max = 253,
      .help = "Name in the switch's certificate. Absent: the host of the address."},
-    {CONF_KEY(struct terminal_switch, "retry_min", retry_min_ms, CONF_DURATION), .min = 50, .max = 60000, .dflt = "200ms",
-     .help = "First pause before connecting again; it doubles, less a random part, up to the next."},
-    {CONF_KEY(struct terminal_switch, "retry_max", retry_max_ms, CONF_DURATION), .min = 50, .max = 600000, .dflt = "30s",
-     .help = "Longest pause."},
-    {CONF_KEY(struct terminal_switch, "connect", connect_ms, CONF_DURATION), .min = 200, .max = 120000, .dflt = "10s",
+    {CONF_KEY(struct terminal_switch, "retry_min", retry_min_ms, CONF_DURATION), .min = 50,
+     .max = 60000, .dflt = "200ms",
+     .help =
+         "First pause before connecting again; it doubles, less a random part, up to the next."},
+    {CONF_KEY(struct terminal_switch, "retry_max", retry_max_ms, CONF_DURATION), .min = 50,
+     .max = 600000, .dflt = "30s", .help = "Longest pause."},
+    {CONF_KEY(struct terminal_switch, "connect", connect_ms, CONF_DURATION), .min = 200,
+     .max = 120000, .dflt = "10s",
      .help = "Patience with one address: name, connection, handshake and welcome."},
 };
 static const struct conf_schema switch_schema =
@@ -65,8 +70,10 @@ static void check_identity(const struct conf_check *c, void *value)
 }
 static const struct conf_item identity_items[] = {
     {CONF_AT(struct terminal_identity, certificate, CONF_PATH), .max = 4000,
-     .help = "PEM file of a certificate from the city's own authority. Absent: the one that enrolling brought."},
-    {CONF_AT(struct terminal_identity, key, CONF_PATH), .max = 4000, .help = "PEM file of its key."},
+     .help = "PEM file of a certificate from the city's own authority. Absent: the one that "
+             "enrolling brought."},
+    {CONF_AT(struct terminal_identity, key, CONF_PATH), .max = 4000,
+     .help = "PEM file of its key."},
     {CONF_AT(struct terminal_identity, authority, CONF_PATH), .max = 4000,
      .help = "PEM file of the authority that the switch's certificate comes from."},
 };
@@ -83,10 +90,12 @@ static const struct conf_item lane_items[] = {
      .help = "Pattern of its PC/SC name (* and ?); the first name that fits and is not taken yet."},
     {CONF_AT(struct lane_config, mode, CONF_ENUM), .words = mode_words, .dflt = "desk",
      .help = "desk: somebody asks; gate: each card that comes is served once."},
-    {CONF_AT(struct lane_config, technology, CONF_ENUM), .words = technology_words, .dflt = "contactless",
-     .help = "contact: a slot; contactless: a field."},
-    {CONF_KEY(struct lane_config, "hold", hold_ms, CONF_DURATION), .min = 100, .max = 600000, .dflt = "5s",
-     .help = "So long a card stays powered, and the reader ours alone, after the last command when nothing is open."},
+    {CONF_AT(struct lane_config, technology, CONF_ENUM), .words = technology_words,
+     .dflt = "contactless", .help = "contact: a slot; contactless: a field."},
+    {CONF_KEY(struct lane_config, "hold", hold_ms, CONF_DURATION), .min = 100, .max = 600000,
+     .dflt = "5s",
+     .help = "So long a card stays powered, and the reader ours alone, after the last command when "
+             "nothing is open."},
 };
 static const struct conf_schema lane_schema = CONF_SCHEMA(struct lane_config, lane_items, NULL);
 
@@ -95,11 +104,13 @@ static void check_listen(const struct conf_check *c, struct terminal_local *loca
     char host[HOST_MAX];
     if (local->listen[0] == '\0')
         return;
-    bool good = address_split(local->listen, true, host, &local->port) == 0 && strlen(host) < sizeof local->host;
+    bool good = address_split(local->listen, true, host, &local->port) == 0 &&
+                strlen(host) < sizeof local->host;
     if (good && (strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0))
         memcpy(local->host, host, strlen(host) + 1);
     else
-        conf_complain(c, "listen", "'listen' must be a loopback address: \"127.0.0.1:8477\" or \"[::1]:8477\"");
+        conf_complain(c, "listen",
+                      "'listen' must be a loopback address: \"127.0.0.1:8477\" or \"[::1]:8477\"");
 }
 static void check_local(const struct conf_check *c, void *value)
 {
@@ -107,7 +118,8 @@ static void check_local(const struct conf_check *c, void *value)
     char *end = NULL;
     unsigned long bits = strtoul(local->mode, &end, 8);
     if (strlen(local->mode) != 4 || *end != '\0' || bits > 0777 || (bits & 0007) != 0)
-        conf_complain(c, "mode", "'mode' must be four octal digits such as \"0660\", with nothing for others");
+        conf_complain(c, "mode",
+                      "'mode' must be four octal digits such as \"0660\", with nothing for others");
     else
         local->mode_bits = (unsigned)bits;
     if (strlen(local->socket) > 107)
@@ -115,8 +127,8 @@ static void check_local(const struct conf_check *c, void *value)
     check_listen(c, local);
 }
 static const struct conf_item local_items[] = {
-    {CONF_AT(struct terminal_local, socket, CONF_PATH), .min = 0, .max = 4000, .dflt = "run/onecard-terminal.sock",
-     .help = "Unix socket of the local HTTP+JSON interface."},
+    {CONF_AT(struct terminal_local, socket, CONF_PATH), .min = 0, .max = 4000,
+     .dflt = "run/onecard-terminal.sock", .help = "Unix socket of the local HTTP+JSON interface."},
     {CONF_AT(struct terminal_local, mode, CONF_STRING), .min = 4, .max = 4, .dflt = "0660",
      .help = "Permission bits of the socket."},
     {CONF_AT(struct terminal_local, group, CONF_STRING), .min = 1, .max = 64,
@@ -126,12 +138,14 @@ static const struct conf_item local_items[] = {
     {CONF_AT(struct terminal_local, max_requests, CONF_INT), .min = 4, .max = 1024, .dflt = "64",
      .help = "HTTP requests at work at one time, listeners of events included."},
 };
-static const struct conf_schema local_schema = CONF_SCHEMA(struct terminal_local, local_items, check_local);
+static const struct conf_schema local_schema =
+    CONF_SCHEMA(struct terminal_local, local_items, check_local);
 
 static const struct conf_item desk_items[] = {
-    {CONF_KEY(struct terminal_desk, "wait", wait_ms, CONF_DURATION), .min = 1000, .max = 600000, .dflt = "60s",
-     .help = "How long a request waits for a card where it does not say."},
-    {CONF_KEY(struct terminal_desk, "retap", retap_ms, CONF_DURATION), .min = 0, .max = 600000, .dflt = "0s",
+    {CONF_KEY(struct terminal_desk, "wait", wait_ms, CONF_DURATION), .min = 1000, .max = 600000,
+     .dflt = "60s", .help = "How long a request waits for a card where it does not say."},
+    {CONF_KEY(struct terminal_desk, "retap", retap_ms, CONF_DURATION), .min = 0, .max = 600000,
+     .dflt = "0s",
      .help = "How long it then waits for a torn card to come back; 0: as the switch says."},
 };
 static const struct conf_schema desk_schema = CONF_SCHEMA(struct terminal_desk, desk_items, NULL);
@@ -156,22 +170,26 @@ static void check_config(const struct conf_check *c, void *value)
         conf_complain(c, "local", "the local interface needs a 'socket' or a 'listen' address");
 }
 static const struct conf_item config_items[] = {
-    {CONF_KEY(struct terminal_config, "switch", sw, CONF_SECTION), .section = &switch_schema, .required = true,
-     .help = "The switch."},
+    {CONF_KEY(struct terminal_config, "switch", sw, CONF_SECTION), .section = &switch_schema,
+     .required = true, .help = "The switch."},
     {CONF_AT(struct terminal_config, state, CONF_PATH), .min = 1, .max = 4000, .dflt = "state",
-     .help = "Folder of key, certificate and open requests; nobody else may read it. Relative paths count from this file's folder."},
+     .help = "Folder of key, certificate and open requests; nobody else may read it. Relative "
+             "paths count from this file's folder."},
     {CONF_AT(struct terminal_config, identity, CONF_SECTION), .section = &identity_schema,
      .help = "Only where the city has an authority of its own."},
-    {CONF_AT(struct terminal_config, readers, CONF_SECTION_LIST), .section = &lane_schema, .max = LANES_MAX,
-     .help = "Card readers, by number."},
+    {CONF_AT(struct terminal_config, readers, CONF_SECTION_LIST), .section = &lane_schema,
+     .max = LANES_MAX, .help = "Card readers, by number."},
     {CONF_AT(struct terminal_config, local, CONF_SECTION), .section = &local_schema,
      .help = "The interface for the clerk's software and the page."},
-    {CONF_AT(struct terminal_config, desk, CONF_SECTION), .section = &desk_schema, .help = "Requests at desks."},
+    {CONF_AT(struct terminal_config, desk, CONF_SECTION), .section = &desk_schema,
+     .help = "Requests at desks."},
     {CONF_AT(struct terminal_config, keep, CONF_INT), .min = 100, .max = 1000000, .dflt = "10000",
      .help = "Answered requests that are kept."},
-    {CONF_AT(struct terminal_config, log, CONF_SECTION), .section = &log_schema, .help = "The log, on stderr."},
+    {CONF_AT(struct terminal_config, log, CONF_SECTION), .section = &log_schema,
+     .help = "The log, on stderr."},
 };
-static const struct conf_schema config_schema = CONF_SCHEMA(struct terminal_config, config_items, check_config);
+static const struct conf_schema config_schema =
+    CONF_SCHEMA(struct terminal_config, config_items, check_config);
 
 const struct conf_schema *terminal_config_schema(void)
 {
@@ -214,14 +232,17 @@ int terminal_config_dump(const char *file, struct buf *out)
 
 void terminal_config_sample(struct buf *out)
 {
-    buf_puts(out, "# onecard-terminal: every key with its default. Printed by `onecard-terminal --sample`; check a file\n"
-                  "# with `onecard-terminal --check -c FILE`. Paths count from this file's folder.\n");
+    buf_puts(out,
+             "# onecard-terminal: every key with its default. Printed by `onecard-terminal "
+             "--sample`; check a file\n"
+             "# with `onecard-terminal --check -c FILE`. Paths count from this file's folder.\n");
     conf_sample(&config_schema, 0, out);
 }
 
 void terminal_config_minimal(struct buf *out)
 {
-    buf_puts(out, "# The smallest file that makes a terminal; every other key has its default (see onecard-terminal.yaml).\n"
+    buf_puts(out, "# The smallest file that makes a terminal; every other key has its default (see "
+                  "onecard-terminal.yaml).\n"
                   "switch:\n"
                   "  addresses: [\"switch.example:7443\"]\n"
                   "readers:\n"

@@ -1,6 +1,6 @@
-/* Enrolling: one conversation with the switch. The token says the id, a secret that works once, and the fingerprint of the
- * authority: the chain that the switch shows must end there before the secret is sent (tls.h, authority_pin). The key never leaves
- * this machine. */
+/* Enrolling: one conversation with the switch. The token says the id, a secret that works once, and
+ * the fingerprint of the authority: the chain that the switch shows must end there before the
+ * secret is sent (tls.h, authority_pin). The key never leaves this machine. */
 #include "terminal/internal.h"
 #include "terminal/resolve.h"
 
@@ -34,9 +34,10 @@ static int read_token(struct enrol *e)
     size_t len = strlen(e->token), tail = 1 + SECRET_LEN + 1 + PRINT_LEN;
     size_t id = len > tail ? len - tail : 0;
     const char *print = e->token + len - (len < PRINT_LEN ? len : PRINT_LEN);
-    if (id == 0 || id >= sizeof e->id || e->token[id] != '.' || e->token[id + 1 + SECRET_LEN] != '.' ||
-        hex_decode(print, e->pin, sizeof e->pin) != 0) {
-        buf_puts(e->out, "the token must be ID.SECRET.FINGERPRINT, whole, as `onecardctl terminal enroll` printed it\n");
+    if (id == 0 || id >= sizeof e->id || e->token[id] != '.' ||
+        e->token[id + 1 + SECRET_LEN] != '.' || hex_decode(print, e->pin, sizeof e->pin) != 0) {
+        buf_puts(e->out, "the token must be ID.SECRET.FINGERPRINT, whole, as `onecardctl terminal "
+                         "enroll` printed it\n");
         return OC_EINVAL;
     }
     memcpy(e->id, e->token, id);
@@ -46,7 +47,8 @@ static int read_token(struct enrol *e)
 
 /* ---- the conversation ---- */
 
-static CO_FN int dial(struct enrol *e, struct tls_ctx *ctx, const char *address, int64_t deadline_ns, struct stream **ret)
+static CO_FN int dial(struct enrol *e, struct tls_ctx *ctx, const char *address,
+                      int64_t deadline_ns, struct stream **ret)
 {
     char host[HOST_MAX];
     struct resolved found;
@@ -59,8 +61,8 @@ static CO_FN int dial(struct enrol *e, struct tls_ctx *ctx, const char *address,
         struct stream *raw = NULL;
         rc = sock_co_connect_tcp(found.items[i], port, deadline_ns, &raw);
         if (rc == 0) {
-            rc = tls_co_connect(ctx, e->pool, raw, e->config->sw.name ? e->config->sw.name : host, NULL, deadline_ns, ret, NULL,
-                                &failure);
+            rc = tls_co_connect(ctx, e->pool, raw, e->config->sw.name ? e->config->sw.name : host,
+                                NULL, deadline_ns, ret, NULL, &failure);
             break;
         }
         if (i + 1 < found.count)
@@ -88,7 +90,8 @@ static void put_enroll(struct enrol *e, struct arena *arena, struct buf *out)
         frame_put_to_switch(out, &to);
 }
 
-static CO_FN int read_frame(struct stream *s, struct buf *in, int64_t deadline_ns, struct arena *arena, pb_to_terminal **ret)
+static CO_FN int read_frame(struct stream *s, struct buf *in, int64_t deadline_ns,
+                            struct arena *arena, pb_to_terminal **ret)
 {
     size_t head = 0, len = 0, got = 0;
     uint8_t *step = arena_alloc(arena, 4096);
@@ -136,7 +139,8 @@ static int take(struct enrol *e, const pb_enrolled *m)
     if (rc == 0 && (strcmp(m->terminal, e->id) != 0 || strcmp(id->info.name, e->id) != 0))
         rc = OC_EPERM;
     if (rc != 0)
-        buf_puts(e->out, "the switch's answer does not fit the token or our key: nothing was kept\n");
+        buf_puts(e->out,
+                 "the switch's answer does not fit the token or our key: nothing was kept\n");
     return rc;
 }
 
@@ -158,7 +162,8 @@ static CO_FN int converse(struct enrol *e, struct stream *s, int64_t deadline_ns
     if (m->message_case == (int)TO_TERMINAL_ENROLLED)
         return take(e, m->enrolled);
     if (m->message_case == (int)TO_TERMINAL_ERROR)
-        buf_printf(e->out, "refused by the switch: %.40s: %.200s\n", m->error->code, m->error->message);
+        buf_printf(e->out, "refused by the switch: %.40s: %.200s\n", m->error->code,
+                   m->error->message);
     else
         buf_puts(e->out, "the switch answered something else\n");
     return OC_EPERM;
@@ -169,7 +174,8 @@ static int new_ctx(struct enrol *e, struct tls_ctx **ret)
     static const char *const alpn[] = {"onecard-enroll/1", NULL};
     struct tls_opts o = {.authority_pin = e->pin, .authority_pin_len = sizeof e->pin, .alpn = alpn};
     if (e->identity->foreign) {
-        o.certificate = (struct tls_blob){e->identity->certificate.data, e->identity->certificate.len};
+        o.certificate =
+            (struct tls_blob){e->identity->certificate.data, e->identity->certificate.len};
         o.key = (struct tls_blob){e->identity->key.data, e->identity->key.len};
     }
     return tls_ctx_new(&o, ret);

@@ -1,5 +1,5 @@
-/* Events for who listens: a ring of the last ones, so that a listener who comes back misses nothing of the last minutes, and a
- * slow one falls behind alone. */
+/* Events for who listens: a ring of the last ones, so that a listener who comes back misses nothing
+ * of the last minutes, and a slow one falls behind alone. */
 #include "terminal/internal.h"
 
 #include <inttypes.h>
@@ -67,12 +67,14 @@ static CO_FN int serve_one(struct agent *a, struct http_req *req, uint64_t *at)
         *at = oldest;
     while (*at < e->next && out.len < 32768) {
         unsigned slot = (unsigned)(*at % EVENTS_KEPT);
-        buf_printf(&out, "id: %" PRIu64 "\nevent: %s\ndata: %s\n\n", *at, e->types[slot], e->items[slot]);
+        buf_printf(&out, "id: %" PRIu64 "\nevent: %s\ndata: %s\n\n", *at, e->types[slot],
+                   e->items[slot]);
         ++*at;
     }
     if (out.len == 0)
         buf_puts(&out, ": here\n\n");
-    int rc = out.err != 0 ? out.err : http_stream_co_write(req, out.data, out.len, flow_deadline_ms(TAKE_MS));
+    int rc = out.err != 0 ? out.err
+                          : http_stream_co_write(req, out.data, out.len, flow_deadline_ms(TAKE_MS));
     buf_fini(&out);
     return rc;
 }

@@ -1,11 +1,13 @@
-/* Who may use the local interface over TCP. A loopback port is open to every program and every user of the machine, and to every web
- * page in the clerk's browser; so:
- *   - Host must name a loopback address and our port: a page elsewhere whose name was made to point here (DNS rebinding) has
- *     another Host;
- *   - Origin, where there is one, must be our own; Sec-Fetch-Site must not say that another site asks;
- *   - everything but the bare page wants the token, as a bearer in Authorization. The page has it from the fragment of its address and keeps it
- *     for its own origin: a cookie would go to every port of this machine, and a fragment never leaves the browser.
- * The token lies in the state folder, which nobody else may read. */
+/* Who may use the local interface over TCP. A loopback port is open to every program and every user
+ * of the machine, and to every web page in the clerk's browser; so:
+ *   - Host must name a loopback address and our port: a page elsewhere whose name was made to point
+ * here (DNS rebinding) has another Host;
+ *   - Origin, where there is one, must be our own; Sec-Fetch-Site must not say that another site
+ * asks;
+ *   - everything but the bare page wants the token, as a bearer in Authorization. The page has it
+ * from the fragment of its address and keeps it for its own origin: a cookie would go to every port
+ * of this machine, and a fragment never leaves the browser. The token lies in the state folder,
+ * which nobody else may read. */
 #include "terminal/internal.h"
 
 #include <stdio.h>
@@ -19,7 +21,8 @@ static bool is_host(const char *text, int port)
     int got = 0;
     if (!text || address_split(text, false, host, &got) != 0 || got != port)
         return false;
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "127.", 4) == 0;
 }
 
 static bool has_token(const struct agent *a, const struct http_req *req)
@@ -42,12 +45,14 @@ const char *guard_look(const struct agent *a, const struct http_req *req, bool n
         return NULL; /* the Unix socket: its permissions decide */
     if (!is_host(host, port))
         return "this interface answers to its loopback address only";
-    if (origin && (strncmp(origin, scheme, sizeof scheme - 1) != 0 || strcasecmp(origin + sizeof scheme - 1, host) != 0))
+    if (origin && (strncmp(origin, scheme, sizeof scheme - 1) != 0 ||
+                   strcasecmp(origin + sizeof scheme - 1, host) != 0))
         return "a page of another origin asks";
     if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
         return "a page of another site asks";
     if (needs_token && !has_token(a, req))
-        return "the token is missing or wrong: open the page by the address that `onecard-terminal link` prints";
+        return "the token is missing or wrong: open the page by the address that `onecard-terminal "
+               "link` prints";
     return NULL;
 }
 

@@ -35,8 +35,11 @@ int state_folder(const char *path)
     int rc = file_mkdirs(path, 0700);
     if (rc != 0)
         return rc;
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0077) != 0) {
-        log_error("terminal", "state folder %s must be this user's and nobody else's to read (chmod 700)", path);
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        (st.st_mode & 0077) != 0) {
+        log_error("terminal",
+                  "state folder %s must be this user's and nobody else's to read (chmod 700)",
+                  path);
         return OC_EPERM;
     }
     return 0;
@@ -48,7 +51,10 @@ static int private_file(const char *path)
     if (stat(path, &st) != 0)
         return errno == ENOENT ? OC_ENOENT : OC_EIO;
     if ((st.st_mode & 0077) != 0 || st.st_uid != geteuid()) {
-        log_error("terminal", "%s holds a private key: it must be this user's and nobody else's to read (chmod 600)", path);
+        log_error(
+            "terminal",
+            "%s holds a private key: it must be this user's and nobody else's to read (chmod 600)",
+            path);
         return OC_EPERM;
     }
     return 0;
@@ -123,7 +129,8 @@ static WORKER_FN int load_one(const char *path, const char *what, struct x509_by
         rc = take_block(&at, what, ret);
     buf_fini(&text);
     if (rc != 0)
-        log_error("terminal", "identity file %s: %s", path, rc == OC_EPARSE ? "no PEM of the kind it must have" : oc_strerror(rc));
+        log_error("terminal", "identity file %s: %s", path,
+                  rc == OC_EPARSE ? "no PEM of the kind it must have" : oc_strerror(rc));
     return rc;
 }
 

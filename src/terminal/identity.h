@@ -1,5 +1,5 @@
-/* Who this terminal is: key, certificate, authority; in one file of the state folder, so that they always belong together.
- * A renewed one lies beside the old until the switch has taken it. */
+/* Who this terminal is: key, certificate, authority; in one file of the state folder, so that they
+ * always belong together. A renewed one lies beside the old until the switch has taken it. */
 #ifndef TERMINAL_IDENTITY_H
 #define TERMINAL_IDENTITY_H
 
@@ -19,12 +19,15 @@ struct identity {
 struct identity *identity_new(void) MUST_USE;
 /** Wipes. NULL inside is fine. */
 void identity_free(struct identity **id);
-/** Reads state/NAME. OC_ENOENT, OC_EPARSE (logged), OC_EPERM (others may read it; logged), OC_EIO. Blocks. */
+/** Reads state/NAME. OC_ENOENT, OC_EPARSE (logged), OC_EPERM (others may read it; logged), OC_EIO.
+ * Blocks. */
 int identity_load(const char *state, const char *name, struct identity **ret) MUST_USE WORKER_FN;
 /** Reads the three files that configuration names. Errors as above, logged. Blocks. */
-int identity_load_foreign(const struct terminal_identity *c, struct identity **ret) MUST_USE WORKER_FN;
+int identity_load_foreign(const struct terminal_identity *c,
+                          struct identity **ret) MUST_USE WORKER_FN;
 /** Writes it whole, mode 0600, durable. OC_EIO, OC_ENOSPC, OC_ENOMEM. Blocks. */
-int identity_save(const struct identity *id, const char *state, const char *name) MUST_USE WORKER_FN;
+int identity_save(const struct identity *id, const char *state,
+                  const char *name) MUST_USE WORKER_FN;
 /** The next one takes the place of the current, durably. OC_EIO. Blocks. */
 int identity_promote(const char *state) MUST_USE WORKER_FN;
 /** The next one goes: it was not taken. Blocks. */
@@ -34,7 +37,8 @@ bool identity_due(const struct identity *id, int64_t now_ms);
 
 /** "state/NAME" on the heap, or NULL: the caller frees it. */
 char *state_path(const char *state, const char *name) MUST_USE;
-/** Makes the folder, 0700, and checks that nobody else may read it. OC_EPERM, OC_EIO (logged). Blocks. */
+/** Makes the folder, 0700, and checks that nobody else may read it. OC_EPERM, OC_EIO (logged).
+ * Blocks. */
 int state_folder(const char *path) MUST_USE WORKER_FN;
 
 #endif

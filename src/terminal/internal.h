@@ -1,5 +1,5 @@
-/* What the files of this folder share. Everything here belongs to the loop's thread; the store's thread and the workers see
- * copies only.
+/* What the files of this folder share. Everything here belongs to the loop's thread; the store's
+ * thread and the workers see copies only.
  *
  *        reader ── lane.c ──┐                     ┌── local.c ── clerk's software, page
  *        (PC/SC)            ├── request.c ────────┤
@@ -11,7 +11,6 @@
 #include "card/card.h"
 #include "crypto/crypto.h"
 #include "flow/flow.h"
-#include "flow/tls.h"
 #include "terminal/config.h"
 #include "terminal/identity.h"
 #include "terminal/store.h"
@@ -20,10 +19,11 @@
 
 #include <jansson.h>
 
-#define SOFTWARE     "onecard-terminal " ONECARD_VERSION
-#define TERMINAL_ID  64
-#define TEXT_LEN     200
-#define TOKEN_LEN    43 /* base64url of 32 bytes, without NUL */
+#define SOFTWARE         "onecard-terminal " ONECARD_VERSION
+#define TERMINAL_ID      64
+#define TEXT_LEN         200
+#define TOKEN_LEN        43   /* base64url of 32 bytes, without NUL */
+#define REQUEST_GRACE_MS 2000 /* beyond a request's own wait for a card */
 
 struct agent;
 
@@ -37,15 +37,15 @@ struct link {
     struct stream *stream;
     struct buf out;
     struct flow_cond wake_out, changed;
-    bool ended;            /* the connection is over: everybody leaves */
-    unsigned failures;     /* in a row */
-    size_t at;             /* address in use */
-    char why[TEXT_LEN];    /* the last trouble, for people; "" while up */
-    char fatal[32];        /* code of the fatal error that ended it */
-    bool refused;          /* by TLS */
-    bool good;             /* it held for a while */
-    int64_t since_ms;      /* wall: in this state */
-    int64_t up_ns;         /* when Welcome came */
+    bool ended;         /* the connection is over: everybody leaves */
+    unsigned failures;  /* in a row */
+    size_t at;          /* address in use */
+    char why[TEXT_LEN]; /* the last trouble, for people; "" while up */
+    char fatal[32];     /* code of the fatal error that ended it */
+    bool refused;       /* by TLS */
+    bool good;          /* it held for a while */
+    int64_t since_ms;   /* wall: in this state */
+    int64_t up_ns;      /* when Welcome came */
     int64_t drain_ms;
     /* from Welcome */
     char terminal[TERMINAL_ID], kind[16], gate_service[STORE_SERVICE], software[TEXT_LEN];
@@ -55,7 +55,7 @@ struct link {
     uint64_t session;
     /* TLS */
     struct tls_session *sessions[ADDRESSES_MAX];
-    bool use_next;     /* the renewed identity is tried */
+    bool use_next;             /* the renewed identity is tried */
     struct identity *renewing; /* its key waits for a certificate */
     int64_t renew_again_ns;
 };
@@ -65,7 +65,8 @@ void link_fini(struct agent *a);
 bool link_up(const struct agent *a);
 /** Welcomed, perhaps draining. */
 bool link_talks(const struct agent *a);
-/** Queues a message; false: there is no connection (nothing is queued), or the switch takes nothing any more (it is cut). */
+/** Queues a message; false: there is no connection (nothing is queued), or the switch takes nothing
+ * any more (it is cut). */
 bool link_send(struct agent *a, pb_to_switch *m);
 /** Queues a frame made earlier. */
 bool link_send_frame(struct agent *a, const uint8_t *frame, size_t len);
@@ -113,15 +114,15 @@ struct lane {
     struct card_list armed;
     uint64_t script; /* 0: none armed */
     bool now;
-    struct card_list list, work; /* wanted; executed now */
+    struct card_list list, work;    /* wanted; executed now */
     uint64_t list_id, list_arrival; /* id 0: none */
     int64_t list_deadline_ns;
     bool release;
     uint64_t release_arrival;
     /* the card */
     struct card_session session;
-    bool warm;  /* something was executed since it was powered: the switch may build on it */
-    bool cold;  /* it was powered down after that */
+    bool warm; /* something was executed since it was powered: the switch may build on it */
+    bool cold; /* it was powered down after that */
     int64_t used_ns;
     int64_t retry_ns; /* another program holds the reader: try again then */
     struct card_answers answers;
@@ -135,7 +136,8 @@ struct lane *lane_get(struct agent *a, uint32_t number);
 /** Everything the switch asked for is void (R4); what runs sends no further command. */
 void lanes_disconnected(struct agent *a);
 void lanes_wake(struct agent *a);
-/** The number by which the switch knows the card that lies there, 0: none. Unique over all runs of this terminal. */
+/** The number by which the switch knows the card that lies there, 0: none. Unique over all runs of
+ * this terminal. */
 uint64_t lane_arrival(const struct lane *l);
 /** Does the card of this arrival lie there? */
 bool lane_here(const struct lane *l);
@@ -184,6 +186,12 @@ struct request_ask {
     bool gate;
     int64_t wait_ms, retap_ms;
 };
+/** In the list; a copy of the row, its frame and its result. NULL: no memory. */
+struct treq *treq_new(struct agent *a, const struct store_row *row) MUST_USE;
+/** Out of the list. */
+void treq_free(struct treq *t);
+/** Lets answered ones go that need not be in memory. */
+void requests_forget(struct agent *a);
 void requests_init(struct agent *a);
 void requests_fini(struct agent *a);
 /** For store_open(). */
@@ -198,14 +206,17 @@ struct treq *request_at_gate(struct agent *a, unsigned reader);
 unsigned requests_open(const struct agent *a);
 /** Without an answer at that reader. */
 bool requests_need(const struct agent *a, unsigned reader);
-/** Allots a number, makes the row durable. The caller sends it. OC_EEXIST: the ref; OC_ELIMIT: too long. */
-int request_co_new(struct agent *a, const struct request_ask *ask, struct treq **ret) CO_FN MUST_USE;
+/** Allots a number, makes the row durable. The caller sends it. OC_EEXIST: the ref; OC_ELIMIT: too
+ * long. */
+int request_co_new(struct agent *a, const struct request_ask *ask,
+                   struct treq **ret) CO_FN MUST_USE;
 /** Sends what may be sent on this connection and was not. */
 void requests_pump(struct agent *a);
 /** A gate's request, together with its card. */
 void request_send_gate(struct agent *a, struct treq *t, pb_card *card);
 void request_cancel(struct agent *a, struct treq *t);
-/** Asks again about a doubt while its card is there or comes within wait_ms: the switch settles it. */
+/** Asks again about a doubt while its card is there or comes within wait_ms: the switch settles it.
+ */
 void request_again(struct agent *a, struct treq *t, int64_t wait_ms);
 void request_result(struct agent *a, const pb_result *r);
 void request_progress(struct agent *a, const pb_progress *p);
@@ -230,8 +241,8 @@ struct shift {
 };
 void shift_init(struct agent *a);
 void shift_fini(struct agent *a);
-/** As the local interface asks. 0: *ret is the answer; else a message in *ret. OC_ECLOSED: no connection, OC_ETIMEDOUT, OC_ESTATE, OC_EPERM (the
- * switch's words), errors of the store. */
+/** As the local interface asks. 0: *ret is the answer; else a message in *ret. OC_ECLOSED: no
+ * connection, OC_ETIMEDOUT, OC_ESTATE, OC_EPERM (the switch's words), errors of the store. */
 int shift_co_on(struct agent *a, const char *person, json_t **ret) CO_FN MUST_USE;
 int shift_co_off(struct agent *a, json_t **ret) CO_FN MUST_USE;
 void shift_signed_on(struct agent *a, const pb_signed_on *m);
@@ -270,13 +281,15 @@ struct local_call {
     json_t *body, *reply;
     int status;
 };
-void local_fail(struct local_call *c, int status, const char *code, const char *fmt, ...) PRINTF_FN(4, 5);
+void local_fail(struct local_call *c, int status, const char *code, const char *fmt, ...)
+    PRINTF_FN(4, 5);
 void local_requests_post(struct local_call *c) CO_FN;
 void local_request_get(struct local_call *c, uint64_t number) CO_FN;
 void local_request_delete(struct local_call *c, uint64_t number);
 void local_request_again(struct local_call *c, uint64_t number);
 json_t *local_status(struct agent *a);
-/** May this request pass? Over TCP: a loopback Host, our own Origin, the token. NULL, or why not (static). */
+/** May this request pass? Over TCP: a loopback Host, our own Origin, the token. NULL, or why not
+ * (static). */
 const char *guard_look(const struct agent *a, const struct http_req *req, bool needs_token);
 /** Reads state/local-token, or makes it. Blocks. */
 int guard_token(const char *state, bool make, char ret[TOKEN_LEN + 1]) MUST_USE WORKER_FN;

@@ -1,9 +1,11 @@
-/* A lane is one reader with the card on it, and the one flow that deals with both. Others (the link, requests, the registry of
- * readers) leave a wish in the lane and wake the flow; it looks at everything there is to do, does it, and waits.
+/* A lane is one reader with the card on it, and the one flow that deals with both. Others (the
+ * link, requests, the registry of readers) leave a wish in the lane and wake the flow; it looks at
+ * everything there is to do, does it, and waits.
  *
- * R4: what the switch asked for counts on its own connection only; a list past its deadline is not begun, and a connection that ends
- * moves the session's deadline into the past, so that no further command of a list that runs leaves.
- * R8: a gate makes one request for one arrival, and none for a card that lay there before. */
+ * R4: what the switch asked for counts on its own connection only; a list past its deadline is not
+ * begun, and a connection that ends moves the session's deadline into the past, so that no further
+ * command of a list that runs leaves. R8: a gate makes one request for one arrival, and none for a
+ * card that lay there before. */
 #include "terminal/internal.h"
 
 #include <fnmatch.h>
@@ -55,8 +57,8 @@ void lanes_disconnected(struct agent *a)
 static void tell_card(struct lane *l, const char *type)
 {
     events_tell(l->agent, type,
-                json_pack("{s:i, s:I, s:b, s:s}", "reader", (int)l->conf->number, "arrival", (json_int_t)lane_arrival(l),
-                          "mute", l->muted, "atr", l->atr));
+                json_pack("{s:i, s:I, s:b, s:s}", "reader", (int)l->conf->number, "arrival",
+                          (json_int_t)lane_arrival(l), "mute", l->muted, "atr", l->atr));
 }
 
 /* ---- a card comes and goes ---- */
@@ -88,10 +90,12 @@ static void arrives(struct lane *l)
 {
     struct reader *r = l->reader;
     l->shown = l->last = r->arrival;
-    l->stale = l->seen == READER_GONE; /* it lay there when the agent began, or when its reader came back */
+    l->stale = l->seen ==
+               READER_GONE; /* it lay there when the agent began, or when its reader came back */
     l->muted = r->state == READER_MUTE;
     if (l->stale && l->conf->mode == LANE_GATE)
-        log_info("lane", "reader %u: a card lies there already: it must be lifted and presented", l->conf->number);
+        log_info("lane", "reader %u: a card lies there already: it must be lifted and presented",
+                 l->conf->number);
     tell_card(l, "card_on");
 }
 
@@ -118,8 +122,13 @@ static int gate_row_flow(void *arg) CO_FN;
 static int gate_row_flow(void *arg)
 {
     struct gate_row *g = arg;
-    struct request_ask ask = {.service = "", .ref = "", .person = g->lane->agent->shift.now.person, .gate = true,
-                              .reader = g->lane->conf->number, .arrival = lane_arrival(g->lane), .wait_ms = GATE_WAIT};
+    struct request_ask ask = {.service = "",
+                              .ref = "",
+                              .person = g->lane->agent->shift.now.person,
+                              .gate = true,
+                              .reader = g->lane->conf->number,
+                              .arrival = lane_arrival(g->lane),
+                              .wait_ms = GATE_WAIT};
     g->rc = request_co_new(g->lane->agent, &ask, &g->made);
     return 0;
 }
@@ -144,7 +153,8 @@ static CO_FN void gate_card(struct lane *l)
     if (rc == 0)
         rc = g->rc;
     if (rc != 0) {
-        log_error("lane", "reader %u: this card cannot be served: %s", l->conf->number, oc_strerror(rc));
+        log_error("lane", "reader %u: this card cannot be served: %s", l->conf->number,
+                  oc_strerror(rc));
         return;
     }
     lane_fill_card(l, script, &card);
@@ -156,9 +166,11 @@ static CO_FN void gate_card(struct lane *l)
 static bool again(const struct lane *l)
 {
     struct agent *a = l->agent;
-    const struct treq *t =
-        l->conf->mode == LANE_GATE && l->asked ? request_of_arrival(a, l->conf->number, lane_arrival(l)) : NULL;
-    return t && t->durable && t->sent_epoch != a->link.epoch && agent_now_ns(a) >= t->pause_ns && link_up(a);
+    const struct treq *t = l->conf->mode == LANE_GATE && l->asked
+                               ? request_of_arrival(a, l->conf->number, lane_arrival(l))
+                               : NULL;
+    return t && t->durable && t->sent_epoch != a->link.epoch && agent_now_ns(a) >= t->pause_ns &&
+           link_up(a);
 }
 
 /* It does not answer: the switch is told by an ATR that is empty. */
@@ -173,8 +185,9 @@ static void present_mute(struct lane *l, int rc)
     send_card(l, 0);
 }
 
-/* The card is powered: a gate's new arrival becomes a request, everything else is told. While a gate's request is open, what comes is
- * the card that was torn out, or one in its stead: told, never charged anew (R8). */
+/* The card is powered: a gate's new arrival becomes a request, everything else is told. While a
+ * gate's request is open, what comes is the card that was torn out, or one in its stead: told,
+ * never charged anew (R8). */
 static CO_FN void present_powered(struct lane *l)
 {
     struct agent *a = l->agent;
@@ -259,7 +272,8 @@ int64_t lane_co_turn(struct lane *l)
     struct reader *r = l->reader;
     if (!r)
         return next;
-    if (l->shown && (r->arrival != l->shown || (r->state != READER_CARD && r->state != READER_MUTE)))
+    if (l->shown &&
+        (r->arrival != l->shown || (r->state != READER_CARD && r->state != READER_MUTE)))
         gone(l);
     if (!l->shown && (r->state == READER_CARD || r->state == READER_MUTE) && r->arrival > l->last)
         arrives(l);
@@ -332,8 +346,8 @@ static bool changed(struct agent *a, bool *present)
         present[i] = is;
         log_info("lane", "reader %u is %s", l->conf->number, is ? "there" : "gone");
         events_tell(a, "reader",
-                    json_pack("{s:i, s:b, s:s}", "reader", (int)l->conf->number, "present", is, "name",
-                              l->reader ? l->reader->name : ""));
+                    json_pack("{s:i, s:b, s:s}", "reader", (int)l->conf->number, "present", is,
+                              "name", l->reader ? l->reader->name : ""));
     }
     return yes;
 }

@@ -13,8 +13,8 @@ int lane_read_list(pb_command *const *commands, size_t count, struct card_list *
     for (size_t i = 0; i < count; i++) {
         const pb_command *from = commands[i];
         struct card_command *to = &ret->commands[i];
-        if (from->apdu.len == 0 || from->apdu.len > sizeof to->apdu.bytes || from->n_accept > CARD_ACCEPT_MAX ||
-            from->otherwise >= CARD_LIST_MAX)
+        if (from->apdu.len == 0 || from->apdu.len > sizeof to->apdu.bytes ||
+            from->n_accept > CARD_ACCEPT_MAX || from->otherwise >= CARD_LIST_MAX)
             return OC_EPARSE;
         memcpy(to->apdu.bytes, from->apdu.data, from->apdu.len);
         to->apdu.len = from->apdu.len;
@@ -104,10 +104,12 @@ static void none_sent(struct lane *l, unsigned count)
 
 /* ---- lists ---- */
 
-/* A card that was powered down has forgotten what it was asked: a list can then only begin with a SELECT. */
+/* A card that was powered down has forgotten what it was asked: a list can then only begin with a
+ * SELECT. */
 static bool can_begin(const struct lane *l)
 {
-    return l->list_arrival == lane_arrival(l) && lane_here(l) && agent_now_ns(l->agent) < l->list_deadline_ns &&
+    return l->list_arrival == lane_arrival(l) && lane_here(l) &&
+           agent_now_ns(l->agent) < l->list_deadline_ns &&
            (!l->cold || l->list.commands[0].apdu.bytes[1] == INS_SELECT);
 }
 
@@ -140,9 +142,11 @@ void lane_co_list(struct lane *l)
         if (rc == 0)
             run(l, epoch);
         else
-            log_info("lane", "reader %u: a list cannot begin: %s", l->conf->number, oc_strerror(rc));
+            log_info("lane", "reader %u: a list cannot begin: %s", l->conf->number,
+                     oc_strerror(rc));
     } else {
-        log_info("lane", "reader %u: a list cannot begin: its card has gone, or its time is over", l->conf->number);
+        log_info("lane", "reader %u: a list cannot begin: its card has gone, or its time is over",
+                 l->conf->number);
     }
     if (l->list_id == id && l->epoch == epoch)
         l->list_id = 0;

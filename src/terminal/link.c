@@ -4,8 +4,9 @@
  *     ▲                │                           │               │
  *     └── pause ◄──────┴───────────────────────────┴───────────────┘
  *
- * While a connection is there a reading flow takes frames and a writing flow sends what is queued and the heartbeats; when either
- * ends, both end. `epoch` counts connections: whatever the switch asked for on one is void with it (R4). */
+ * While a connection is there a reading flow takes frames and a writing flow sends what is queued
+ * and the heartbeats; when either ends, both end. `epoch` counts connections: whatever the switch
+ * asked for on one is void with it (R4). */
 #include "terminal/internal.h"
 
 #include <stdio.h>
@@ -40,7 +41,8 @@ static void tell_link(struct agent *a)
     l->since_ms = agent_wall_ms(a);
     events_tell(a, "link",
                 json_pack("{s:s, s:s, s:s, s:I}", "state", link_state_name(l->state), "address",
-                          a->config->sw.addresses.items[l->at], "why", l->why, "since_ms", (json_int_t)l->since_ms));
+                          a->config->sw.addresses.items[l->at], "why", l->why, "since_ms",
+                          (json_int_t)l->since_ms));
 }
 
 static void set_state(struct agent *a, enum link_state s)
@@ -131,18 +133,21 @@ static int writer_flow(void *arg)
             rc = flow_co_wait(&l->wake_out, beat);
             rc = rc == OC_ETIMEDOUT ? 0 : rc;
             if (beat - agent_now_ns(a) > l->heartbeat_ms * NS_PER_MS)
-                beat = agent_now_ns(a) + l->heartbeat_ms * NS_PER_MS; /* Welcome wants them more often */
+                beat = agent_now_ns(a) +
+                       l->heartbeat_ms * NS_PER_MS; /* Welcome wants them more often */
             continue;
         }
         struct buf full = l->out;
         l->out = now;
         now = full;
-        rc = stream_co_write(l->stream, now.data, now.len, flow_deadline_ms(SILENCES * l->heartbeat_ms));
+        rc = stream_co_write(l->stream, now.data, now.len,
+                             flow_deadline_ms(SILENCES * l->heartbeat_ms));
         buf_reset(&now);
     }
     buf_fini(&now);
     if (rc != 0 && rc != OC_ECANCELED)
-        link_cut(a, rc == OC_ETIMEDOUT ? "the switch takes nothing any more" : "the connection broke");
+        link_cut(a,
+                 rc == OC_ETIMEDOUT ? "the switch takes nothing any more" : "the connection broke");
     return rc;
 }
 
@@ -214,10 +219,10 @@ static int reader_flow(void *arg)
     int rc = step ? read_all(a, &in, step) : OC_ENOMEM;
     buf_fini(&in);
     if (rc != 0 && rc != OC_ECANCELED)
-        link_cut(a, rc == OC_ETIMEDOUT  ? "the switch is silent"
-                    : rc == OC_ECLOSED  ? "the switch closed the connection"
-                    : rc == OC_EPARSE   ? "the switch sent something that makes no sense"
-                                        : "the connection broke");
+        link_cut(a, rc == OC_ETIMEDOUT ? "the switch is silent"
+                    : rc == OC_ECLOSED ? "the switch closed the connection"
+                    : rc == OC_EPARSE  ? "the switch sent something that makes no sense"
+                                       : "the connection broke");
     return rc;
 }
 
@@ -341,7 +346,8 @@ static CO_FN int try_once(struct agent *a)
         l->refused = rc == OC_EPERM;
         if (l->refused)
             renew_refused(a);
-        (void)snprintf(l->why, sizeof l->why, "%.80s: %.100s", address, why ? why : oc_strerror(rc));
+        (void)snprintf(l->why, sizeof l->why, "%.80s: %.100s", address,
+                       why ? why : oc_strerror(rc));
         if (l->failures == 0 || l->refused)
             log_warn("link", "no connection: %s", l->why);
         set_state(a, LINK_DOWN);
@@ -363,8 +369,8 @@ static int64_t jittered(int64_t ms)
 /* Errors that do not go away by themselves in a second. */
 static bool unwanted(const struct link *l)
 {
-    static const char *const codes[] = {"revoked", "wrong_certificate", "closed_terminal", "version", "bad_hello",
-                                        "replaced"};
+    static const char *const codes[] = {"revoked", "wrong_certificate", "closed_terminal",
+                                        "version", "bad_hello",         "replaced"};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (strcmp(l->fatal, codes[i]) == 0)
             return true;

@@ -1,4 +1,5 @@
-/* From a configured address to a TLS stream: the name is resolved on a worker, each of its addresses tried in turn. */
+/* From a configured address to a TLS stream: the name is resolved on a worker, each of its
+ * addresses tried in turn. */
 #include "terminal/internal.h"
 #include "terminal/resolve.h"
 
@@ -23,8 +24,9 @@ static CO_FN int new_ctx(struct agent *a, struct tls_ctx **ret)
     return tls_ctx_new(&o, ret);
 }
 
-static CO_FN int dial_one(struct agent *a, struct tls_ctx *ctx, const char *numeric, int port, const char *name,
-                          int64_t deadline_ns, struct stream **ret, const char **ret_why)
+static CO_FN int dial_one(struct agent *a, struct tls_ctx *ctx, const char *numeric, int port,
+                          const char *name, int64_t deadline_ns, struct stream **ret,
+                          const char **ret_why)
 {
     struct stream *raw = NULL;
     struct tls_failure failure = {.why = NULL};
@@ -33,14 +35,15 @@ static CO_FN int dial_one(struct agent *a, struct tls_ctx *ctx, const char *nume
         *ret_why = rc == OC_ETIMEDOUT ? "no answer" : "nobody listens there";
         return rc;
     }
-    rc = tls_co_connect(ctx, a->work, raw, name, a->link.sessions[a->link.at], deadline_ns, ret, NULL, &failure);
+    rc = tls_co_connect(ctx, a->work, raw, name, a->link.sessions[a->link.at], deadline_ns, ret,
+                        NULL, &failure);
     if (rc != 0)
         *ret_why = failure.why;
     return rc;
 }
 
-static CO_FN int dial_all(struct agent *a, struct tls_ctx *ctx, const char *host, int port, int64_t deadline_ns,
-                          struct stream **ret, const char **ret_why)
+static CO_FN int dial_all(struct agent *a, struct tls_ctx *ctx, const char *host, int port,
+                          int64_t deadline_ns, struct stream **ret, const char **ret_why)
 {
     const char *name = a->config->sw.name ? a->config->sw.name : host;
     struct resolved found;
@@ -57,8 +60,10 @@ static CO_FN int dial_all(struct agent *a, struct tls_ctx *ctx, const char *host
     return rc;
 }
 
-static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret, const char **ret_why) CO_FN;
-static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret, const char **ret_why)
+static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret,
+                   const char **ret_why) CO_FN;
+static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret,
+                   const char **ret_why)
 {
     struct agent *a = arg;
     struct tls_ctx *ctx = NULL;

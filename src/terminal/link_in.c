@@ -38,13 +38,14 @@ static CO_FN int on_welcome(struct agent *a, const pb_to_terminal *m)
     l->up_ns = agent_now_ns(a);
     l->why[0] = '\0';
     l->state = LINK_UP;
-    log_info("link", "terminal=%s welcomed by %s (%s), connection %llu, session %016llx", l->terminal,
-             a->config->sw.addresses.items[l->at], l->software, (unsigned long long)l->epoch,
-             (unsigned long long)l->session);
+    log_info("link", "terminal=%s welcomed by %s (%s), connection %llu, session %016llx",
+             l->terminal, a->config->sw.addresses.items[l->at], l->software,
+             (unsigned long long)l->epoch, (unsigned long long)l->session);
     l->since_ms = agent_wall_ms(a);
     events_tell(a, "link",
-                json_pack("{s:s, s:s, s:s, s:s, s:I}", "state", "up", "address", a->config->sw.addresses.items[l->at],
-                          "why", "", "terminal", l->terminal, "since_ms", (json_int_t)l->since_ms));
+                json_pack("{s:s, s:s, s:s, s:s, s:I}", "state", "up", "address",
+                          a->config->sw.addresses.items[l->at], "why", "", "terminal", l->terminal,
+                          "since_ms", (json_int_t)l->since_ms));
     flow_cond_broadcast(&l->wake_out);
     flow_cond_broadcast(&a->requests.changed);
     renew_co_worked(a);
@@ -101,8 +102,8 @@ static CO_FN int on_list(struct agent *a, const pb_to_terminal *m)
     const pb_list *list = m->list;
     struct lane *l = lane_get(a, list->reader);
     if (!l || l->list_id != 0 || list->list == 0) {
-        log_warn("link", "list %llu for reader %u cannot begin: %s", (unsigned long long)list->list, list->reader,
-                 l ? "another one is at work" : "no such reader");
+        log_warn("link", "list %llu for reader %u cannot begin: %s", (unsigned long long)list->list,
+                 list->reader, l ? "another one is at work" : "no such reader");
         refuse_list(a, list);
         return 0;
     }
@@ -110,8 +111,9 @@ static CO_FN int on_list(struct agent *a, const pb_to_terminal *m)
     if (rc != 0)
         return rc;
     int64_t most = INT64_MAX / NS_PER_MS;
-    l->list_deadline_ns =
-        list->deadline_mono_ms < (uint64_t)most ? (int64_t)list->deadline_mono_ms * NS_PER_MS : FLOW_FOREVER;
+    l->list_deadline_ns = list->deadline_mono_ms < (uint64_t)most
+                              ? (int64_t)list->deadline_mono_ms * NS_PER_MS
+                              : FLOW_FOREVER;
     l->list_arrival = list->arrival;
     l->list_id = list->list;
     l->epoch = a->link.epoch;
@@ -186,7 +188,8 @@ static CO_FN int on_drain(struct agent *a, const pb_to_terminal *m)
         return 0;
     l->state = LINK_DRAINING;
     (void)snprintf(l->why, sizeof l->why, "the switch is stopping");
-    log_info("link", "the switch is stopping: it wants us back after %lld ms", (long long)l->drain_ms);
+    log_info("link", "the switch is stopping: it wants us back after %lld ms",
+             (long long)l->drain_ms);
     l->since_ms = agent_wall_ms(a);
     events_tell(a, "link", json_pack("{s:s, s:s}", "state", "draining", "why", l->why));
     return 0;

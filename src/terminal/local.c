@@ -1,4 +1,5 @@
-/* The local interface: one table of paths over a Unix socket and, where configured, a loopback port (guard.c). */
+/* The local interface: one table of paths over a Unix socket and, where configured, a loopback port
+ * (guard.c). */
 #include "terminal/internal.h"
 
 #include <errno.h>
@@ -9,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BODY_MAX  65536
-#define RECENT    30
-#define POLICY                                                                                                         \
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; " \
+#define BODY_MAX 65536
+#define RECENT   30
+#define POLICY                                                                                     \
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src "      \
+    "'self'; base-uri 'none'; "                                                                    \
     "form-action 'none'; frame-ancestors 'none'"
 
 static const char page[] =
@@ -37,21 +39,24 @@ void local_fail(struct local_call *c, int status, const char *code, const char *
 static json_t *lane_json(const struct lane *l)
 {
     json_t *j = json_pack("{s:i, s:s, s:s, s:b, s:s}", "reader", (int)l->conf->number, "mode",
-                          l->conf->mode == LANE_GATE ? "gate" : "desk", "name", l->reader ? l->reader->name : "", "present",
+                          l->conf->mode == LANE_GATE ? "gate" : "desk", "name",
+                          l->reader ? l->reader->name : "", "present",
                           l->reader && l->reader->state != READER_GONE, "state",
                           l->reader ? reader_state_name(l->reader->state) : "gone");
     if (j && l->shown)
-        json_object_set_new(j, "card", json_pack("{s:I, s:b, s:s}", "arrival", (json_int_t)lane_arrival(l), "mute",
-                                                 l->muted, "atr", l->atr));
+        json_object_set_new(j, "card",
+                            json_pack("{s:I, s:b, s:s}", "arrival", (json_int_t)lane_arrival(l),
+                                      "mute", l->muted, "atr", l->atr));
     return j;
 }
 
 static json_t *link_json(const struct agent *a)
 {
     const struct link *l = &a->link;
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:I, s:I}", "state", link_state_name(l->state), "address",
-                     a->config->sw.addresses.items[l->at], "why", l->why, "since_ms", (json_int_t)l->since_ms, "switch",
-                     l->software, "clock_offset_ms", (json_int_t)l->clock_offset_ms, "certificate_until_ms",
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:I, s:I}", "state", link_state_name(l->state),
+                     "address", a->config->sw.addresses.items[l->at], "why", l->why, "since_ms",
+                     (json_int_t)l->since_ms, "switch", l->software, "clock_offset_ms",
+                     (json_int_t)l->clock_offset_ms, "certificate_until_ms",
                      (json_int_t)(a->identity ? a->identity->info.not_after_ms : l->until_ms));
 }
 
@@ -59,7 +64,8 @@ static json_t *recent_json(struct agent *a)
 {
     json_t *list = json_array();
     unsigned n = 0;
-    for (struct list *at = a->requests.all.prev; at != &a->requests.all && n < RECENT; at = at->prev, n++) {
+    for (struct list *at = a->requests.all.prev; at != &a->requests.all && n < RECENT;
+         at = at->prev, n++) {
         struct treq *t = CONTAINER_OF(at, struct treq, link);
         json_array_append_new(list, request_json(&t->row, t));
     }
@@ -75,11 +81,14 @@ json_t *local_status(struct agent *a)
     for (unsigned i = 0; i < a->lane_count; i++)
         json_array_append_new(lanes, lane_json(&a->lanes[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:I, s:b, s:o}", "terminal",
-                     a->link.terminal[0] ? a->link.terminal : a->identity ? a->identity->info.name : "", "kind",
-                     a->link.kind, "gate_service", a->link.gate_service, "software", SOFTWARE, "link", link_json(a),
-                     "readers", lanes, "shift", shift_json(a), "open", (int)requests_open(a), "in_doubt", (int)doubts,
-                     "last_event", (json_int_t)(a->events.next - 1), "pcscd", a->pcsc && pcsc_connected(a->pcsc), "recent",
-                     recent_json(a));
+                     a->link.terminal[0] ? a->link.terminal
+                     : a->identity       ? a->identity->info.name
+                                         : "",
+                     "kind", a->link.kind, "gate_service", a->link.gate_service, "software",
+                     SOFTWARE, "link", link_json(a), "readers", lanes, "shift", shift_json(a),
+                     "open", (int)requests_open(a), "in_doubt", (int)doubts, "last_event",
+                     (json_int_t)(a->events.next - 1), "pcscd", a->pcsc && pcsc_connected(a->pcsc),
+                     "recent", recent_json(a));
 }
 
 /* ---- paths ---- */
@@ -118,7 +127,11 @@ static void shift_reply(struct local_call *c, int rc, json_t *answer)
     }
     const char *text = json_is_string(answer) ? json_string_value(answer) : oc_strerror(rc);
     int status = rc == OC_ESTATE || rc == OC_EPERM ? 409 : rc == OC_ENOMEM ? 500 : 503;
-    local_fail(c, status, rc == OC_ESTATE ? "wrong_state" : rc == OC_EPERM ? "refused" : rc == OC_ECLOSED ? "no_link" : "failed",
+    local_fail(c, status,
+               rc == OC_ESTATE    ? "wrong_state"
+               : rc == OC_EPERM   ? "refused"
+               : rc == OC_ECLOSED ? "no_link"
+                                  : "failed",
                "%s", text);
     json_decref(answer);
 }
@@ -128,7 +141,8 @@ static CO_FN void post_signon(struct local_call *c)
     json_t *answer = NULL;
     const char *person = json_string_value(json_object_get(c->body, "person"));
     if (!person || !*person || strlen(person) >= STORE_PERSON) {
-        local_fail(c, 400, "bad_field", "\"person\" must be a text of 1 to %d bytes", STORE_PERSON - 1);
+        local_fail(c, 400, "bad_field", "\"person\" must be a text of 1 to %d bytes",
+                   STORE_PERSON - 1);
         return;
     }
     int rc = shift_co_on(c->agent, person, &answer);
@@ -199,7 +213,8 @@ static bool read_body(struct local_call *c)
     }
     c->body = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
     if (!c->body || !json_is_object(c->body)) {
-        local_fail(c, 400, "bad_json", "the body must be a JSON object: line %d: %s", e.line, c->body ? "it is none" : e.text);
+        local_fail(c, 400, "bad_json", "the body must be a JSON object: line %d: %s", e.line,
+                   c->body ? "it is none" : e.text);
         return false;
     }
     return true;
@@ -227,8 +242,8 @@ static CO_FN void dispatch(struct local_call *c)
     else if (!found && request_path(c->path, &number, &again))
         one_request(c, number, again);
     else
-        local_fail(c, found ? 405 : 404, found ? "wrong_method" : "no_such_path", "%s %.100s: see docs/TERMINAL.md", c->method,
-                   c->path);
+        local_fail(c, found ? 405 : 404, found ? "wrong_method" : "no_such_path",
+                   "%s %.100s: see docs/TERMINAL.md", c->method, c->path);
 }
 
 static void drop(void *arg)
@@ -244,7 +259,11 @@ static int handle(struct http_req *req, void *arg)
     struct local_call *c = arena_alloc(flow_arena(), sizeof *c);
     if (!c)
         return OC_ENOMEM;
-    *c = (struct local_call){.agent = arg, .req = req, .status = 200, .method = http_method(req), .path = http_path(req)};
+    *c = (struct local_call){.agent = arg,
+                             .req = req,
+                             .status = 200,
+                             .method = http_method(req),
+                             .path = http_path(req)};
     flow_defer(drop, c);
     dispatch(c);
     char *text = c->reply ? json_dumps(c->reply, JSON_COMPACT) : NULL;
@@ -269,7 +288,9 @@ static int give_group(const struct terminal_local *l)
         return OC_EINVAL;
     }
     if (chown(l->socket, (uid_t)-1, g->gr_gid) != 0) {
-        log_error("terminal", "socket %s cannot be given to group \"%s\": be a member of it (errno %d)", l->socket, l->group, errno);
+        log_error("terminal",
+                  "socket %s cannot be given to group \"%s\": be a member of it (errno %d)",
+                  l->socket, l->group, errno);
         return OC_EPERM;
     }
     return 0;
@@ -303,7 +324,8 @@ int local_open(struct agent *a)
     if (rc == 0)
         rc = give_group(l);
     if (rc != 0)
-        log_error("terminal", "local interface: %s%s", oc_strerror(rc), rc == OC_EEXIST ? ": another agent serves there" : "");
+        log_error("terminal", "local interface: %s%s", oc_strerror(rc),
+                  rc == OC_EEXIST ? ": another agent serves there" : "");
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* Requests of the clerk's software. `ref` is the caller's own idempotency text: the same ref again gives the same request. */
+/* Requests of the clerk's software. `ref` is the caller's own idempotency text: the same ref again
+ * gives the same request. */
 #include "terminal/internal.h"
 
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static bool text_field(struct local_call *c, const char *name, size_t size, cons
     for (const char *at = s; good && *at; at++)
         good = (unsigned char)*at >= 0x20 && *at != 0x7f;
     if (!good)
-        local_fail(c, 400, "bad_field", "\"%s\" must be a text of at most %zu bytes", name, size - 1);
+        local_fail(c, 400, "bad_field", "\"%s\" must be a text of at most %zu bytes", name,
+                   size - 1);
     else
         *ret = s;
     return good;
@@ -29,7 +31,8 @@ static bool int_field(struct local_call *c, const char *name, int64_t max, int64
         return true;
     int64_t n = json_is_integer(v) ? json_integer_value(v) : -1;
     if (n < 0 || n > max) {
-        local_fail(c, 400, "bad_field", "\"%s\" must be a whole number from 0 to %lld", name, (long long)max);
+        local_fail(c, 400, "bad_field", "\"%s\" must be a whole number from 0 to %lld", name,
+                   (long long)max);
         return false;
     }
     *ret = n;
@@ -40,12 +43,15 @@ static bool amount_field(struct local_call *c, int64_t *ret)
 {
     const char *yuan = NULL;
     fen_t fen = 0;
-    if (!int_field(c, "amount_fen", INT64_C(10000000000000), ret) || !text_field(c, "amount", FEN_TEXT, &yuan))
+    if (!int_field(c, "amount_fen", INT64_C(10000000000000), ret) ||
+        !text_field(c, "amount", FEN_TEXT, &yuan))
         return false;
     if (!yuan)
         return true;
     if (fen_parse(yuan, &fen) != 0 || fen < 0 || (*ret != 0 && *ret != fen)) {
-        local_fail(c, 400, "bad_field", "\"amount\" must be yuan such as \"12.34\", and the same as \"amount_fen\" where both are given");
+        local_fail(c, 400, "bad_field",
+                   "\"amount\" must be yuan such as \"12.34\", and the same as \"amount_fen\" "
+                   "where both are given");
         return false;
     }
     *ret = fen;
@@ -73,8 +79,10 @@ static bool params_field(struct local_call *c, struct request_ask *ask)
         items[i] = (pb_param)ONECARD__TERMINAL__V1__PARAM__INIT;
         items[i].name = arena_strdup(flow_arena(), key);
         items[i].value = arena_strdup(flow_arena(), s);
-        if (!s || strlen(key) > 31 || strlen(s) > 127 || strlen(s) != json_string_length(v) || !items[i].name || !items[i].value) {
-            local_fail(c, 400, "bad_field", "params: \"%.40s\" must be a text of at most 127 bytes", key);
+        if (!s || strlen(key) > 31 || strlen(s) > 127 || strlen(s) != json_string_length(v) ||
+            !items[i].name || !items[i].value) {
+            local_fail(c, 400, "bad_field", "params: \"%.40s\" must be a text of at most 127 bytes",
+                       key);
             return false;
         }
         i++;
@@ -94,8 +102,9 @@ static unsigned desk_lane(const struct agent *a)
 
 static bool names_known(struct local_call *c)
 {
-    static const char *const names[] = {"service", "amount_fen", "amount", "params", "person", "ref", "wait_ms", "retap_ms",
-                                        "reader", "code", "card_number", NULL};
+    static const char *const names[] = {"service", "amount_fen", "amount",      "params",
+                                        "person",  "ref",        "wait_ms",     "retap_ms",
+                                        "reader",  "code",       "card_number", NULL};
     const char *key;
     json_t *v;
     json_object_foreach(c->body, key, v)
@@ -105,8 +114,8 @@ static bool names_known(struct local_call *c)
             known = known || strcmp(names[i], key) == 0;
         if (!known) {
             const char *near = conf_nearest(key, names);
-            local_fail(c, 400, "unknown_field", "unknown field \"%.60s\"%s%s%s", key, near ? ": did you mean \"" : "", near ? near : "",
-                       near ? "\"?" : "");
+            local_fail(c, 400, "unknown_field", "unknown field \"%.60s\"%s%s%s", key,
+                       near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
             return false;
         }
     }
@@ -121,14 +130,19 @@ static bool read_ask(struct local_call *c, struct request_ask *ask)
     ask->person = a->shift.now.person;
     ask->wait_ms = a->config->desk.wait_ms;
     ask->retap_ms = a->config->desk.retap_ms;
-    if (!names_known(c) || !text_field(c, "service", STORE_SERVICE, &ask->service) || !amount_field(c, &ask->amount_fen) ||
-        !params_field(c, ask) || !text_field(c, "person", STORE_PERSON, &ask->person) ||
-        !text_field(c, "ref", STORE_REF, &ask->ref) || !int_field(c, "wait_ms", 600000, &ask->wait_ms) ||
-        !int_field(c, "retap_ms", 600000, &ask->retap_ms) || !int_field(c, "reader", LANES_MAX, &reader) ||
-        !text_field(c, "code", 128, &ask->code) || !text_field(c, "card_number", 40, &ask->number))
+    if (!names_known(c) || !text_field(c, "service", STORE_SERVICE, &ask->service) ||
+        !amount_field(c, &ask->amount_fen) || !params_field(c, ask) ||
+        !text_field(c, "person", STORE_PERSON, &ask->person) ||
+        !text_field(c, "ref", STORE_REF, &ask->ref) ||
+        !int_field(c, "wait_ms", 600000, &ask->wait_ms) ||
+        !int_field(c, "retap_ms", 600000, &ask->retap_ms) ||
+        !int_field(c, "reader", LANES_MAX, &reader) || !text_field(c, "code", 128, &ask->code) ||
+        !text_field(c, "card_number", 40, &ask->number))
         return false;
     if (!ask->service || !*ask->service || (ask->code && ask->number)) {
-        local_fail(c, 400, "bad_field", "%s", ask->code && ask->number ? "\"code\" or \"card_number\", not both" : "\"service\" is missing");
+        local_fail(c, 400, "bad_field", "%s",
+                   ask->code && ask->number ? "\"code\" or \"card_number\", not both"
+                                            : "\"service\" is missing");
         return false;
     }
     ask->reader = ask->code || ask->number ? 0 : (unsigned)reader;
@@ -139,7 +153,8 @@ static bool read_ask(struct local_call *c, struct request_ask *ask)
     return true;
 }
 
-static void reply_row(struct local_call *c, const struct store_row *row, const struct treq *live, int status)
+static void reply_row(struct local_call *c, const struct store_row *row, const struct treq *live,
+                      int status)
 {
     c->reply = request_json(row, live);
     c->status = status;
@@ -157,8 +172,8 @@ static CO_FN bool known_ref(struct local_call *c, const struct request_ask *ask)
     if (t)
         *row = t->row;
     if (strcmp(row->service, ask->service) != 0 || row->amount_fen != ask->amount_fen)
-        local_fail(c, 409, "conflict", "ref \"%.60s\" is request %llu, with another content", ask->ref,
-                   (unsigned long long)row->number);
+        local_fail(c, 409, "conflict", "ref \"%.60s\" is request %llu, with another content",
+                   ask->ref, (unsigned long long)row->number);
     else
         reply_row(c, row, t, 200);
     return true;
@@ -172,7 +187,8 @@ void local_requests_post(struct local_call *c)
     if (!ask || !read_ask(c, ask) || known_ref(c, ask))
         return;
     if (a->stopping || !link_up(a)) {
-        local_fail(c, 503, "no_link", "no connection to the switch: nothing was begun (%s)", a->link.why);
+        local_fail(c, 503, "no_link", "no connection to the switch: nothing was begun (%s)",
+                   a->link.why);
         return;
     }
     if (requests_open(a) >= a->link.max_requests) {
@@ -183,7 +199,8 @@ void local_requests_post(struct local_call *c)
     if (rc == OC_EEXIST && known_ref(c, ask))
         return;
     if (rc != 0) {
-        local_fail(c, rc == OC_ELIMIT ? 400 : 503, "store", "nothing was begun: %s", oc_strerror(rc));
+        local_fail(c, rc == OC_ELIMIT ? 400 : 503, "store", "nothing was begun: %s",
+                   oc_strerror(rc));
         return;
     }
     requests_pump(a);
@@ -199,7 +216,8 @@ void local_request_get(struct local_call *c, uint64_t number)
     char *end = NULL;
     long s = wait ? strtol(wait, &end, 10) : 0;
     if (wait && (end == wait || *end != '\0' || s < 0 || s > WAIT_MOST_S)) {
-        local_fail(c, 400, "bad_field", "\"wait\" must be a whole number of seconds up to %d", WAIT_MOST_S);
+        local_fail(c, 400, "bad_field", "\"wait\" must be a whole number of seconds up to %d",
+                   WAIT_MOST_S);
         return;
     }
     int64_t until = flow_deadline_ms(s * 1000);
@@ -223,7 +241,8 @@ void local_request_delete(struct local_call *c, uint64_t number)
 {
     struct treq *t = request_get(c->agent, number);
     if (!t) {
-        local_fail(c, 404, "not_found", "there is no open request %llu", (unsigned long long)number);
+        local_fail(c, 404, "not_found", "there is no open request %llu",
+                   (unsigned long long)number);
         return;
     }
     request_cancel(c->agent, t);
@@ -234,7 +253,8 @@ void local_request_again(struct local_call *c, uint64_t number)
 {
     struct treq *t = request_get(c->agent, number);
     if (!t || t->row.state != STORE_DOUBT) {
-        local_fail(c, t ? 409 : 404, t ? "wrong_state" : "not_found", "request %llu is not in doubt", (unsigned long long)number);
+        local_fail(c, t ? 409 : 404, t ? "wrong_state" : "not_found",
+                   "request %llu is not in doubt", (unsigned long long)number);
         return;
     }
     if (!link_up(c->agent)) {

@@ -1,8 +1,8 @@
-/* Renewal without a visit. When a third of the certificate's life is left a new key is made and its certificate asked for; both
- * identities are kept until the switch has welcomed the new one.
+/* Renewal without a visit. When a third of the certificate's life is left a new key is made and its
+ * certificate asked for; both identities are kept until the switch has welcomed the new one.
  *
- *   due ──Renew──► Renewed: identity-next.pem is durable ──next connection──► Welcome: it becomes identity.pem
- *                                                        └──refused─────────► the old one is tried; if it is welcomed, the next goes */
+ *   due ──Renew──► Renewed: identity-next.pem is durable ──next connection──► Welcome: it becomes
+ * identity.pem └──refused─────────► the old one is tried; if it is welcomed, the next goes */
 #include "terminal/internal.h"
 
 #include <stdlib.h>
@@ -25,8 +25,8 @@ void renew_look(struct agent *a)
     struct x509_bytes *csr = NULL;
     if (a->next && l->use_next && link_up(a) && requests_open(a) == 0)
         link_cut(a, "the certificate was renewed");
-    if (!a->identity || a->next || l->renewing || !link_up(a) || agent_now_ns(a) < l->renew_again_ns ||
-        !identity_due(a->identity, agent_wall_ms(a)))
+    if (!a->identity || a->next || l->renewing || !link_up(a) ||
+        agent_now_ns(a) < l->renew_again_ns || !identity_due(a->identity, agent_wall_ms(a)))
         return;
     l->renew_again_ns = agent_now_ns(a) + AGAIN_NS;
     struct identity *id = identity_new();
@@ -116,7 +116,8 @@ static int check(const struct identity *old, struct identity *id)
         rc = x509_request_check(csr->data, csr->len, pin);
     if (rc == 0)
         rc = x509_read(id->certificate.data, id->certificate.len, &id->info);
-    if (rc == 0 && (memcmp(pin, id->info.pin, sizeof pin) != 0 || strcmp(id->info.name, old->info.name) != 0))
+    if (rc == 0 &&
+        (memcmp(pin, id->info.pin, sizeof pin) != 0 || strcmp(id->info.name, old->info.name) != 0))
         rc = OC_EINVAL;
     free(csr);
     return rc;

@@ -1,6 +1,7 @@
-/* Requests from their making to their answer. A row is durable before its first frame leaves; it is asked again with the same number and the
- * same frame on each new connection until there is an answer. Where nobody waits any more (its time is over, or it is of a run
- * before), a Cancel follows at once: the switch then says what became of it, and begins nothing new.
+/* Requests from their making to their answer. A row is durable before its first frame leaves; it is
+ * asked again with the same number and the same frame on each new connection until there is an
+ * answer. Where nobody waits any more (its time is over, or it is of a run before), a Cancel
+ * follows at once: the switch then says what became of it, and begins nothing new.
  *
  *   new ──durable──► open ──Request──► answered: done
  *                     ▲      │ Busy, or connection lost     └─► in doubt ──card seen again──► done
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #define KEPT_HERE  500 /* answered ones that need no look into the store */
-#define GRACE_MS   2000
 #define BUSY_LEAST 50
 #define BUSY_MOST  30000
 
@@ -22,7 +22,7 @@ void requests_init(struct agent *a)
     flow_cond_init(&a->requests.changed);
 }
 
-static void treq_free(struct treq *t)
+void treq_free(struct treq *t)
 {
     list_del(&t->link);
     free(t->frame);
@@ -69,7 +69,8 @@ struct treq *request_of_arrival(struct agent *a, unsigned reader, uint64_t arriv
     LIST_EACH(at, &a->requests.all)
     {
         struct treq *t = treq_at(at);
-        if (t->row.gate && t->row.reader == reader && t->row.arrival == arrival && !request_ended(t))
+        if (t->row.gate && t->row.reader == reader && t->row.arrival == arrival &&
+            !request_ended(t))
             return t;
     }
     return NULL;
@@ -107,7 +108,7 @@ bool requests_need(const struct agent *a, unsigned reader)
 
 /* ---- memory ---- */
 
-static void forget_old(struct agent *a)
+void requests_forget(struct agent *a)
 {
     LIST_EACH_SAFE(at, next, &a->requests.all)
     {
@@ -120,7 +121,7 @@ static void forget_old(struct agent *a)
     }
 }
 
-static struct treq *treq_new(struct agent *a, const struct store_row *row)
+struct treq *treq_new(struct agent *a, const struct store_row *row)
 {
     struct treq *t = calloc(1, sizeof *t);
     if (!t)
@@ -163,137 +164,6 @@ int requests_restore(void *agent, const struct store_row *row)
     return 0;
 }
 
-/* ---- making ---- */
-
-static char *text_of(struct arena *arena, const char *s)
-{
-    return arena_strdup(arena, s ? s : "");
-}
-
-/* Proto messages want texts that may be written to: copies in the arena of the call. */
-struct request_parts {
-    pb_request r;
-    pb_presentation p;
-    pb_presentation_chip chip;
-};
-static int fill(struct arena *arena, const struct request_ask *ask, uint64_t number, struct request_parts *ret)
-{
-    pb_request *r = &ret->r;
-    *r = (pb_request)ONECARD__TERMINAL__V1__REQUEST__INIT;
-    ret->p = (pb_presentation)ONECARD__TERMINAL__V1__PRESENTATION__INIT;
-    ret->chip = (pb_presentation_chip)ONECARD__TERMINAL__V1__PRESENTATION__CHIP__INIT;
-    r->number = number;
-    r->service = text_of(arena, ask->service);
-    r->person = text_of(arena, ask->person);
-    r->amount_fen = ask->amount_fen;
-    r->gate = ask->gate;
-    r->wait_ms = (uint32_t)ask->wait_ms;
-    r->retap_ms = (uint32_t)ask->retap_ms;
-    if (rng_fill(&rng_system, &r->trace, sizeof r->trace) != 0)
-        r->trace = 0; /* the switch makes one */
-    if (ask->code || ask->number) {
-        ret->p.what_case = ask->code ? ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CODE
-                                     : ONECARD__TERMINAL__V1__PRESENTATION__WHAT_NUMBER;
-        ret->p.code = text_of(arena, ask->code ? ask->code : ask->number); /* a union */
-        r->presentation = &ret->p;
-        if (!ret->p.code)
-            return OC_ENOMEM;
-    } else if (ask->reader) {
-        ret->chip.reader = ask->reader;
-        ret->chip.arrival = ask->arrival;
-        ret->p.what_case = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CHIP;
-        ret->p.chip = &ret->chip;
-        r->presentation = &ret->p;
-    }
-    return r->service && r->person ? 0 : OC_ENOMEM;
-}
-
-static int fill_params(struct arena *arena, const struct request_ask *ask, pb_request *r)
-{
-    if (ask->param_count == 0)
-        return 0;
-    pb_param *items = arena_copy(arena, ask->params, ask->param_count * sizeof *items);
-    pb_param **pointers = arena_alloc(arena, ask->param_count * sizeof *pointers);
-    if (!items || !pointers)
-        return OC_ENOMEM;
-    for (size_t i = 0; i < ask->param_count; i++)
-        pointers[i] = &items[i];
-    r->n_params = ask->param_count;
-    r->params = pointers;
-    return 0;
-}
-
-static int fill_row(struct agent *a, const struct request_ask *ask, struct store_row *row)
-{
-    const char *ref = ask->ref ? ask->ref : "", *person = ask->person ? ask->person : "";
-    if (strlen(ask->service) >= sizeof row->service || strlen(ref) >= sizeof row->ref ||
-        strlen(person) >= sizeof row->person)
-        return OC_ELIMIT;
-    memcpy(row->service, ask->service, strlen(ask->service) + 1);
-    memcpy(row->ref, ref, strlen(ref) + 1);
-    memcpy(row->person, person, strlen(person) + 1);
-    row->number = ++a->requests.last_number;
-    row->gate = ask->gate;
-    row->reader = ask->reader;
-    row->arrival = ask->arrival;
-    row->amount_fen = ask->amount_fen;
-    row->created_ms = agent_wall_ms(a);
-    return 0;
-}
-
-/* Its content stands: in memory, and in the frame that will be sent each time. */
-static int make(struct agent *a, const struct request_ask *ask, struct treq **ret)
-{
-    struct store_row row = {.number = 0};
-    struct request_parts *parts = arena_alloc(flow_arena(), sizeof *parts);
-    pb_to_switch m = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
-    struct buf frame;
-    int rc = parts ? fill_row(a, ask, &row) : OC_ENOMEM;
-    if (rc == 0)
-        rc = fill(flow_arena(), ask, row.number, parts);
-    if (rc == 0)
-        rc = fill_params(flow_arena(), ask, &parts->r);
-    if (rc != 0)
-        return rc;
-    m.message_case = (int)TO_SWITCH_REQUEST;
-    m.request = &parts->r;
-    buf_init(&frame, FRAME_MAX + FRAME_HEAD_MAX);
-    frame_put_to_switch(&frame, &m);
-    rc = frame.err;
-    if (rc == 0) {
-        row.frame = frame.data;
-        row.frame_len = frame.len;
-        *ret = treq_new(a, &row);
-        rc = *ret ? 0 : OC_ENOMEM;
-    }
-    buf_fini(&frame);
-    return rc;
-}
-
-int request_co_new(struct agent *a, const struct request_ask *ask, struct treq **ret)
-{
-    struct treq *t = NULL;
-    int rc = make(a, ask, &t);
-    if (rc != 0)
-        return rc;
-    t->until_ns = agent_now_ns(a) + (ask->wait_ms + GRACE_MS) * NS_PER_MS;
-    t->phase = PB_PHASE_WAIT_CARD;
-    t->asking = true; /* stays in memory */
-    flow_shield();
-    rc = store_co_add(a->store, &t->row);
-    flow_unshield();
-    t->asking = false;
-    if (rc != 0) { /* it never left */
-        treq_free(t);
-        a->requests.count--;
-        return rc;
-    }
-    t->durable = true;
-    forget_old(a);
-    *ret = t;
-    return 0;
-}
-
 /* ---- sending ---- */
 
 static void send_cancel(struct agent *a, const struct treq *t)
@@ -321,7 +191,8 @@ static bool has_card_here(struct agent *a, const struct treq *t)
 static bool to_send(struct agent *a, const struct treq *t)
 {
     return t->durable && t->row.state != STORE_DONE && t->sent_epoch != a->link.epoch &&
-           agent_now_ns(a) >= t->pause_ns && !(t->row.gate && !request_ended(t) && has_card_here(a, t));
+           agent_now_ns(a) >= t->pause_ns &&
+           !(t->row.gate && !request_ended(t) && has_card_here(a, t));
 }
 
 static void mark_sent(struct agent *a, struct treq *t)
@@ -376,7 +247,8 @@ void request_send_gate(struct agent *a, struct treq *t, pb_card *card)
     }
     arena_fini(&arena);
     if (rc != 0)
-        log_error("terminal", "request %llu cannot be read again: %s", (unsigned long long)t->row.number, oc_strerror(rc));
+        log_error("terminal", "request %llu cannot be read again: %s",
+                  (unsigned long long)t->row.number, oc_strerror(rc));
 }
 
 /* ---- answers ---- */
@@ -394,7 +266,8 @@ static void put_result(struct agent *a, struct treq *t, struct store_result *r, 
     json_decref(json);
     t->asking = false;
     if (!text) {
-        log_error("terminal", "no memory for the answer of request %llu: it is asked again", (unsigned long long)t->row.number);
+        log_error("terminal", "no memory for the answer of request %llu: it is asked again",
+                  (unsigned long long)t->row.number);
         t->sent_epoch = 0;
         return;
     }
@@ -415,7 +288,8 @@ static void put_result(struct agent *a, struct treq *t, struct store_result *r, 
 /* An outcome that this version does not know is treated as a doubt. */
 static bool is_final(Onecard__Terminal__V1__Outcome outcome)
 {
-    return (int)outcome == (int)PB_POSTED || (int)outcome == (int)PB_REFUSED || (int)outcome == (int)PB_VOIDED;
+    return (int)outcome == (int)PB_POSTED || (int)outcome == (int)PB_REFUSED ||
+           (int)outcome == (int)PB_VOIDED;
 }
 
 /* An earlier doubt that ended on the way (R3). */
@@ -430,8 +304,11 @@ static void settle(struct agent *a, const pb_settled *s)
         bool posted = (int)s->outcome == (int)PB_POSTED;
         json_t *json = json_loads(t->result, 0, NULL);
         const char *service = json_string_value(json_object_get(json, "service"));
-        struct store_result r = {.number = t->row.number, .state = STORE_DONE, .posted = posted,
-                                 .paid_fen = posted ? s->amount_fen : 0, .ended_ms = agent_wall_ms(a)};
+        struct store_result r = {.number = t->row.number,
+                                 .state = STORE_DONE,
+                                 .posted = posted,
+                                 .paid_fen = posted ? s->amount_fen : 0,
+                                 .ended_ms = agent_wall_ms(a)};
         (void)snprintf(r.service, sizeof r.service, "%s", service ? service : t->row.service);
         memcpy(r.txn, t->txn, sizeof r.txn);
         if (json) {
@@ -450,7 +327,8 @@ void request_result(struct agent *a, const pb_result *p)
     for (size_t i = 0; i < p->n_settled; i++)
         settle(a, p->settled[i]);
     if (!t || t->row.state == STORE_DONE) {
-        log_debug("terminal", "an answer for request %llu, which waits for none", (unsigned long long)p->number);
+        log_debug("terminal", "an answer for request %llu, which waits for none",
+                  (unsigned long long)p->number);
         return;
     }
     struct store_result r = {.number = p->number,
@@ -462,7 +340,10 @@ void request_result(struct agent *a, const pb_result *p)
     (void)snprintf(r.txn, sizeof r.txn, "%s", p->txn);
     put_result(a, t, &r, request_result_json(p));
     log_info("terminal", "request %llu: %s%s%s", (unsigned long long)p->number,
-             r.state == STORE_DOUBT ? "in doubt" : r.posted ? "posted" : "not done", p->reason[0] ? ", " : "", p->reason);
+             r.state == STORE_DOUBT ? "in doubt"
+             : r.posted             ? "posted"
+                                    : "not done",
+             p->reason[0] ? ", " : "", p->reason);
     requests_pump(a);
     lanes_wake(a);
 }
@@ -482,9 +363,9 @@ void request_failed(struct agent *a, uint64_t number, const char *code, const ch
     struct store_result r = {.number = number, .state = STORE_DONE, .ended_ms = agent_wall_ms(a)};
     (void)snprintf(r.service, sizeof r.service, "%s", t->row.service);
     put_result(a, t, &r,
-               json_pack("{s:I, s:s, s:s, s:{s:s, s:s}, s:s, s:b}", "number", (json_int_t)number, "outcome", "refused",
-                         "reason", code, "text", "en", text, "zh", "请求未受理", "service", t->row.service, "local",
-                         true));
+               json_pack("{s:I, s:s, s:s, s:{s:s, s:s}, s:s, s:b}", "number", (json_int_t)number,
+                         "outcome", "refused", "reason", code, "text", "en", text, "zh",
+                         "请求未受理", "service", t->row.service, "local", true));
 }
 
 void request_progress(struct agent *a, const pb_progress *p)
@@ -526,7 +407,9 @@ void request_busy(struct agent *a, const pb_busy *b)
     struct treq *t = request_get(a, b->number);
     if (!t || t->row.state == STORE_DONE)
         return;
-    int64_t ms = b->retry_after_ms < BUSY_LEAST ? BUSY_LEAST : b->retry_after_ms > BUSY_MOST ? BUSY_MOST : b->retry_after_ms;
+    int64_t ms = b->retry_after_ms < BUSY_LEAST  ? BUSY_LEAST
+                 : b->retry_after_ms > BUSY_MOST ? BUSY_MOST
+                                                 : b->retry_after_ms;
     struct again *g = calloc(1, sizeof *g);
     t->asking = false;
     t->sent_epoch = 0; /* it was not taken */
@@ -541,7 +424,8 @@ void request_busy(struct agent *a, const pb_busy *b)
     *g = (struct again){.agent = a, .number = b->number, .ms = ms};
     if (flow_start(a->loop, "again", again_flow, g, NULL) != 0) {
         free(g);
-        log_warn("terminal", "request %llu is asked again on the next connection", (unsigned long long)b->number);
+        log_warn("terminal", "request %llu is asked again on the next connection",
+                 (unsigned long long)b->number);
     }
 }
 
@@ -551,7 +435,7 @@ void request_again(struct agent *a, struct treq *t, int64_t wait_ms)
         return;
     t->cancel = false;
     t->sent_epoch = 0;
-    t->until_ns = agent_now_ns(a) + (wait_ms + GRACE_MS) * NS_PER_MS;
+    t->until_ns = agent_now_ns(a) + (wait_ms + REQUEST_GRACE_MS) * NS_PER_MS;
     requests_pump(a);
 }
 

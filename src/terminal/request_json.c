@@ -64,7 +64,8 @@ static void put_lists(json_t *j, const pb_result *r)
     for (size_t i = 0; i < r->n_slip; i++)
         json_array_append_new(slip, text_json(r->slip[i]));
     for (size_t i = 0; i < r->n_settled; i++) {
-        json_t *s = json_pack("{s:s, s:s}", "txn", r->settled[i]->txn, "outcome", outcome_name((int)r->settled[i]->outcome));
+        json_t *s = json_pack("{s:s, s:s}", "txn", r->settled[i]->txn, "outcome",
+                              outcome_name((int)r->settled[i]->outcome));
         put_amount(s, "amount", r->settled[i]->amount_fen);
         json_array_append_new(settled, s);
     }
@@ -75,9 +76,10 @@ static void put_lists(json_t *j, const pb_result *r)
 json_t *request_result_json(const pb_result *r)
 {
     char trace[TRACE_TEXT];
-    json_t *j = json_pack("{s:I, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s}", "number", (json_int_t)r->number, "outcome",
-                          outcome_name((int)r->outcome), "reason", r->reason, "text", "en", r->text_en, "zh", r->text_zh,
-                          "detail", r->detail, "txn", r->txn, "service", r->service, "card", r->card);
+    json_t *j = json_pack("{s:I, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s}", "number",
+                          (json_int_t)r->number, "outcome", outcome_name((int)r->outcome), "reason",
+                          r->reason, "text", "en", r->text_en, "zh", r->text_zh, "detail",
+                          r->detail, "txn", r->txn, "service", r->service, "card", r->card);
     if (!j)
         return NULL;
     put_amount(j, "amount", r->amount_fen);
@@ -105,9 +107,10 @@ static const char *state_name(const struct store_row *row, const struct treq *li
 
 json_t *request_json(const struct store_row *row, const struct treq *live)
 {
-    json_t *j = json_pack("{s:I, s:s, s:s, s:b, s:i, s:I, s:s, s:s}", "number", (json_int_t)row->number, "state",
-                          state_name(row, live), "service", row->service, "gate", row->gate, "reader", (int)row->reader,
-                          "created_ms", (json_int_t)row->created_ms, "ref", row->ref, "person", row->person);
+    json_t *j = json_pack("{s:I, s:s, s:s, s:b, s:i, s:I, s:s, s:s}", "number",
+                          (json_int_t)row->number, "state", state_name(row, live), "service",
+                          row->service, "gate", row->gate, "reader", (int)row->reader, "created_ms",
+                          (json_int_t)row->created_ms, "ref", row->ref, "person", row->person);
     if (!j)
         return NULL;
     put_amount(j, "asked", row->amount_fen);

@@ -17,8 +17,8 @@ static WORKER_FN int look(struct resolve_job *j)
     if (getaddrinfo(j->host, NULL, &hints, &list) != 0)
         return OC_ENOENT;
     for (const struct addrinfo *ai = list; ai && j->found.count < RESOLVED_MAX; ai = ai->ai_next)
-        if (getnameinfo(ai->ai_addr, ai->ai_addrlen, j->found.items[j->found.count], sizeof j->found.items[0], NULL, 0,
-                        NI_NUMERICHOST) == 0)
+        if (getnameinfo(ai->ai_addr, ai->ai_addrlen, j->found.items[j->found.count],
+                        sizeof j->found.items[0], NULL, 0, NI_NUMERICHOST) == 0)
             j->found.count++;
     freeaddrinfo(list);
     return j->found.count > 0 ? 0 : OC_ENOENT;

@@ -10,6 +10,7 @@ struct resolved {
     unsigned count;
 };
 /** OC_ENOENT: not known; OC_ETIMEDOUT, OC_ECANCELED, OC_EBUSY, OC_ENOMEM. */
-int resolve_co(struct pool *pool, const char *host, int64_t deadline_ns, struct resolved *ret) CO_FN MUST_USE;
+int resolve_co(struct pool *pool, const char *host, int64_t deadline_ns,
+               struct resolved *ret) CO_FN MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
-/* A person's shift at this terminal (班结). The totals that are sent at its end are those of the answers kept here; the switch says
- * whether the ledger has the same. */
+/* A person's shift at this terminal (班结). The totals that are sent at its end are those of the
+ * answers kept here; the switch says whether the ledger has the same. */
 #include "terminal/internal.h"
 
 #include <stdio.h>
@@ -25,8 +25,9 @@ json_t *shift_json(const struct agent *a)
     const struct store_shift *s = &a->shift.now;
     if (!s->person[0])
         return json_null();
-    return json_pack("{s:s, s:I, s:I, s:i}", "person", s->person, "first_request", (json_int_t)s->first, "since_ms",
-                     (json_int_t)s->since_ms, "business_date", (int)s->business_date);
+    return json_pack("{s:s, s:I, s:I, s:i}", "person", s->person, "first_request",
+                     (json_int_t)s->first, "since_ms", (json_int_t)s->since_ms, "business_date",
+                     (int)s->business_date);
 }
 
 static void answered(struct shift *s, bool good, const char *trouble)
@@ -52,8 +53,8 @@ static json_t *totals_json(pb_total *const *totals, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "service", totals[i]->service, "count",
-                                              (json_int_t)totals[i]->count, "amount_fen",
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "service", totals[i]->service,
+                                              "count", (json_int_t)totals[i]->count, "amount_fen",
                                               (json_int_t)totals[i]->amount_fen));
     return list;
 }
@@ -64,8 +65,9 @@ void shift_signed_off(struct agent *a, const pb_signed_off *m)
     if (!s->waiting)
         return;
     json_decref(s->off);
-    s->off = json_pack("{s:b, s:{s:s, s:s}, s:i, s:o}", "agrees", m->agrees, "text", "en", m->text_en, "zh", m->text_zh,
-                       "in_doubt", (int)m->open, "ledger", totals_json(m->totals, m->n_totals));
+    s->off = json_pack("{s:b, s:{s:s, s:s}, s:i, s:o}", "agrees", m->agrees, "text", "en",
+                       m->text_en, "zh", m->text_zh, "in_doubt", (int)m->open, "ledger",
+                       totals_json(m->totals, m->n_totals));
     answered(s, s->off != NULL, "no memory");
 }
 
@@ -176,7 +178,8 @@ static CO_FN int sign_off(struct agent *a, json_t **ret)
     if (!p)
         return OC_ENOMEM;
     if (!s->now.person[0] || requests_open(a) > 0) {
-        *ret = trouble(s->now.person[0] ? "requests are still open: wait for their answers" : "nobody is signed on");
+        *ret = trouble(s->now.person[0] ? "requests are still open: wait for their answers"
+                                        : "nobody is signed on");
         return OC_ESTATE;
     }
     int rc = store_co_totals(a->store, s->now.first, last, p->rows, &p->count, &p->doubts);
@@ -195,8 +198,9 @@ static CO_FN int sign_off(struct agent *a, json_t **ret)
     rc = store_co_shift(a->store, &nobody);
     if (rc != 0)
         log_error("terminal", "the end of the shift is not kept: %s", oc_strerror(rc));
-    events_tell(a, "shift", json_pack("{s:s, s:b, s:b}", "person", s->now.person, "on", false, "agrees",
-                                      json_is_true(json_object_get(off, "agrees"))));
+    events_tell(a, "shift",
+                json_pack("{s:s, s:b, s:b}", "person", s->now.person, "on", false, "agrees",
+                          json_is_true(json_object_get(off, "agrees"))));
     s->now = nobody;
     return 0;
 }

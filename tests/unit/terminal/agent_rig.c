@@ -35,8 +35,10 @@ void rig_fini(struct rig *r)
     assert_int_equal(system(command), 0);
 }
 
-static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret, const char **ret_why) CO_FN;
-static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret, const char **ret_why)
+static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret,
+                   const char **ret_why) CO_FN;
+static int co_dial(void *arg, const char *address, int64_t deadline_ns, struct stream **ret,
+                   const char **ret_why)
 {
     struct rig *r = arg;
     int fds[2];
@@ -79,7 +81,13 @@ void rig_run(struct rig *r, int (*play)(struct rig *r))
     char file[96];
     struct agent_dial dial = {.co_dial = co_dial, .arg = r};
     (void)snprintf(file, sizeof file, "%s/terminal.yaml", r->dir);
-    struct agent_opts o = {.file = file, .text = r->config, .no_signals = true, .no_pcsc = true, .dial = &dial, .ready = ready, .arg = r};
+    struct agent_opts o = {.file = file,
+                           .text = r->config,
+                           .no_signals = true,
+                           .no_pcsc = true,
+                           .dial = &dial,
+                           .ready = ready,
+                           .arg = r};
     ROLE_ENTER_WORKER();
     r->play = play;
     r->wrong[0] = '\0';
@@ -154,7 +162,8 @@ int rig_co_expect(struct rig *r, enum pb_to_switch_case kind, pb_to_switch **ret
     if (rc == 0 && (int)(*ret)->message_case != (int)kind) {
         pb_to_switch wanted = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
         wanted.message_case = (Onecard__Terminal__V1__ToSwitch__MessageCase)kind;
-        return rig_wrong(r, "%s instead of %s", frame_to_switch_name(*ret), frame_to_switch_name(&wanted));
+        return rig_wrong(r, "%s instead of %s", frame_to_switch_name(*ret),
+                         frame_to_switch_name(&wanted));
     }
     return rc;
 }
@@ -163,7 +172,9 @@ int rig_co_quiet(struct rig *r, int64_t ms)
 {
     pb_to_switch *m = NULL;
     int rc = next_until(r, &m, flow_deadline_ms(ms));
-    return rc == OC_ETIMEDOUT ? 0 : rc == 0 ? rig_wrong(r, "%s where nothing should come", frame_to_switch_name(m)) : rig_wrong(r, "cut");
+    return rc == OC_ETIMEDOUT ? 0
+           : rc == 0 ? rig_wrong(r, "%s where nothing should come", frame_to_switch_name(m))
+                     : rig_wrong(r, "cut");
 }
 
 int rig_co_send(struct rig *r, pb_to_terminal *m)
@@ -171,7 +182,8 @@ int rig_co_send(struct rig *r, pb_to_terminal *m)
     struct buf b;
     buf_init(&b, 0);
     frame_put_to_terminal(&b, m);
-    int rc = b.err != 0 ? b.err : stream_co_write(r->s, b.data, b.len, flow_deadline_ms(PATIENCE_MS));
+    int rc =
+        b.err != 0 ? b.err : stream_co_write(r->s, b.data, b.len, flow_deadline_ms(PATIENCE_MS));
     buf_fini(&b);
     return rc == 0 ? 0 : rig_wrong(r, "cannot send: %s", oc_strerror(rc));
 }
@@ -244,9 +256,15 @@ int rig_co_list(struct rig *r, uint64_t list, uint64_t arrival, unsigned count, 
     return rig_co_send(r, &to);
 }
 
-int rig_co_ask(struct rig *r, const char *service, int64_t fen, const char *ref, uint64_t *ret_number)
+int rig_co_ask(struct rig *r, const char *service, int64_t fen, const char *ref,
+               uint64_t *ret_number)
 {
-    struct request_ask ask = {.service = service, .ref = ref, .person = "", .amount_fen = fen, .reader = 1, .wait_ms = 5000};
+    struct request_ask ask = {.service = service,
+                              .ref = ref,
+                              .person = "",
+                              .amount_fen = fen,
+                              .reader = 1,
+                              .wait_ms = 5000};
     struct treq *t = NULL;
     int rc = request_co_new(r->agent, &ask, &t);
     if (rc != 0)

@@ -16,7 +16,8 @@ static int parse(const char *text, struct buf *out)
     struct conf_errors errors;
     struct conf_snapshot *s = NULL;
     conf_errors_init(&errors);
-    int rc = conf_snapshot_parse("t.yaml", text, strlen(text), terminal_config_schema(), &errors, &s);
+    int rc =
+        conf_snapshot_parse("t.yaml", text, strlen(text), terminal_config_schema(), &errors, &s);
     conf_errors_print(&errors, out);
     conf_errors_fini(&errors);
     conf_snapshot_put(&s);
@@ -70,7 +71,8 @@ static void addresses_are_taken_apart(void **state)
     assert_int_equal(address_split("switch.example:1", false, host, &port), 0);
     assert_string_equal(host, "switch.example");
     assert_int_equal(address_split("127.0.0.1:0", true, host, &port), 0);
-    const char *const wrong[] = {"", ":1", "h", "h:", "h:0", "h:65536", "h:1x", "2001:db8::1:80", "[::1]", "[]:1", "h:-1"};
+    const char *const wrong[] = {
+        "", ":1", "h", "h:", "h:0", "h:65536", "h:1x", "2001:db8::1:80", "[::1]", "[]:1", "h:-1"};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         assert_int_equal(address_split(wrong[i], false, host, &port), OC_EINVAL);
 }

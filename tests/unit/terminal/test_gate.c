@@ -7,7 +7,8 @@ static CO_FN int tap(struct rig *r, pb_to_switch **m, uint64_t *ret_number)
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, m));
     const pb_request *q = (*m)->request;
     RIG_NEED(r, q->gate && q->service[0] == '\0' && q->card && q->card->atr.len > 0);
-    RIG_NEED(r, q->presentation && q->presentation->chip && q->presentation->chip->arrival == q->card->arrival);
+    RIG_NEED(r, q->presentation && q->presentation->chip &&
+                    q->presentation->chip->arrival == q->card->arrival);
     *ret_number = q->number;
     return 0;
 }
@@ -73,12 +74,14 @@ static int cut_play(struct rig *r)
     rig_cut(r);
     RIG_TRY(rig_co_welcome(r));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m)); /* the card is still here: with it */
-    RIG_NEED(r, m->request->number == first && m->request->card && m->request->card->arrival == arrival);
+    RIG_NEED(r, m->request->number == first && m->request->card &&
+                    m->request->card->arrival == arrival);
     rig_cut(r);
     reader_sim_remove(r->sim);
     RIG_TRY(rig_co_welcome(r));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m)); /* it has gone: asked about, and taken back */
-    RIG_NEED(r, m->request->number == first && !m->request->card && m->request->presentation->chip->arrival == arrival);
+    RIG_NEED(r, m->request->number == first && !m->request->card &&
+                    m->request->presentation->chip->arrival == arrival);
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
     RIG_NEED(r, m->cancel->number == first);
     return rig_co_result(r, first, PB_REFUSED, "");
@@ -168,7 +171,8 @@ static int after_play(struct rig *r)
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
     RIG_TRY(rig_co_result(r, first, PB_IN_DOUBT, "T1"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
-    RIG_TRY(tap(r, &m, &second)); /* the same card: a new number; the switch finishes the first ride */
+    RIG_TRY(
+        tap(r, &m, &second)); /* the same card: a new number; the switch finishes the first ride */
     RIG_NEED(r, second > first && m->request->card->arrival != old);
     return rig_co_result(r, second, PB_POSTED, "T1");
 }

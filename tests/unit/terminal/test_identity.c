@@ -39,8 +39,14 @@ static struct identity *made(const char *name, int64_t now_ms, unsigned days)
     assert_int_equal(x509_authority_new(&key, "Test authority", now_ms, 3650, &id->authority), 0);
     assert_int_equal(x509_key_new(&id->key), 0);
     assert_int_equal(x509_request_new(&id->key, name, &csr), 0);
-    struct x509_issue w = {.authority_key = &key, .authority_cert = &id->authority, .csr = csr.data, .csr_len = csr.len,
-                           .name = name, .use = X509_TERMINAL, .now_ms = now_ms, .days = days};
+    struct x509_issue w = {.authority_key = &key,
+                           .authority_cert = &id->authority,
+                           .csr = csr.data,
+                           .csr_len = csr.len,
+                           .name = name,
+                           .use = X509_TERMINAL,
+                           .now_ms = now_ms,
+                           .days = days};
     assert_int_equal(x509_issue(&w, &id->certificate), 0);
     assert_int_equal(x509_read(id->certificate.data, id->certificate.len, &id->info), 0);
     return id;

@@ -29,7 +29,8 @@ static int list_play(struct rig *r)
     RIG_TRY(rig_co_expect(r, TO_SWITCH_ANSWERS, &m));
     RIG_NEED(r, m->answers->list == 7 && m->answers->n_answers == 3);
     for (int i = 0; i < 3; i++)
-        RIG_NEED(r, (int)m->answers->answers[i]->state == PB_ANSWER_ANSWERED && m->answers->answers[i]->bytes.len >= 2);
+        RIG_NEED(r, (int)m->answers->answers[i]->state == PB_ANSWER_ANSWERED &&
+                        m->answers->answers[i]->bytes.len >= 2);
     RIG_NEED(r, reader_sim_commands(r->sim) == 3);
     reader_sim_remove(r->sim);
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD_REMOVED, &m));
@@ -109,7 +110,8 @@ static int cut_play(struct rig *r)
     RIG_TRY(rig_co_list(r, 9, arrival, 6, 5000));
     RIG_NEED(r, flow_co_sleep_ms(150) == 0);
     RIG_TRY(rig_co_welcome(r));
-    RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD, &m)); /* told anew, same arrival; the answers never come */
+    RIG_TRY(
+        rig_co_expect(r, TO_SWITCH_CARD, &m)); /* told anew, same arrival; the answers never come */
     RIG_NEED(r, m->card->arrival == arrival);
     RIG_TRY(rig_co_quiet(r, 200));
     if (reader_sim_commands(r->sim) != 2)
@@ -194,7 +196,8 @@ static int armed_play(struct rig *r)
     RIG_TRY(arm(r, 12, true, 0xA4)); /* for the card that lies there */
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD, &m));
     RIG_NEED(r, m->card->script == 12 && m->card->arrival == arrival);
-    /* nothing is asked for a while: it is powered down, and the switch told that nothing holds any more */
+    /* nothing is asked for a while: it is powered down, and the switch told that nothing holds any
+     * more */
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD, &m));
     RIG_NEED(r, m->card->script == 0 && m->card->arrival == arrival && m->card->n_answers == 0);
     RIG_NEED(r, !r->agent->lanes[0].session.open);
@@ -239,7 +242,7 @@ static int cold_play(struct rig *r)
     RIG_TRY(rig_co_list(r, 1, arrival, 1, 1000));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_ANSWERS, &m));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD, &m)); /* powered down after 300 ms */
-    RIG_TRY(rig_co_list(r, 2, arrival, 1, 1000)); /* begins with SELECT: powered up again */
+    RIG_TRY(rig_co_list(r, 2, arrival, 1, 1000));  /* begins with SELECT: powered up again */
     RIG_TRY(rig_co_expect(r, TO_SWITCH_ANSWERS, &m));
     RIG_NEED(r, (int)m->answers->answers[0]->state == PB_ANSWER_ANSWERED);
     return 0;

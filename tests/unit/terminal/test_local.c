@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 
-#define CONFIG                                                                                                        \
-    "switch: {addresses: [\"switch.test:1\"], retry_min: 50ms, retry_max: 100ms}\nstate: state\nlocal: {socket: "      \
+#define CONFIG                                                                                     \
+    "switch: {addresses: [\"switch.test:1\"], retry_min: 50ms, retry_max: 100ms}\nstate: "         \
+    "state\nlocal: {socket: "                                                                      \
     "local.sock, listen: \"127.0.0.1:0\"}\nlog: {level: error}\nreaders:\n  - {number: 1}\n"
 
 static char answer[16384];
@@ -20,7 +21,8 @@ static CO_FN int ask(struct rig *r, const char *line, const char *headers, const
     if (rc != 0)
         return rig_wrong(r, "no connection");
     buf_init(&out, 0);
-    buf_printf(&out, "%s HTTP/1.1\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s", line, headers, strlen(body), body);
+    buf_printf(&out, "%s HTTP/1.1\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s", line,
+               headers, strlen(body), body);
     rc = stream_co_write(s, out.data, out.len, until);
     buf_fini(&out);
     while (rc == 0 && len < sizeof answer - 1) {
@@ -35,8 +37,9 @@ static CO_FN int ask(struct rig *r, const char *line, const char *headers, const
 static const char *headers(struct rig *r, const char *host, const char *more, bool token)
 {
     static char text[400];
-    (void)snprintf(text, sizeof text, "Host: %s:%d\r\n%s%s%s%s", host, agent_local_port(r->agent), more,
-                   token ? "Authorization: Bearer " : "", token ? r->agent->token : "", token ? "\r\n" : "");
+    (void)snprintf(text, sizeof text, "Host: %s:%d\r\n%s%s%s%s", host, agent_local_port(r->agent),
+                   more, token ? "Authorization: Bearer " : "", token ? r->agent->token : "",
+                   token ? "\r\n" : "");
     return text;
 }
 
@@ -52,13 +55,20 @@ static int guard_play(struct rig *r)
     RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", false), "{}") == 403);
     RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "evil.example", "", true), "") == 403);
     RIG_NEED(r, ask(r, "GET /", headers(r, "evil.example", "", false), "") == 403);
-    RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Origin: http://evil.example\r\n", true), "") == 403);
-    RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Origin: null\r\n", true), "") == 403);
-    RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Sec-Fetch-Site: cross-site\r\n", true), "") == 403);
-    RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Sec-Fetch-Site: same-site\r\n", true), "") == 403);
-    (void)snprintf(origin, sizeof origin, "Origin: http://127.0.0.1:%d\r\nSec-Fetch-Site: same-origin\r\n", agent_local_port(r->agent));
+    RIG_NEED(r, ask(r, "GET /v1/status",
+                    headers(r, "127.0.0.1", "Origin: http://evil.example\r\n", true), "") == 403);
+    RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Origin: null\r\n", true), "") ==
+                    403);
+    RIG_NEED(r, ask(r, "GET /v1/status",
+                    headers(r, "127.0.0.1", "Sec-Fetch-Site: cross-site\r\n", true), "") == 403);
+    RIG_NEED(r, ask(r, "GET /v1/status",
+                    headers(r, "127.0.0.1", "Sec-Fetch-Site: same-site\r\n", true), "") == 403);
+    (void)snprintf(origin, sizeof origin,
+                   "Origin: http://127.0.0.1:%d\r\nSec-Fetch-Site: same-origin\r\n",
+                   agent_local_port(r->agent));
     RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", origin, true), "") == 200);
-    RIG_NEED(r, ask(r, "GET /", headers(r, "127.0.0.1", "", false), "") == 200 && strstr(answer, "Content-Security-Policy"));
+    RIG_NEED(r, ask(r, "GET /", headers(r, "127.0.0.1", "", false), "") == 200 &&
+                    strstr(answer, "Content-Security-Policy"));
     RIG_NEED(r, strstr(answer, r->agent->token) == NULL);
     return 0;
 }
@@ -75,21 +85,30 @@ static int sell_play(struct rig *r) CO_FN;
 static int sell_play(struct rig *r)
 {
     pb_to_switch *m;
-    const char *sale = "{\"service\":\"payment.purchase\",\"amount\":\"3.00\",\"ref\":\"till-1-0001\",\"params\":{\"goods\":\"tea\"}}";
-    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) == 503); /* no connection yet: nothing is begun */
+    const char *sale = "{\"service\":\"payment.purchase\",\"amount\":\"3.00\",\"ref\":\"till-1-"
+                       "0001\",\"params\":{\"goods\":\"tea\"}}";
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) ==
+                    503); /* no connection yet: nothing is begun */
     RIG_TRY(rig_co_welcome(r));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
-    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) == 202 && strstr(answer, "\"number\":1,"));
-    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) == 200 && strstr(answer, "\"number\":1,"));
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) == 202 &&
+                    strstr(answer, "\"number\":1,"));
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), sale) == 200 &&
+                    strstr(answer, "\"number\":1,"));
+    RIG_NEED(
+        r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true),
+               "{\"service\":\"payment.purchase\",\"amount\":\"4.00\",\"ref\":\"till-1-0001\"}") ==
+               409);
     RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true),
-                    "{\"service\":\"payment.purchase\",\"amount\":\"4.00\",\"ref\":\"till-1-0001\"}") == 409);
-    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), "{\"service\":\"x\",\"amuont\":\"4\"}") == 400 &&
+                    "{\"service\":\"x\",\"amuont\":\"4\"}") == 400 &&
                     strstr(answer, "did you mean"));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
-    RIG_NEED(r, m->request->amount_fen == 300 && m->request->n_params == 1 && strcmp(m->request->params[0]->value, "tea") == 0);
+    RIG_NEED(r, m->request->amount_fen == 300 && m->request->n_params == 1 &&
+                    strcmp(m->request->params[0]->value, "tea") == 0);
     RIG_TRY(rig_co_quiet(r, 100)); /* once */
     RIG_TRY(rig_co_result(r, 1, PB_POSTED, "T1"));
-    RIG_NEED(r, ask(r, "GET /v1/requests/1?wait=5", headers(r, "127.0.0.1", "", true), "") == 200 && strstr(answer, "\"posted\""));
+    RIG_NEED(r, ask(r, "GET /v1/requests/1?wait=5", headers(r, "127.0.0.1", "", true), "") == 200 &&
+                    strstr(answer, "\"posted\""));
     RIG_NEED(r, ask(r, "GET /v1/requests/77", headers(r, "127.0.0.1", "", true), "") == 404);
     RIG_NEED(r, ask(r, "PUT /v1/requests/1", headers(r, "127.0.0.1", "", true), "") == 405);
     RIG_NEED(r, ask(r, "GET /v1/nothing", headers(r, "127.0.0.1", "", true), "") == 404);
@@ -110,13 +129,15 @@ static int cancel_play(struct rig *r)
     pb_to_switch *m;
     RIG_TRY(rig_co_welcome(r));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
-    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), "{\"service\":\"payment.balance\"}") == 202);
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true),
+                    "{\"service\":\"payment.balance\"}") == 202);
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
     RIG_NEED(r, ask(r, "DELETE /v1/requests/1", headers(r, "127.0.0.1", "", true), "") == 202);
     RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
     RIG_NEED(r, m->cancel->number == 1);
     RIG_TRY(rig_co_result(r, 1, PB_REFUSED, ""));
-    RIG_NEED(r, ask(r, "GET /v1/requests/1?wait=5", headers(r, "127.0.0.1", "", true), "") == 200 && strstr(answer, "\"done\""));
+    RIG_NEED(r, ask(r, "GET /v1/requests/1?wait=5", headers(r, "127.0.0.1", "", true), "") == 200 &&
+                    strstr(answer, "\"done\""));
     return 0;
 }
 static void request_is_taken_back_and_the_switch_says_what_became_of_it(void **state)
@@ -139,7 +160,8 @@ static CO_FN int shift_switch(struct rig *r, bool off)
     on.business_date = 20261122;
     bye.agrees = true;
     if (off)
-        RIG_NEED(r, m->sign_off->n_totals == 1 && m->sign_off->totals[0]->count == 1 && m->sign_off->totals[0]->amount_fen == 300);
+        RIG_NEED(r, m->sign_off->n_totals == 1 && m->sign_off->totals[0]->count == 1 &&
+                        m->sign_off->totals[0]->amount_fen == 300);
     to.message_case = off ? ONECARD__TERMINAL__V1__TO_TERMINAL__MESSAGE_SIGNED_OFF
                           : ONECARD__TERMINAL__V1__TO_TERMINAL__MESSAGE_SIGNED_ON;
     if (off)

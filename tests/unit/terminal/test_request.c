@@ -17,7 +17,8 @@ static int again_play(struct rig *r)
     rig_cut(r);
     RIG_TRY(rig_co_welcome(r));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
-    RIG_NEED(r, m->request->number == number && m->request->trace == trace && m->request->amount_fen == 300);
+    RIG_NEED(r, m->request->number == number && m->request->trace == trace &&
+                    m->request->amount_fen == 300);
     RIG_TRY(rig_co_quiet(r, 200)); /* somebody still waits: no Cancel */
     RIG_TRY(rig_co_result(r, number, PB_POSTED, "T1"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0 && store_co_flush(r->agent->store) == 0);
@@ -132,14 +133,16 @@ static int doubt_play(struct rig *r)
     RIG_TRY(rig_co_result(r, first, PB_IN_DOUBT, "TX9"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
     RIG_NEED(r, request_get(r->agent, first)->row.state == STORE_DOUBT);
-    RIG_NEED(r, store_co_totals(r->agent->store, 1, 1000, totals, &n, &doubts) == 0 && n == 0 && doubts == 1);
+    RIG_NEED(r, store_co_totals(r->agent->store, 1, 1000, totals, &n, &doubts) == 0 && n == 0 &&
+                    doubts == 1);
     RIG_TRY(rig_co_ask(r, "payment.balance", 0, "", &second));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
     RIG_TRY(settled_result(r, second, "TX9"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
     struct treq *t = request_get(r->agent, first);
     RIG_NEED(r, t->row.state == STORE_DONE && strstr(t->result, "settled_later") != NULL);
-    RIG_NEED(r, store_co_totals(r->agent->store, 1, 1000, totals, &n, &doubts) == 0 && n == 2 && doubts == 0);
+    RIG_NEED(r, store_co_totals(r->agent->store, 1, 1000, totals, &n, &doubts) == 0 && n == 2 &&
+                    doubts == 0);
     RIG_NEED(r, strcmp(totals[1].service, "payment.purchase") == 0 && totals[1].amount_fen == 300);
     return 0;
 }

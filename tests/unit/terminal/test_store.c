@@ -69,7 +69,12 @@ static void rig_end(struct rig *r)
 static CO_FN int add(struct store *s, uint64_t number, const char *ref)
 {
     static const uint8_t frame[4] = {3, 1, 2, 3};
-    struct store_row row = {.number = number, .frame = frame, .frame_len = 4, .amount_fen = 100, .created_ms = 1, .reader = 1};
+    struct store_row row = {.number = number,
+                            .frame = frame,
+                            .frame_len = 4,
+                            .amount_fen = 100,
+                            .created_ms = 1,
+                            .reader = 1};
     (void)snprintf(row.service, sizeof row.service, "payment.purchase");
     (void)snprintf(row.ref, sizeof row.ref, "%s", ref);
     return store_co_add(s, &row);
@@ -77,7 +82,11 @@ static CO_FN int add(struct store *s, uint64_t number, const char *ref)
 
 static void result(struct store *s, uint64_t number, enum store_state state, bool posted)
 {
-    struct store_result r = {.number = number, .state = state, .posted = posted, .paid_fen = posted ? 100 : 0, .ended_ms = 2};
+    struct store_result r = {.number = number,
+                             .state = state,
+                             .posted = posted,
+                             .paid_fen = posted ? 100 : 0,
+                             .ended_ms = 2};
     (void)snprintf(r.service, sizeof r.service, "payment.purchase");
     (void)snprintf(r.txn, sizeof r.txn, "T%llu", (unsigned long long)number);
     store_result(s, &r, "{\"outcome\":\"x\"}", 15);
@@ -131,7 +140,8 @@ static int settle(void *arg)
     if (rc != 0 || n != 1 || totals[0].count != 2 || totals[0].amount_fen != 200 || doubts != 1)
         return OC_EINTERNAL;
     rc = store_co_get(r->store, 0, "a", &row);
-    if (rc != 0 || row.number != 1 || !row.result || strcmp(row.result, "{\"outcome\":\"x\"}") != 0 || row.frame_len != 4)
+    if (rc != 0 || row.number != 1 || !row.result ||
+        strcmp(row.result, "{\"outcome\":\"x\"}") != 0 || row.frame_len != 4)
         return OC_EINTERNAL;
     return store_co_get(r->store, 99, NULL, &row) == OC_ENOENT ? 0 : OC_EINTERNAL;
 }
@@ -171,7 +181,8 @@ static void pruning_leaves_the_newest_and_everything_open(void **state)
     rig_end(&r);
 }
 
-/* A child adds rows and says each number when it was told that it is durable; it is killed in the middle. */
+/* A child adds rows and says each number when it was told that it is durable; it is killed in the
+ * middle. */
 struct child {
     struct rig *r;
     int fd;
