@@ -67,7 +67,8 @@ struct sql {
     sqlite3_stmt *s[S_COUNT], *l[L_COUNT];
     struct purchase pending[PENDING_MAX];
     unsigned pending_count, log_pages;
-    int64_t shard, first_card, seq, txn, at_ms, request;
+    int64_t *ids; /* of the cards */
+    int64_t shard, seq, txn, at_ms, request;
     uint64_t seed, done, commits;
     uint8_t *bytes;
     int failed;
@@ -118,6 +119,7 @@ static void store_card(struct sql *q, const struct purchase *p, const char *term
         I(open ? 250 : 0), I(0), I(0), I(0), I(0), I(0), I(open ? p->txn : 0), I(7), I(9990000), I(1), I(40 + (int64_t)(q->done % 60000)),
         q->at_ms, terminal, I(6), I(1), I(41), I(0), I(0), I(0), p->txn, terminal, "payment.purchase", q->at_ms, I(20261122), I(25000), I(0),
         I(9));
+    q->failed |= sqlite3_changes(q->db) != 1;
 }
 
 static void journal(struct sql *q, unsigned bytes)
@@ -130,7 +132,7 @@ static void intent(struct sql *q)
 {
     char terminal[16];
     uint8_t sam[6] = {0x20};
-    struct purchase p = {.txn = ++q->txn, .card = q->first_card + I(draw(q) % (uint64_t)q->w->cards),
+    struct purchase p = {.txn = ++q->txn, .card = q->ids[draw(q) % (uint64_t)q->w->cards],
                          .terminal = (unsigned)(draw(q) % (uint64_t)q->w->terminals)};
     snprintf(terminal, sizeof terminal, "t%06u", p.terminal + 1);
     sam[4] = (uint8_t)((p.terminal + 1) >> 8);
@@ -221,6 +223,20 @@ static int64_t number(sqlite3 *db, const char *text)
     return n;
 }
 
+/* Ids follow from the time they were given at: they leave gaps. */
+static int read_ids(struct sql *q)
+{
+    sqlite3_stmt *s = NULL;
+    int64_t n = 0;
+    q->ids = calloc((size_t)q->w->cards, sizeof *q->ids);
+    if (!q->ids || sqlite3_prepare_v2(q->db, "SELECT id FROM card", -1, &s, NULL) != SQLITE_OK)
+        return -1;
+    while (n < q->w->cards && sqlite3_step(s) == SQLITE_ROW)
+        q->ids[n++] = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return n == q->w->cards ? 0 : -1;
+}
+
 static int open_both(struct sql *q)
 {
     static const char setup[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
@@ -238,12 +254,11 @@ static int open_both(struct sql *q)
             return -1;
     sqlite3_wal_hook(q->db, on_commit, q);
     q->shard = number(q->db, "SELECT shard FROM site");
-    q->first_card = number(q->db, "SELECT min(id) FROM card");
     q->seq = number(q->db, "SELECT max(seq) FROM journal");
     int64_t last = number(q->db, "SELECT max(id) FROM txn");
     q->txn = (last > 0 ? last : I(1) << 52) + 1000;
     q->request = INT64_C(1) << 40;
-    return q->first_card >= 0 ? 0 : -1;
+    return read_ids(q);
 }
 
 static double cpu(void)
@@ -297,6 +312,7 @@ int parts_sql(const struct parts_sql *w, struct parts_sql_result *ret)
     sqlite3_close(q->reader);
     rc = rc != 0 || q->failed ? -1 : 0;
     free(q->bytes);
+    free(q->ids);
     free(q);
     return rc;
 }
