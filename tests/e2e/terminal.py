@@ -10,6 +10,7 @@ import secrets
 import sys
 import time
 
+sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal_wire as wire  # noqa: E402
 from terminal_card import ANSWERED, LOST, Gone, before, moves_value, run_list, speaks_t1  # noqa: E402

@@ -14,6 +14,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.path.insert(0, HERE)
 import terminal_wire as wire  # noqa: E402
 from terminal import IN_DOUBT, REFUSED, VOIDED, Terminal  # noqa: E402
