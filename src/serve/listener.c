@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define LOGGED_A_SECOND 10
 #define ACCEPT_AGAIN_MS 200
+#define SEND_BUFFER     (32 * 1024) /* the kernel doubles it */
 
 void refused(struct terminals *t, const char *from, const char *why, const char *detail)
 {
@@ -121,6 +123,15 @@ static int arrival_flow(void *arg)
     return 0;
 }
 
+/* What a terminal does not read must wait here, where it is counted, not in megabytes of the
+ * kernel's. */
+static void bound_buffer(const struct stream *raw)
+{
+    int size = SEND_BUFFER;
+    if (setsockopt(sock_fd(raw), SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0)
+        log_debug("terminal", "send buffer: %m");
+}
+
 static void welcome(struct terminals *t, struct stream *raw)
 {
     struct arrival *a = calloc(1, sizeof *a);
@@ -131,6 +142,7 @@ static void welcome(struct terminals *t, struct stream *raw)
     a->t = t;
     a->raw = raw;
     t->connections++;
+    bound_buffer(raw);
     (void)sock_peer_text(sock_fd(raw), a->from);
     if (t->connections > t->connections_max)
         refused(t, a->from, "too many connections", "terminals.max_connections");
