@@ -367,10 +367,13 @@ static int64_t jittered(int64_t ms)
 }
 
 /* Errors that do not go away by themselves in a second. */
-static bool unwanted(const struct link *l)
+static bool unwanted(const struct agent *a)
 {
+    const struct link *l = &a->link;
     static const char *const codes[] = {"revoked", "wrong_certificate", "closed_terminal",
                                         "version", "bad_hello",         "replaced"};
+    if (a->next)
+        return false; /* there is another key to try */
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (strcmp(l->fatal, codes[i]) == 0)
             return true;
@@ -390,7 +393,7 @@ static int64_t pause_ms(struct agent *a)
     if (l->failures < 30)
         l->failures++;
     l->at = (l->at + 1) % count;
-    if (unwanted(l) && l->failures > (unsigned)count)
+    if (unwanted(a) && l->failures > (unsigned)count)
         return jittered(sw->retry_max_ms > SLOW_MS ? sw->retry_max_ms : 2 * SLOW_MS);
     int64_t ms = sw->retry_min_ms;
     for (unsigned i = (unsigned)count; i < l->failures && ms < sw->retry_max_ms; i++)
