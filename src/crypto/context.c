@@ -91,6 +91,7 @@ void crypto_free(struct crypto **px)
     EVP_MD_free(x->sha256);
     EVP_MAC_CTX_free(x->hmac_ctx);
     EVP_MAC_free(x->hmac);
+    secret_wipe(x->hmac_key, sizeof x->hmac_key);
     free(x);
     *px = NULL;
 }

@@ -4,6 +4,8 @@
 
 #include "crypto/context.h"
 #include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 enum crypto_cipher { CIPHER_3DES, CIPHER_SM4, CIPHER_GCM, CIPHER_WRAP, CIPHER_COUNT };
 
@@ -15,6 +17,8 @@ struct crypto {
     EVP_MD_CTX *md_ctx;
     EVP_MAC *hmac;
     EVP_MAC_CTX *hmac_ctx;
+    uint8_t hmac_key[32]; /* the key that hmac_ctx holds: a chain uses one all day */
+    bool hmac_keyed;
 };
 
 /** Logs what OpenSSL says about `what` and gives OC_ECRYPTO. */

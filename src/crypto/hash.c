@@ -12,6 +12,22 @@ struct hash {
     EVP_MD_CTX *ctx;
 };
 
+/* Keying costs two blocks and OpenSSL's bookkeeping: the key of the last time is only set back. */
+static bool hmac_begin(struct crypto *x, struct bytes key)
+{
+    if (x->hmac_keyed && key.len == sizeof x->hmac_key &&
+        secret_equal(x->hmac_key, key.data, key.len))
+        return EVP_MAC_init(x->hmac_ctx, NULL, 0, NULL) == 1;
+    x->hmac_keyed = false;
+    if (EVP_MAC_init(x->hmac_ctx, key.data, key.len, NULL) != 1)
+        return false;
+    if (key.len == sizeof x->hmac_key) {
+        memcpy(x->hmac_key, key.data, key.len);
+        x->hmac_keyed = true;
+    }
+    return true;
+}
+
 int mac_hmac_sha256_parts(struct crypto *x, struct bytes key, const struct bytes *parts,
                           size_t count, uint8_t ret[SHA256_LEN])
 {
@@ -20,7 +36,7 @@ int mac_hmac_sha256_parts(struct crypto *x, struct bytes key, const struct bytes
     /* OpenSSL takes a NULL or empty key for "the key of last time". */
     if (key.len == 0)
         return OC_EINVAL;
-    if (EVP_MAC_init(x->hmac_ctx, key.data, key.len, NULL) != 1)
+    if (!hmac_begin(x, key))
         return crypto_fail("HMAC key");
     for (size_t i = 0; i < count; i++) {
         if (EVP_MAC_update(x->hmac_ctx, parts[i].data, parts[i].len) != 1)

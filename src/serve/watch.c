@@ -48,7 +48,7 @@ void watch_co_gauges(struct serve *s)
         st.open_txns == 0 ? 0 : watch_co_oldest_doubt(s) / 1000);
     set(s, "onecard_ledger_journal_seq", NULL, "Rows in the journal.", st.journal_seq);
     set(s, "onecard_ledger_wal_bytes", NULL, "Size of the write-ahead log.", st.wal_bytes);
-    set(s, "onecard_ledger_checkpoint_age_ms", NULL, "Since the last checkpoint.",
+    set(s, "onecard_ledger_checkpoint_age_ms", NULL, "Since something waits to be copied into the ledger.",
         st.checkpoint_age_ms);
     set(s, "onecard_ledger_queue", NULL, "Operations that wait for the writer.", st.queue);
     set(s, "onecard_ledger_healthy", NULL, "1 while the ledger takes money.",
