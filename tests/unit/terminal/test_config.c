@@ -60,6 +60,20 @@ static void minimal_file_is_good(void **state)
     buf_fini(&out);
 }
 
+static void sample_file_is_the_one_in_the_tree(void **state)
+{
+    struct buf sample, file;
+    (void)state;
+    ROLE_ENTER_WORKER();
+    buf_init(&sample, 0);
+    buf_init(&file, 0);
+    terminal_config_sample(&sample);
+    assert_int_equal(file_read(ONECARD_SOURCE_DIR "/conf/onecard-terminal.yaml", &file), 0);
+    assert_string_equal(buf_cstr(&sample), buf_cstr(&file));
+    buf_fini(&sample);
+    buf_fini(&file);
+}
+
 static void addresses_are_taken_apart(void **state)
 {
     char host[HOST_MAX];
@@ -82,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mistakes_are_named_with_their_place),
         cmocka_unit_test(minimal_file_is_good),
+        cmocka_unit_test(sample_file_is_the_one_in_the_tree),
         cmocka_unit_test(addresses_are_taken_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
