@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define IN_KEPT       1024 /* bytes of an idle connection's buffer */
 #define SILENT_BEATS  3
 #define REST_MS       1000
 #define LAST_WORDS_MS 1000
@@ -22,58 +21,6 @@
 #define OFFSET_SPAN   (5 * 60 * NS_PER_S) /* clocks drift: older measurements are dropped */
 #define MONO_MAX      (UINT64_C(1) << 53)
 #define WALL_WARN_MS  60000
-
-/* ---- frames in ---- */
-
-static int inflow_room(struct inflow *in, size_t need)
-{
-    if (in->at > 0) {
-        memmove(in->data, in->data + in->at, in->len - in->at);
-        in->len -= in->at;
-        in->at = 0;
-    }
-    size_t cap = need > IN_KEPT ? need : IN_KEPT;
-    if (in->cap >= need && (in->cap == cap || in->len > IN_KEPT))
-        return 0;
-    uint8_t *data = realloc(in->data, cap);
-    if (!data)
-        return OC_ENOMEM;
-    in->data = data;
-    in->cap = cap;
-    return 0;
-}
-
-int inflow_co_next(struct inflow *in, const uint8_t **ret, size_t *ret_len, int64_t deadline_ns)
-{
-    for (;;) {
-        size_t head = 0, len = 0, got = 0;
-        int rc = OC_EBUSY;
-        if (in->len > in->at)
-            rc = frame_peek(in->data + in->at, in->len - in->at, &head, &len);
-        if (rc == 0) {
-            *ret = in->data + in->at + head;
-            *ret_len = len;
-            in->at += head + len;
-            return 0;
-        }
-        if (rc != OC_EBUSY)
-            return rc;
-        rc = inflow_room(in, len > 0 ? len + FRAME_HEAD_MAX : in->len - in->at + 1);
-        if (rc == 0)
-            rc = stream_co_read(in->stream, in->data + in->len, in->cap - in->len, &got,
-                                deadline_ns);
-        if (rc != 0)
-            return rc;
-        in->len += got;
-    }
-}
-
-void inflow_fini(struct inflow *in)
-{
-    free(in->data);
-    in->data = NULL;
-    in->len = in->at = in->cap = 0;
-}
 
 /* ---- life ---- */
 

@@ -4,7 +4,8 @@
  *   authority.c  the site's authority and the switch's certificate enroll.c    one token, one key
  *   session.c    one connection: frames in, and its end            session_out.c  frames out
  *   session_card.c  readers, cards, lists, scripts                 session_request.c  requests
- *   session_shift.c heartbeat, shifts, renewal                     slip.c      words for people
+ *   session_result.c what is told about them                       slip.c      words for people
+ *   session_shift.c heartbeat, shifts, renewal                     inflow.c    bytes to messages
  *
  * A session is counted: its own flow, each of its requests and whoever writes for it hold it. Its
  * flow ends last: after every request's. */
@@ -190,6 +191,7 @@ void session_drained(struct session *se);
 int64_t session_terminal_ms(const struct session *se, int64_t switch_ns);
 /** Learns from a stamp of the terminal's monotonic clock. */
 void session_clock(struct session *se, uint64_t mono_ms);
+/* ---- inflow.c ---- */
 /** Reads whole messages off a stream: gives the next one, whose bytes live until the next call. For
  * enrolment and sessions. OC_EPARSE, OC_ELIMIT: no frame of ours; errors of stream_co_read(). */
 struct inflow {
@@ -206,8 +208,8 @@ int out_start(struct terminals *t) MUST_USE;
 /** Appends a message; it leaves soon, together with others. Never waits. A session that takes
  * nothing any more ends. */
 void session_put(struct session *se, const pb_to_terminal *m);
-/** The same for what must not go alone: it leaves with the next message, which the caller's dialogue
- * is about to send. */
+/** The same for what must not go alone: it leaves with the next message, which the caller's
+ * dialogue is about to send. */
 void session_put_later(struct session *se, const pb_to_terminal *m);
 /** The same with a frame that stands there already. */
 void session_put_frame(struct session *se, const void *frame, size_t len);
@@ -239,6 +241,14 @@ void request_on_cancel(struct session *se, const pb_cancel *m);
 void request_drain(struct session *se);
 /** The wire has gone: those that have not begun are cancelled. */
 void request_close(struct session *se);
+
+/* ---- session_result.c ---- */
+void asked_put_busy(struct session *se, uint64_t number, uint32_t retry_ms);
+/** The result; a conflict is told as an error. */
+void asked_put_result(struct asked *a);
+void asked_put_progress(struct asked *a, enum txn_phase phase);
+/** Fills the result of a request that txn was not asked about. */
+void asked_refuse(struct asked *a, enum oc_reason reason, const char *detail);
 
 /* ---- session_shift.c ---- */
 void shift_on_heartbeat(struct session *se, const pb_heartbeat *m);
