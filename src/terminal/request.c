@@ -1,7 +1,7 @@
 /* Requests from their making to their answer. A row is durable before its first frame leaves; it is
- * asked again with the same number and the same frame on each new connection until there is an
- * answer. Where nobody waits any more (its time is over, or it is of a run before), a Cancel
- * follows at once: the switch then says what became of it, and begins nothing new.
+ * asked again with the same number and content on each new connection until there is an answer.
+ * Where nobody waits any more (its time is over, or it is of a run before) it is asked so that it
+ * can only be answered, not begun.
  *
  *   new ──durable──► open ──Request──► answered: done
  *                     ▲      │ Busy, or connection lost     └─► in doubt ──card seen again──► done
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NO_ARRIVAL 1   /* arrivals of a run are above 2^32 (lane.c) */
 #define KEPT_HERE  500 /* answered ones that need no look into the store */
 #define BUSY_LEAST 50
 #define BUSY_MOST  30000
@@ -176,6 +177,21 @@ static void send_cancel(struct agent *a, const struct treq *t)
     (void)link_send(a, &m);
 }
 
+/* The frame that was stored, as a message again. */
+static int unpack(const struct treq *t, struct arena *arena, pb_to_switch **ret)
+{
+    size_t head, len;
+    int rc = frame_peek(t->row.frame, t->row.frame_len, &head, &len);
+    if (rc == 0)
+        rc = frame_get_to_switch(t->row.frame + head, len, arena, ret, NULL);
+    if (rc == 0 && (*ret)->message_case != ONECARD__TERMINAL__V1__TO_SWITCH__MESSAGE_REQUEST)
+        rc = OC_EPARSE;
+    if (rc != 0)
+        log_error("terminal", "request %llu cannot be read again: %s",
+                  (unsigned long long)t->row.number, oc_strerror(rc));
+    return rc;
+}
+
 static bool at_work(const struct agent *a, const struct treq *t)
 {
     return t->sent_epoch == a->link.epoch && t->asking;
@@ -201,15 +217,37 @@ static void mark_sent(struct agent *a, struct treq *t)
     t->asking = t->sent = true;
 }
 
+/* Asks what became of a request that nobody waits for any more, so that nothing new is begun by it:
+ * it names an arrival that does not exist. Where no card is named there is only a Cancel right
+ * behind it. */
+static void send_late(struct agent *a, struct treq *t)
+{
+    struct arena arena;
+    pb_to_switch *m = NULL;
+    arena_init(&arena, FRAME_MEMORY_MAX);
+    if (unpack(t, &arena, &m) == 0) {
+        bool chip = m->request->presentation && m->request->presentation->what_case ==
+                                                    ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CHIP;
+        if (chip) {
+            m->request->presentation->chip->arrival = NO_ARRIVAL;
+            m->request->wait_ms = m->request->retap_ms = 1;
+        }
+        if (link_send(a, m))
+            mark_sent(a, t);
+        if (!chip)
+            send_cancel(a, t);
+    }
+    arena_fini(&arena);
+}
+
 static void send_one(struct agent *a, struct treq *t)
 {
     bool late = t->cancel || t->row.gate || agent_now_ns(a) >= t->until_ns;
-    if (!link_send_frame(a, t->row.frame, t->row.frame_len))
-        return;
-    mark_sent(a, t);
     t->cancel = late;
     if (late)
-        send_cancel(a, t);
+        send_late(a, t);
+    else if (link_send_frame(a, t->row.frame, t->row.frame_len))
+        mark_sent(a, t);
 }
 
 void requests_pump(struct agent *a)
@@ -235,20 +273,13 @@ void request_send_gate(struct agent *a, struct treq *t, pb_card *card)
 {
     struct arena arena;
     pb_to_switch *m = NULL;
-    size_t head, len;
     arena_init(&arena, FRAME_MEMORY_MAX);
-    int rc = frame_peek(t->row.frame, t->row.frame_len, &head, &len);
-    if (rc == 0)
-        rc = frame_get_to_switch(t->row.frame + head, len, &arena, &m, NULL);
-    if (rc == 0 && m->message_case == (int)TO_SWITCH_REQUEST) {
+    if (unpack(t, &arena, &m) == 0) {
         m->request->card = card;
         if (link_send(a, m))
             mark_sent(a, t);
     }
     arena_fini(&arena);
-    if (rc != 0)
-        log_error("terminal", "request %llu cannot be read again: %s",
-                  (unsigned long long)t->row.number, oc_strerror(rc));
 }
 
 /* ---- answers ---- */

@@ -79,11 +79,11 @@ static int cut_play(struct rig *r)
     rig_cut(r);
     reader_sim_remove(r->sim);
     RIG_TRY(rig_co_welcome(r));
-    RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m)); /* it has gone: asked about, and taken back */
+    RIG_TRY(
+        rig_co_expect(r, TO_SWITCH_REQUEST, &m)); /* it has gone: asked about, no other is taken */
     RIG_NEED(r, m->request->number == first && !m->request->card &&
-                    m->request->presentation->chip->arrival == arrival);
-    RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
-    RIG_NEED(r, m->cancel->number == first);
+                    m->request->presentation->chip->arrival == 1);
+    RIG_TRY(rig_co_quiet(r, 100));
     return rig_co_result(r, first, PB_REFUSED, "");
 }
 static void R8_tap_whose_connection_was_cut_keeps_its_number(void **state)
@@ -147,6 +147,8 @@ static void card_is_served_when_the_connection_comes_back_while_it_lies_there(vo
     rig_fini(&r);
 }
 
+static uint64_t tapped;
+
 static int crash_play(struct rig *r) CO_FN;
 static int crash_play(struct rig *r)
 {
@@ -156,6 +158,7 @@ static int crash_play(struct rig *r)
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
     RIG_TRY(tap(r, &m, &first));
     r->last_request = first;
+    tapped = m->request->card->arrival;
     rig_cut(r);
     return 0;
 }
@@ -167,13 +170,11 @@ static int after_play(struct rig *r)
     RIG_TRY(rig_co_welcome(r));
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
     RIG_NEED(r, m->request->number == first && m->request->gate);
-    uint64_t old = m->request->presentation->chip->arrival;
-    RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
     RIG_TRY(rig_co_result(r, first, PB_IN_DOUBT, "T1"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
     RIG_TRY(
         tap(r, &m, &second)); /* the same card: a new number; the switch finishes the first ride */
-    RIG_NEED(r, second > first && m->request->card->arrival != old);
+    RIG_NEED(r, second > first && m->request->card->arrival != tapped);
     return rig_co_result(r, second, PB_POSTED, "T1");
 }
 static void R8_restart_asks_about_the_old_tap_and_never_gives_its_arrival_to_another(void **state)
