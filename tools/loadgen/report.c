@@ -85,6 +85,16 @@ static void put_services(FILE *f, const struct load *l)
     fprintf(f, "\n  },\n");
 }
 
+/* What was posted while it was measured, whenever it should have begun. */
+static double rate(const struct load *l, double took)
+{
+    uint64_t sum = 0;
+    unsigned whole = (unsigned)took;
+    for (unsigned i = 0; i < whole && i < l->seconds; i++)
+        sum += l->per_second[i];
+    return whole > 0 ? (double)sum / whole : 0;
+}
+
 static void put_counts(FILE *f, const struct load *l, const struct hist *h, double took)
 {
     const struct tally *a = &l->all;
@@ -95,7 +105,7 @@ static void put_counts(FILE *f, const struct load *l, const struct hist *h, doub
     if (done < 1)
         done = 1;
     fprintf(f, "  \"seconds\": %.3f,\n  \"measured\": %" PRIu64 ",\n  \"per_second\": %.1f,\n", took, h->count,
-            took > 0 ? (double)h->count / took : 0);
+            rate(l, took));
     fprintf(f, "  \"begun\": %" PRIu64 ",\n  \"posted\": %" PRIu64 ",\n  \"refused\": %" PRIu64 ",\n  \"voided\": %" PRIu64
                ",\n  \"doubts\": %" PRIu64 ",\n  \"busy\": %" PRIu64 ",\n  \"replayed\": %" PRIu64 ",\n",
             a->begun, posted(a), a->refused, a->voided, a->doubts, a->busy, a->replayed);

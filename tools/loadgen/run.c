@@ -121,7 +121,11 @@ static void wait_for_events(struct load *l, int64_t until_ns)
 static void turn(struct load *l)
 {
     int64_t told = l->begun_ns;
-    while (!stopped && (!l->ending || (l->open_calls > 0 && l->now_ns < l->end_ns + DRAIN_NS))) {
+    while (!l->ending || (l->open_calls > 0 && l->now_ns < l->end_ns + DRAIN_NS)) {
+        if (stopped && !l->ending) { /* what has begun is waited for */
+            l->ending = true;
+            l->end_ns = l->now_ns;
+        }
         int64_t next = pace_run(l);
         wait_for_events(l, next);
         if (l->now_ns - told >= NS_PER_S) {
