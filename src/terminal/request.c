@@ -362,6 +362,12 @@ void request_result(struct agent *a, const pb_result *p)
                   (unsigned long long)p->number);
         return;
     }
+    if (t->row.state == STORE_DOUBT && (int)p->outcome == (int)PB_REFUSED) {
+        t->asking = false; /* a refusal proves nothing about it (R3) */
+        log_info("terminal", "request %llu stays in doubt: %s", (unsigned long long)p->number,
+                 p->reason);
+        return;
+    }
     struct store_result r = {.number = p->number,
                              .state = is_final(p->outcome) ? STORE_DONE : STORE_DOUBT,
                              .posted = (int)p->outcome == (int)PB_POSTED,

@@ -171,6 +171,11 @@ static int put_back_play(struct rig *r)
     RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
     RIG_NEED(r, m->request->number == number && m->request->amount_fen == 300);
     RIG_TRY(rig_co_quiet(r, 100)); /* no Cancel: the person is putting the card back */
+    RIG_TRY(rig_co_result(r, number, PB_REFUSED, "")); /* another card, say: proves nothing */
+    RIG_NEED(r, flow_co_sleep_ms(50) == 0);
+    RIG_NEED(r, request_get(r->agent, number)->row.state == STORE_DOUBT);
+    request_again(r->agent, request_get(r->agent, number), 5000);
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
     RIG_TRY(rig_co_result(r, number, PB_POSTED, "TX9"));
     RIG_NEED(r, flow_co_sleep_ms(50) == 0);
     RIG_NEED(r, request_get(r->agent, number)->row.state == STORE_DONE);
