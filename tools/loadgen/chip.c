@@ -1,47 +1,13 @@
-/* See chip.h. Libcrypto's DES functions are called directly: setting up an EVP context costs ten times the block. */
+/* The half of a light card that is computed. See chip.h. Libcrypto's DES functions are called
+ * directly: setting up an EVP context costs ten times the block. */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "chip.h"
+#include "chip_intern.h"
 
 #include <cardsim.h>
-#include <openssl/des.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STATES_MAX  24
-#define LEARNED_MAX 512
-#define PATH_MAX_CMDS 8
-#define CMD_MAX     64
-
 enum { TRANS_NONE, TRANS_LOAD, TRANS_PURCHASE, TRANS_CAPP };
-
-struct triple {
-    DES_key_schedule a, b;
-};
-struct learned {
-    bool used;
-    uint8_t state, next, cmd_len;
-    uint8_t cmd[CMD_MAX];
-    uint16_t len;
-    int16_t serial_at; /* where the serial number stands in the answer, -1: nowhere */
-    uint8_t answer[CHIP_ANSWER_MAX];
-};
-struct path { /* how a state is reached from power on */
-    uint8_t count;
-    uint8_t len[PATH_MAX_CMDS];
-    uint8_t cmd[PATH_MAX_CMDS][CMD_MAX];
-    bool purse; /* the application with the purse is selected */
-};
-struct chip_kind {
-    struct chip_site site;
-    struct triple master_purchase, master_load, master_tac, master_internal;
-    struct cardsim *model;
-    struct path states[STATES_MAX];
-    unsigned state_count;
-    struct learned learned[LEARNED_MAX];
-    uint64_t seed;
-    struct chip_count count;
-};
-static const uint8_t model_serial[CHIP_SERIAL_LEN] = {0x31, 0x41, 0x59, 0x26, 0x53, 0x58, 0x97, 0x93, 0x23, 0x84};
 
 /* ---- ciphers ---- */
 
@@ -69,16 +35,18 @@ static void triple_block(struct chip_kind *k, struct triple *t, const uint8_t in
 }
 
 /* E(MK, factor) ‖ E(MK, NOT factor) */
-static void diversify(struct chip_kind *k, struct triple *master, const uint8_t serial[CHIP_SERIAL_LEN], uint8_t out[16])
+static void diversify(struct chip_kind *k, struct triple *master,
+                      const uint8_t serial[CHIP_SERIAL_LEN], uint8_t out[16])
 {
-    uint8_t not[8];
+    uint8_t not [8];
     for (size_t i = 0; i < 8; i++)
-        not[i] = (uint8_t)~serial[2 + i];
+        not [i] = (uint8_t)~serial[2 + i];
     triple_block(k, master, serial + 2, out);
     triple_block(k, master, not, out + 8);
 }
 
-static void mac(struct chip_kind *k, const uint8_t key[8], const uint8_t *data, size_t len, uint8_t ret[4])
+static void mac(struct chip_kind *k, const uint8_t key[8], const uint8_t *data, size_t len,
+                uint8_t ret[4])
 {
     DES_key_schedule s;
     DES_cblock last = {0}, out;
@@ -108,118 +76,6 @@ static uint32_t get32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* ---- what is learned ---- */
-
-static void own_key(struct cardsim_personal *p, enum cardsim_key_use use, const uint8_t value[16])
-{
-    struct cardsim_key *key = &p->keys[use];
-    key->set = key->master = true;
-    memcpy(key->value, value, 16);
-}
-
-static int model_new(struct chip_kind *k)
-{
-    struct cardsim_personal p;
-    struct cardsim_options o = {.profile = CARDSIM_PBOC};
-    cardsim_personal_init(&p, CARDSIM_PBOC);
-    memcpy(p.issuer, k->site.issuer, sizeof p.issuer);
-    memcpy(p.serial, model_serial, sizeof p.serial);
-    memcpy(p.start, "\x20\x25\x01\x01", 4);
-    memcpy(p.expiry, "\x20\x45\x12\x31", 4);
-    own_key(&p, CARDSIM_KEY_MAIN, k->site.main);
-    own_key(&p, CARDSIM_KEY_MAINTENANCE, k->site.maintenance);
-    own_key(&p, CARDSIM_KEY_PURCHASE, k->site.purchase);
-    own_key(&p, CARDSIM_KEY_LOAD, k->site.load);
-    own_key(&p, CARDSIM_KEY_TAC, k->site.tac);
-    own_key(&p, CARDSIM_KEY_INTERNAL, k->site.internal);
-    int rc = cardsim_new(&k->model, &o);
-    return rc ? rc : cardsim_personalise(k->model, &p);
-}
-
-/* The model is brought into a state, and asked. */
-static size_t ask_model(struct chip_kind *k, const struct path *p, const uint8_t *cmd, size_t len, uint8_t ret[CHIP_ANSWER_MAX])
-{
-    size_t n = 0;
-    cardsim_power_on(k->model);
-    for (unsigned i = 0; i < p->count; i++)
-        if (cardsim_transmit(k->model, p->cmd[i], p->len[i], ret, CHIP_ANSWER_MAX, &n) != 0)
-            return 0;
-    return cardsim_transmit(k->model, cmd, len, ret, CHIP_ANSWER_MAX, &n) == 0 ? n : 0;
-}
-
-static bool has_purse(struct chip_kind *k, const struct path *p)
-{
-    static const uint8_t balance[] = {0x80, 0x5C, 0x00, 0x02, 0x04};
-    uint8_t out[CHIP_ANSWER_MAX];
-    size_t n = ask_model(k, p, balance, sizeof balance, out);
-    return n == 6 && out[4] == 0x90;
-}
-
-/* SELECT by name from the root or anywhere gives the same state: a path of one command. By file id it may hang on where one was. */
-static uint8_t state_after(struct chip_kind *k, uint8_t from, const uint8_t *cmd, size_t len)
-{
-    struct path p = {0};
-    if (!(cmd[2] & 4))
-        p = k->states[from];
-    if (p.count == PATH_MAX_CMDS)
-        return from;
-    p.len[p.count] = (uint8_t)len;
-    memcpy(p.cmd[p.count++], cmd, len);
-    for (unsigned i = 0; i < k->state_count; i++)
-        if (k->states[i].count == p.count && memcmp(k->states[i].len, p.len, sizeof p.len) == 0 &&
-            memcmp(k->states[i].cmd, p.cmd, sizeof p.cmd) == 0)
-            return (uint8_t)i;
-    if (k->state_count == STATES_MAX)
-        return from;
-    p.purse = has_purse(k, &p);
-    k->states[k->state_count] = p;
-    return (uint8_t)k->state_count++;
-}
-
-static struct learned *place(struct chip_kind *k, uint8_t state, const uint8_t *cmd, size_t len)
-{
-    uint32_t h = 2166136261U ^ state;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ cmd[i]) * 16777619U;
-    for (unsigned i = 0; i < LEARNED_MAX; i++) {
-        struct learned *l = &k->learned[(h + i) % LEARNED_MAX];
-        if (!l->used || (l->state == state && l->cmd_len == len && memcmp(l->cmd, cmd, len) == 0))
-            return l;
-    }
-    return NULL;
-}
-
-static int16_t find_serial(const uint8_t *at, size_t len)
-{
-    const uint8_t *hit = memmem(at, len, model_serial, sizeof model_serial);
-    return hit ? (int16_t)(hit - at) : -1;
-}
-
-static size_t plain(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len, uint8_t *ret)
-{
-    struct learned *l = len <= CMD_MAX && k->count.learned < LEARNED_MAX - 1 ? place(k, c->state, cmd, len) : NULL;
-    if (!l) {
-        put16(ret, 0x6F00);
-        return 2;
-    }
-    if (!l->used) {
-        size_t n = ask_model(k, &k->states[c->state], cmd, len, l->answer);
-        *l = (struct learned){.used = n >= 2, .state = c->state, .next = c->state, .cmd_len = (uint8_t)len, .len = (uint16_t)n,
-                              .serial_at = -1};
-        memcpy(l->cmd, cmd, len);
-        n = ask_model(k, &k->states[c->state], cmd, len, l->answer);
-        l->serial_at = find_serial(l->answer, n);
-        if (n >= 2 && l->answer[n - 2] == 0x90 && cmd[1] == 0xA4)
-            l->next = state_after(k, c->state, cmd, len);
-        k->count.learned++;
-    }
-    memcpy(ret, l->answer, l->len);
-    if (l->serial_at >= 0)
-        memcpy(ret + l->serial_at, c->serial, CHIP_SERIAL_LEN);
-    c->state = l->next;
-    return l->len;
-}
-
 /* ---- what is computed ---- */
 
 static size_t status(uint8_t *ret, unsigned sw)
@@ -239,7 +95,8 @@ static void rnd(struct chip_kind *k, uint8_t *out, size_t len)
 }
 
 /* random ‖ counter ‖ two bytes, under the card's key */
-static void session(struct chip_kind *k, const struct chip *c, struct triple *master, const uint8_t last2[2], uint8_t ret[8])
+static void session(struct chip_kind *k, const struct chip *c, struct triple *master,
+                    const uint8_t last2[2], uint8_t ret[8])
 {
     uint8_t key[16], in[8];
     struct triple t;
@@ -251,7 +108,8 @@ static void session(struct chip_kind *k, const struct chip *c, struct triple *ma
     triple_block(k, &t, in, ret);
 }
 
-static void tac_of(struct chip_kind *k, const struct chip *c, const uint8_t *text, size_t len, uint8_t ret[4])
+static void tac_of(struct chip_kind *k, const struct chip *c, const uint8_t *text, size_t len,
+                   uint8_t ret[4])
 {
     uint8_t key[16];
     diversify(k, &k->master_tac, c->serial, key);
@@ -273,7 +131,8 @@ static uint32_t shown(const struct chip *c)
     return c->store->balance > 0 ? (uint32_t)c->store->balance : 0;
 }
 
-static size_t internal_auth(struct chip_kind *k, const struct chip *c, const uint8_t *cmd, uint8_t *ret)
+static size_t internal_auth(struct chip_kind *k, const struct chip *c, const uint8_t *cmd,
+                            uint8_t *ret)
 {
     uint8_t key[16];
     struct triple t;
@@ -446,22 +305,27 @@ static unsigned head(const uint8_t *cmd)
     return (unsigned)cmd[0] << 8 | cmd[1];
 }
 
-/* Commands without Le or with any: cardsim takes both where the answer fits; 6Cxx is the model's business. */
+/* Commands without Le or with any: cardsim takes both where the answer fits; 6Cxx is the model's
+ * business. */
 static bool le_fits(const uint8_t *cmd, size_t len, size_t lc, unsigned answer)
 {
     return len == 5 + lc || (len == 6 + lc && (cmd[5 + lc] == 0 || cmd[5 + lc] == answer));
 }
 
-static size_t computed(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len, uint8_t *ret)
+static size_t computed(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len,
+                       uint8_t *ret)
 {
     unsigned p = (unsigned)cmd[2] << 8 | cmd[3];
     switch (head(cmd)) {
     case 0x0088:
-        return p == 0 && len > 5 && cmd[4] % 8 == 0 && cmd[4] && len >= 5U + cmd[4] ? internal_auth(k, c, cmd, ret) : 0;
+        return p == 0 && len > 5 && cmd[4] % 8 == 0 && cmd[4] && len >= 5U + cmd[4]
+                   ? internal_auth(k, c, cmd, ret)
+                   : 0;
     case 0x805C:
         return p == 2 && len == 5 && (cmd[4] == 4 || cmd[4] == 0) ? balance(c, ret) : 0;
     case 0x8050:
-        return (p == 2 || p == 0x0102 || p == 0x0302) && cmd[4] == 11 && le_fits(cmd, len, 11, p == 2 ? 16 : 15)
+        return (p == 2 || p == 0x0102 || p == 0x0302) && cmd[4] == 11 &&
+                       le_fits(cmd, len, 11, p == 2 ? 16 : 15)
                    ? initialize(k, c, cmd, ret)
                    : 0;
     case 0x8054:
@@ -469,7 +333,9 @@ static size_t computed(struct chip_kind *k, struct chip *c, const uint8_t *cmd, 
     case 0x8052:
         return p == 0 && cmd[4] == 11 && le_fits(cmd, len, 11, 4) ? move(k, c, cmd, ret) : 0;
     case 0x80DC:
-        return p == 0xAAC8 && cmd[4] == CHIP_CAPP_LEN && len >= 5 + CHIP_CAPP_LEN && cmd[5] == 0xAA ? cache(c, cmd, ret) : 0;
+        return p == 0xAAC8 && cmd[4] == CHIP_CAPP_LEN && len >= 5 + CHIP_CAPP_LEN && cmd[5] == 0xAA
+                   ? cache(c, cmd, ret)
+                   : 0;
     case 0x805A:
         return cmd[2] == 0 && cmd[4] == 2 && le_fits(cmd, len, 2, 8) ? prove(c, cmd, ret) : 0;
     case 0x00B2:
@@ -479,15 +345,16 @@ static size_t computed(struct chip_kind *k, struct chip *c, const uint8_t *cmd, 
     }
 }
 
-size_t chip_transmit(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len, uint8_t ret[CHIP_ANSWER_MAX])
+size_t chip_transmit(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len,
+                     uint8_t ret[CHIP_ANSWER_MAX])
 {
     if (len < 5)
-        return plain(k, c, cmd, len, ret);
+        return chip_plain(k, c, cmd, len, ret);
     unsigned h = head(cmd);
     if (h != 0x8054 && h != 0x8052 && h != 0x80DC)
         c->trans = TRANS_NONE;
     size_t n = k->states[c->state].purse ? computed(k, c, cmd, len, ret) : 0;
-    return n ? n : plain(k, c, cmd, len, ret);
+    return n ? n : chip_plain(k, c, cmd, len, ret);
 }
 
 void chip_serial(uint64_t index, uint8_t ret[CHIP_SERIAL_LEN])
@@ -527,10 +394,8 @@ struct chip_kind *chip_kind_new(const struct chip_site *site)
     triple_set(k, site->load, &k->master_load);
     triple_set(k, site->tac, &k->master_tac);
     triple_set(k, site->internal, &k->master_internal);
-    if (model_new(k) != 0)
+    if (chip_learn_init(k) != 0)
         chip_kind_free(&k);
-    else
-        k->states[0].purse = has_purse(k, &k->states[0]);
     return k;
 }
 

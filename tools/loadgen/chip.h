@@ -1,11 +1,13 @@
-/* Cards by the million: what a purse card of profile pboc-ep answers, at a few microseconds a command and 128 bytes a card.
+/* Cards by the million: what a purse card of profile pboc-ep answers, at a few microseconds a
+ * command and 128 bytes a card.
  *
- * What cannot differ from card to card but for the serial number (selecting, reading files) is learned from one card of
- * tools/cardsim, once a kind of command; what moves (balance, counters, proofs, the journey record) is computed here. A test
- * holds both to the same bytes. Not here: files being written, PINs, blocking, logs.
+ * What cannot differ from card to card but for the serial number (selecting, reading files) is
+ * learned from one card of tools/cardsim, once a kind of command; what moves (balance, counters,
+ * proofs, the journey record) is computed here. A test holds both to the same bytes. Not here:
+ * files being written, PINs, blocking, logs.
  *
- * Only the store survives: it may lie in a mapped file, so that cards and ledger still agree when either program was ended
- * in the middle. */
+ * Only the store survives: it may lie in a mapped file, so that cards and ledger still agree when
+ * either program was ended in the middle. */
 #ifndef LOADGEN_CHIP_H
 #define LOADGEN_CHIP_H
 
@@ -64,7 +66,8 @@ struct chip {
 /** Puts power on card `index`, whose memory is `store`. */
 void chip_on(struct chip *c, const struct chip_kind *k, uint64_t index, struct chip_store *store);
 /** One command in its T=1 form; the answer with its status word. Returns its length. */
-size_t chip_transmit(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len, uint8_t ret[CHIP_ANSWER_MAX]);
+size_t chip_transmit(struct chip_kind *k, struct chip *c, const uint8_t *cmd, size_t len,
+                     uint8_t ret[CHIP_ANSWER_MAX]);
 
 /** DES and 3DES block operations done so far, and learned commands. */
 struct chip_count {

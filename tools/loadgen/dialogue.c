@@ -1,5 +1,6 @@
-/* One terminal: hello, cards, requests, lists, results. It does what docs/PROTOCOL.md asks of a terminal, but for keeping its open
- * request on disk: it lives as long as this process. Every result is compared with what the card went through. */
+/* One terminal: hello, cards, requests, lists, results. It does what docs/PROTOCOL.md asks of a
+ * terminal, but for keeping its open request on disk: it lives as long as this process. Every
+ * result is compared with what the card went through. */
 #include "load.h"
 
 #include <inttypes.h>
@@ -7,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARM_WAIT_NS  (20 * NS_PER_MS) /* nobody changes cards faster */
-#define ANSWERS_MAX  FRAME_LIST_MAX
-#define TRIES_MAX    20
-#define LOAD_AMOUNT  1000
+#define ARM_WAIT_NS (20 * NS_PER_MS) /* nobody changes cards faster */
+#define ANSWERS_MAX FRAME_LIST_MAX
+#define TRIES_MAX   20
+#define LOAD_AMOUNT 1000
 
-const char *const service_names[SERVICE_COUNT] = {"payment.purchase", "payment.load", "payment.balance", "transit.ride"};
+const char *const service_names[SERVICE_COUNT] = {"payment.purchase", "payment.load",
+                                                  "payment.balance", "transit.ride"};
 
 /* What one list came to; one thread, one list at a time. */
 static struct answers {
@@ -108,7 +110,9 @@ static unsigned execute(struct term *t, const pb_command *c, size_t at)
     a->state = (__typeof__(a->state))PB_ANSWER_ANSWERED;
     a->bytes.data = answers.bytes[at];
     a->bytes.len = n;
-    a->micros = t->load->o.card_ms > 0 ? 1000 * t->load->o.card_ms / (t->last_commands ? t->last_commands : 8) : 5;
+    a->micros = t->load->o.card_ms > 0
+                    ? 1000 * t->load->o.card_ms / (t->last_commands ? t->last_commands : 8)
+                    : 5;
     answers.executed++;
     return (unsigned)(answers.bytes[at][n - 2] << 8 | answers.bytes[at][n - 1]);
 }
@@ -120,7 +124,8 @@ static int64_t command_ns(const struct term *t)
 }
 
 /* deadline 0: none */
-static void run_list(struct term *t, pb_command *const *commands, size_t count, uint64_t deadline_mono_ms)
+static void run_list(struct term *t, pb_command *const *commands, size_t count,
+                     uint64_t deadline_mono_ms)
 {
     int64_t begun = clock_mono_ns(&clock_system);
     size_t next = 0;
@@ -135,7 +140,9 @@ static void run_list(struct term *t, pb_command *const *commands, size_t count, 
             continue;
         }
         unsigned sw = execute(t, commands[i], i);
-        next = accepted(commands[i], sw) ? i + 1 : commands[i]->otherwise > i ? commands[i]->otherwise : answers.count;
+        next = accepted(commands[i], sw)    ? i + 1
+               : commands[i]->otherwise > i ? commands[i]->otherwise
+                                            : answers.count;
     }
     t->tap_commands += answers.executed;
     t->load->all.commands += answers.executed;
@@ -257,11 +264,19 @@ void dialogue_begin(struct term *t, enum service service, int64_t intended_ns)
     uint64_t card = (uint64_t)t->index * l->o.cards + load_random(l) % l->o.cards;
     struct chip probe;
     chip_on(&probe, l->kind, card, &l->site.stores[card]);
-    *c = (struct call){.open = true, .service = service, .card = card, .intended_ns = intended_ns, .began_ns = l->now_ns,
-                       .measured = l->measuring && intended_ns >= l->measure_ns, .moves = probe.store->moves,
-                       .balance = probe.store->balance, .reconnecting = l->was_all_up && l->up < l->term_count};
+    *c = (struct call){.open = true,
+                       .service = service,
+                       .card = card,
+                       .intended_ns = intended_ns,
+                       .began_ns = l->now_ns,
+                       .measured = l->measuring && intended_ns >= l->measure_ns,
+                       .moves = probe.store->moves,
+                       .balance = probe.store->balance,
+                       .reconnecting = l->was_all_up && l->up < l->term_count};
     c->number = ++t->last_request;
-    c->amount = service == SERVICE_PURCHASE ? 1 + (int64_t)(load_random(l) % 500) : service == SERVICE_LOAD ? LOAD_AMOUNT : 0;
+    c->amount = service == SERVICE_PURCHASE ? 1 + (int64_t)(load_random(l) % 500)
+                : service == SERVICE_LOAD   ? LOAD_AMOUNT
+                                            : 0;
     l->open_calls++;
     l->all.begun++;
     if (!t->arm_script && t->arm_comes)
@@ -280,53 +295,6 @@ static void end_call(struct term *t)
 
 /* ---- results ---- */
 
-static void check_moved(struct term *t, const pb_result *r)
-{
-    const struct call *c = &t->call;
-    struct load *l = t->load;
-    const struct chip_store *s = t->chip.store;
-    uint32_t moved = s->moves - c->moves;
-    uint32_t wanted = (unsigned)r->outcome == (unsigned)PB_POSTED && c->service != SERVICE_BALANCE;
-    int64_t change = (int64_t)s->balance - c->balance, amount = c->service == SERVICE_LOAD ? r->amount_fen : -r->amount_fen;
-    if (moved > wanted) {
-        l->all.doubled++;
-        report_error(l, "%s request %" PRIu64 ": the card moved %u times, the answer is %d %s", t->id, c->number, moved,
-                     (int)r->outcome, r->reason);
-    } else if (moved < wanted) {
-        l->all.lost++;
-        report_error(l, "%s request %" PRIu64 ": posted, but the card never moved", t->id, c->number);
-    } else if ((wanted && (change != amount || (c->amount && r->amount_fen != c->amount))) ||
-               (r->has_balance && r->balance_fen != s->balance)) {
-        l->all.disagree++;
-        report_error(l, "%s request %" PRIu64 ": the card went from %d to %d, the answer says %" PRId64 " and %" PRId64, t->id,
-                     c->number, (int)c->balance, (int)s->balance, (int64_t)r->amount_fen, (int64_t)r->balance_fen);
-    }
-}
-
-static void count_result(struct term *t, const pb_result *r)
-{
-    struct load *l = t->load;
-    const struct call *c = &t->call;
-    int64_t took = l->now_ns - c->intended_ns;
-    l->all.replayed += r->replayed != 0;
-    if ((unsigned)r->outcome == (unsigned)PB_POSTED) {
-        l->all.posted[c->service]++;
-        if (c->measured && l->now_ns < l->end_ns)
-            hist_add(&l->all.latency[c->service], took);
-        if (c->reconnecting)
-            hist_add(&l->all.reconnecting, took);
-        int64_t second = (l->now_ns - l->measure_ns) / NS_PER_S;
-        if (l->measuring && second >= 0 && second < l->seconds)
-            l->per_second[second]++;
-    } else if ((unsigned)r->outcome == (unsigned)PB_VOIDED) {
-        l->all.voided++;
-    } else {
-        l->all.refused++;
-        report_error(l, "%s %s: refused: %s (%s)", t->id, service_names[c->service], r->reason, r->detail);
-    }
-    l->all.lists += c->lists;
-}
-
 static void on_result(struct term *t, const pb_result *r)
 {
     struct call *c = &t->call;
@@ -343,8 +311,8 @@ static void on_result(struct term *t, const pb_result *r)
         t->load->all.unanswered++;
         report_error(t->load, "%s request %" PRIu64 " stays in doubt", t->id, c->number);
     } else {
-        check_moved(t, r);
-        count_result(t, r);
+        result_check(t, r);
+        result_count(t, r);
     }
     end_call(t);
 }
@@ -355,7 +323,8 @@ static void on_busy(struct term *t, const pb_busy *b)
         return;
     t->load->all.busy++;
     take_card_away(t);
-    work_set(t, WORK_AGAIN, t->load->now_ns + (int64_t)(b->retry_after_ms ? b->retry_after_ms : 1) * NS_PER_MS);
+    work_set(t, WORK_AGAIN,
+             t->load->now_ns + (int64_t)(b->retry_after_ms ? b->retry_after_ms : 1) * NS_PER_MS);
 }
 
 static void on_list(struct term *t, const pb_list *list)

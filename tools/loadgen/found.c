@@ -1,5 +1,5 @@
-/* Founds a benchmark site: its ledger gets keys, one participant, terminals with a pinned key and cards by the million, through
- * the ledger's own writer, many at a time. */
+/* Founds a benchmark site: its ledger gets keys, one participant, terminals with a pinned key and
+ * cards by the million, through the ledger's own writer, many at a time. */
 #include "site.h"
 
 #include "flow/flow.h"
@@ -31,7 +31,8 @@ struct found {
 
 static int fill_key(struct found *f, uint64_t i, struct ledger_op *op)
 {
-    static const enum key_purpose purposes[] = {KEY_PURCHASE, KEY_LOAD, KEY_TAC, KEY_INTERNAL, KEY_MAINTENANCE, KEY_MAIN};
+    static const enum key_purpose purposes[] = {KEY_PURCHASE, KEY_LOAD,        KEY_TAC,
+                                                KEY_INTERNAL, KEY_MAINTENANCE, KEY_MAIN};
     struct op_key *k = &op->key;
     uint8_t key[16];
     char place[64], hex[17];
@@ -49,7 +50,8 @@ static int fill_key(struct found *f, uint64_t i, struct ledger_op *op)
                      hex_encode(k->issuer, sizeof k->issuer, hex));
     buf_over(&b, k->sealed, sizeof k->sealed);
     if (rc == 0)
-        rc = seal_wrap(f->crypto, &f->seal, (struct bytes){(const uint8_t *)place, (size_t)n}, (struct bytes){key, sizeof key}, &b);
+        rc = seal_wrap(f->crypto, &f->seal, (struct bytes){(const uint8_t *)place, (size_t)n},
+                       (struct bytes){key, sizeof key}, &b);
     k->sealed_len = (uint8_t)b.len;
     return rc;
 }
@@ -83,7 +85,8 @@ static int fill_terminal(struct found *f, uint64_t i, struct ledger_op *op)
     put_be32(t->sam + 2, (uint32_t)i + 1);
     snprintf(t->services, sizeof t->services, "*");
     snprintf(t->gate, sizeof t->gate, "%s", gate ? "transit.ride" : "");
-    snprintf(t->params, sizeof t->params, "{\"fare\":\"" SITE_FARE "\",\"line\":\"1\",\"same_card_seconds\":\"0\"}");
+    snprintf(t->params, sizeof t->params,
+             "{\"fare\":\"" SITE_FARE "\",\"line\":\"1\",\"same_card_seconds\":\"0\"}");
     return 0;
 }
 
@@ -126,7 +129,8 @@ static int fill_card(struct found *f, uint64_t i, struct ledger_op *op)
     a->state = CARD_ACTIVE;
     a->ceiling = INT32_MAX;
     a->opening = chips.opening;
-    a->seen = (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE, chips.opening, chips.online, chips.offline};
+    a->seen = (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE, chips.opening,
+                                 chips.online, chips.offline};
     return 0;
 }
 
@@ -138,8 +142,8 @@ static void tell(struct found *f, bool last)
     if (f->count < 1000 || (!last && now - f->told_ns < NS_PER_S))
         return;
     double s = (double)(now - f->begun_ns) / 1e9;
-    fprintf(stderr, "found: %llu of %llu %s, %.0f/s\n", (unsigned long long)f->done, (unsigned long long)f->count, f->what,
-            (double)f->done / (s > 0 ? s : 1));
+    fprintf(stderr, "found: %llu of %llu %s, %.0f/s\n", (unsigned long long)f->done,
+            (unsigned long long)f->count, f->what, (double)f->done / (s > 0 ? s : 1));
     f->told_ns = now;
 }
 
@@ -156,7 +160,8 @@ static CO_FN int writer(void *arg)
             rc = ledger_co_submit(f->ledger, op);
         if (rc != 0 && f->rc == 0) {
             f->rc = rc;
-            fprintf(stderr, "found: %s %llu: %s %s\n", f->what, (unsigned long long)i, oc_strerror(rc), op->detail);
+            fprintf(stderr, "found: %s %llu: %s %s\n", f->what, (unsigned long long)i,
+                    oc_strerror(rc), op->detail);
         }
         f->done++;
         tell(f, false);
@@ -232,7 +237,11 @@ static WORKER_FN int open_ledger(struct found *f, const char *dir)
     if (ks)
         keystore_close(&ks);
     snprintf(path, sizeof path, "%s/ledger.db", dir);
-    const struct ledger_opts o = {.path = path, .loop = f->loop, .clock = &clock_system, .chain_key = chain, .max_batch = BATCH};
+    const struct ledger_opts o = {.path = path,
+                                  .loop = f->loop,
+                                  .clock = &clock_system,
+                                  .chain_key = chain,
+                                  .max_batch = BATCH};
     if (rc == 0)
         rc = ledger_open(&o, &f->ledger);
     secret_wipe(chain, sizeof chain);

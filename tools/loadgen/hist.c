@@ -6,7 +6,8 @@ static unsigned bucket(int64_t ns)
     uint64_t v = ns > 0 ? (uint64_t)ns : 0;
     if (v < 128)
         return (unsigned)v;
-    unsigned shift = 57U - (unsigned)__builtin_clzll(v); /* leaves seven bits, the first of them 1 */
+    unsigned shift =
+        57U - (unsigned)__builtin_clzll(v); /* leaves seven bits, the first of them 1 */
     unsigned at = (shift + 1) * 64 + (unsigned)(v >> shift) - 64;
     return at < HIST_BUCKETS ? at : HIST_BUCKETS - 1;
 }
@@ -15,6 +16,8 @@ static int64_t upper(unsigned at)
 {
     if (at < 128)
         return (int64_t)at;
+    if (at == HIST_BUCKETS - 1)
+        return INT64_MAX;
     unsigned shift = at / 64 - 1;
     return (int64_t)(((uint64_t)(at % 64) + 65) << shift) - 1;
 }

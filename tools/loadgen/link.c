@@ -1,5 +1,5 @@
-/* TLS over epoll: sockets that OpenSSL reads and writes itself. See load.h. The switch's certificate is not checked: its check
- * costs the terminal, and this is a load, not a terminal. */
+/* TLS over epoll: sockets that OpenSSL reads and writes itself. See load.h. The switch's
+ * certificate is not checked: its check costs the terminal, and this is a load, not a terminal. */
 #include "load.h"
 
 #include <errno.h>
@@ -23,8 +23,9 @@ static int new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct term *t = SSL_get_app_data(ssl);
     SSL_SESSION_free(t->session);
-    t->session = session;
-    return 1;
+    /* A copy: OpenSSL spoils the session of a connection that ends suddenly. */
+    t->session = SSL_SESSION_dup(session);
+    return 0;
 }
 
 static WORKER_FN int resolve(struct load *l)
@@ -43,6 +44,7 @@ static WORKER_FN int resolve(struct load *l)
 
 int link_init(struct load *l)
 {
+    char group[] = "X25519"; /* the macro takes const away */
     static const unsigned char alpn[] = "\x09onecard/1";
     const unsigned char *der = l->site.key.data;
     int rc = resolve(l);
@@ -51,11 +53,14 @@ int link_init(struct load *l)
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->ctx = SSL_CTX_new(TLS_client_method());
     l->key = d2i_AutoPrivateKey(NULL, &der, (long)l->site.key.len);
-    if (l->epoll < 0 || !l->ctx || !l->key || SSL_CTX_set_min_proto_version(l->ctx, TLS1_3_VERSION) != 1 ||
+    if (l->epoll < 0 || !l->ctx || !l->key ||
+        SSL_CTX_set_min_proto_version(l->ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_alpn_protos(l->ctx, alpn, sizeof alpn - 1) != 0 ||
-        SSL_CTX_set_ciphersuites(l->ctx, "TLS_AES_128_GCM_SHA256") != 1 || SSL_CTX_set1_groups_list(l->ctx, "X25519") != 1)
+        SSL_CTX_set_ciphersuites(l->ctx, "TLS_AES_128_GCM_SHA256") != 1 ||
+        SSL_CTX_set1_groups_list(l->ctx, group) != 1)
         return OC_ECRYPTO;
-    SSL_CTX_set_mode(l->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(l->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(l->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (!l->o.full_handshakes)
         SSL_CTX_sess_set_new_cb(l->ctx, new_session);
@@ -135,7 +140,10 @@ void link_drop(struct term *t, const char *why)
     timer_stop(l, &t->beat);
     dialogue_down(t);
     if (!l->ending)
-        work_set(t, WORK_CONNECT, l->now_ns + (t->back_off_ms / 2 + (int64_t)(load_random(l) % (uint64_t)t->back_off_ms)) * NS_PER_MS);
+        work_set(t, WORK_CONNECT,
+                 l->now_ns +
+                     (t->back_off_ms / 2 + (int64_t)(load_random(l) % (uint64_t)t->back_off_ms)) *
+                         NS_PER_MS);
 }
 
 /* ---- connecting ---- */
@@ -173,7 +181,8 @@ static void start(struct term *t)
     t->phase = PHASE_TCP;
     l->connecting++;
     t->deadline_ns = l->now_ns + 60 * NS_PER_S;
-    if (connect(t->fd, (const struct sockaddr *)&address, address_len) != 0 && errno != EINPROGRESS) {
+    if (connect(t->fd, (const struct sockaddr *)&address, address_len) != 0 &&
+        errno != EINPROGRESS) {
         link_drop(t, strerror(errno));
         return;
     }

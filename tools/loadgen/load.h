@@ -1,5 +1,6 @@
-/* A load of work: terminals that speak the terminal protocol to a switch, each with cards, on one thread. Nothing of the
- * switch's own sessions is used, but for the frames' codec: the other side of the wire is a second reading of the protocol.
+/* A load of work: terminals that speak the terminal protocol to a switch, each with cards, on one
+ * thread. Nothing of the switch's own sessions is used, but for the frames' codec: the other side
+ * of the wire is a second reading of the protocol.
  *
  *   pace.c    when which terminal begins what (closed loop, or arrivals at a fixed rate)
  *   dialogue.c one terminal: what it says and answers, and whether results agree with the card
@@ -67,7 +68,8 @@ struct term {
     enum work work_what;
     int64_t back_off_ms, deadline_ns;
     uint32_t heartbeat_ms;
-    uint64_t last_request, arrival, removed; /* removed: an arrival that has left and was not told */
+    uint64_t last_request, arrival,
+        removed; /* removed: an arrival that has left and was not told */
     bool card_on, arm_comes;
     struct chip chip;
     uint64_t arm_script; /* 0: none waits */
@@ -80,7 +82,8 @@ struct term {
 
 struct tally {
     struct hist latency[SERVICE_COUNT], reconnecting;
-    uint64_t begun, posted[SERVICE_COUNT], refused, voided, doubts, busy, replayed, errors, lost, doubled, disagree, unanswered;
+    uint64_t begun, posted[SERVICE_COUNT], refused, voided, doubts, busy, replayed, errors, lost,
+        doubled, disagree, unanswered;
     uint64_t lists, bytes_in, bytes_out, frames_in, frames_out, commands;
     int64_t card_ns;
 };
@@ -104,7 +107,8 @@ struct load {
     struct term *free_first[2], *free_last[2]; /* desks, gates */
     struct waiting *ring;                      /* arrivals that wait */
     uint64_t ring_first, ring_count;
-    int64_t now_ns, measure_ns, end_ns, next_arrival_ns, begun_ns, all_up_ns, down_since_ns, last_back_ms;
+    int64_t now_ns, measure_ns, end_ns, next_arrival_ns, begun_ns, all_up_ns, down_since_ns,
+        last_back_ms;
     bool measuring, ending, was_all_up;
     uint64_t seed, connects, resumed, connect_failures, cut;
     struct tally all, last; /* last: at the last progress line */
@@ -126,14 +130,18 @@ void link_flush(struct term *t);
 void link_drop(struct term *t, const char *why);
 
 /* ---- dialogue.c ---- */
-void dialogue_up(struct term *t);                                    /* TLS stands */
+void dialogue_up(struct term *t);                                   /* TLS stands */
 void dialogue_frame(struct term *t, const void *bytes, size_t len); /* a whole message */
-void dialogue_read_end(struct term *t);                              /* all that came was looked at */
+void dialogue_read_end(struct term *t); /* all that came was looked at */
 void dialogue_down(struct term *t);
 void dialogue_timer(struct term *t, enum work what);
 void dialogue_beat(struct term *t);
 /** Begins a request of that service. */
 void dialogue_begin(struct term *t, enum service service, int64_t intended_ns);
+
+/* ---- result.c ---- */
+void result_check(struct term *t, const pb_result *r);
+void result_count(struct term *t, const pb_result *r);
 
 /* ---- pace.c ---- */
 void timer_set(struct load *l, struct timer *tm, int64_t at_ns);

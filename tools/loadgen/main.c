@@ -9,11 +9,13 @@
 static const char usage_text[] =
     "usage: loadgen --connect HOST:PORT --identity DIR [options]   loads a switch with terminals\n"
     "       loadgen found --dir SITE --cards N --terminals T [--gates G]   makes a benchmark site\n"
-    "  --terminals N    terminals that work (200); rides among the services have gates of their own, by their share\n"
+    "  --terminals N    terminals that work (200); rides among the services have gates of their "
+    "own, by their share\n"
     "  --cards M        cards of each terminal, taken at random (all of the site)\n"
     "  --mix LIST       purchase=80,load=10,ride=5,balance=5 (purchase=100)\n"
     "  --seconds S      how long is measured (10), after --warmup W (2)\n"
-    "  --rate R         arrivals a second, whatever comes of them: latency counts from when each should have begun;\n"
+    "  --rate R         arrivals a second, whatever comes of them: latency counts from when each "
+    "should have begun;\n"
     "                   without it each terminal begins its next request when it has a result\n"
     "  --idle N         further terminals that are connected and only say that they live\n"
     "  --first K        begin with the site's terminal number K+1\n"
@@ -23,7 +25,8 @@ static const char usage_text[] =
     "  --full-handshakes  never resume a TLS session\n"
     "  --forget         the cards are as founded (the ledger is a fresh copy as well)\n"
     "  --json FILE      the result as JSON (-: standard output)    --quiet  no progress\n"
-    "Exit: 0 well; 3 an answer was lost or doubled, or card and answer differ; 1 it could not run.\n";
+    "Exit: 0 well; 3 an answer was lost or doubled, or card and answer differ; 1 it could not "
+    "run.\n";
 
 static int usage(void)
 {
@@ -54,25 +57,55 @@ static int parse_mix(const char *text, unsigned mix[SERVICE_COUNT])
 static int parse_connect(const char *text, struct load_opts *o)
 {
     const char *colon = strrchr(text, ':');
-    if (!colon || colon == text || (size_t)(colon - text) >= sizeof o->host || strlen(colon + 1) >= sizeof o->port)
+    if (!colon || colon == text || (size_t)(colon - text) >= sizeof o->host ||
+        strlen(colon + 1) >= sizeof o->port)
         return OC_EINVAL;
     memcpy(o->host, text, (size_t)(colon - text));
     snprintf(o->port, sizeof o->port, "%s", colon + 1);
     return 0;
 }
 
-enum { O_CONNECT = 256, O_IDENTITY, O_TERMINALS, O_CARDS, O_MIX, O_SECONDS, O_WARMUP, O_RATE, O_IDLE, O_FIRST, O_CARD_MS, O_WINDOW,
-       O_WAIT, O_FULL, O_FORGET, O_JSON, O_QUIET, O_DIR, O_GATES };
-static const struct option options[] = {
-    {"connect", required_argument, NULL, O_CONNECT}, {"identity", required_argument, NULL, O_IDENTITY},
-    {"terminals", required_argument, NULL, O_TERMINALS}, {"cards", required_argument, NULL, O_CARDS},
-    {"mix", required_argument, NULL, O_MIX}, {"seconds", required_argument, NULL, O_SECONDS},
-    {"warmup", required_argument, NULL, O_WARMUP}, {"rate", required_argument, NULL, O_RATE},
-    {"idle", required_argument, NULL, O_IDLE}, {"first", required_argument, NULL, O_FIRST},
-    {"card-ms", required_argument, NULL, O_CARD_MS}, {"window", required_argument, NULL, O_WINDOW},
-    {"connect-wait", required_argument, NULL, O_WAIT}, {"full-handshakes", no_argument, NULL, O_FULL},
-    {"forget", no_argument, NULL, O_FORGET}, {"json", required_argument, NULL, O_JSON}, {"quiet", no_argument, NULL, O_QUIET},
-    {"dir", required_argument, NULL, O_DIR}, {"gates", required_argument, NULL, O_GATES}, {NULL, 0, NULL, 0}};
+enum {
+    O_CONNECT = 256,
+    O_IDENTITY,
+    O_TERMINALS,
+    O_CARDS,
+    O_MIX,
+    O_SECONDS,
+    O_WARMUP,
+    O_RATE,
+    O_IDLE,
+    O_FIRST,
+    O_CARD_MS,
+    O_WINDOW,
+    O_WAIT,
+    O_FULL,
+    O_FORGET,
+    O_JSON,
+    O_QUIET,
+    O_DIR,
+    O_GATES
+};
+static const struct option options[] = {{"connect", required_argument, NULL, O_CONNECT},
+                                        {"identity", required_argument, NULL, O_IDENTITY},
+                                        {"terminals", required_argument, NULL, O_TERMINALS},
+                                        {"cards", required_argument, NULL, O_CARDS},
+                                        {"mix", required_argument, NULL, O_MIX},
+                                        {"seconds", required_argument, NULL, O_SECONDS},
+                                        {"warmup", required_argument, NULL, O_WARMUP},
+                                        {"rate", required_argument, NULL, O_RATE},
+                                        {"idle", required_argument, NULL, O_IDLE},
+                                        {"first", required_argument, NULL, O_FIRST},
+                                        {"card-ms", required_argument, NULL, O_CARD_MS},
+                                        {"window", required_argument, NULL, O_WINDOW},
+                                        {"connect-wait", required_argument, NULL, O_WAIT},
+                                        {"full-handshakes", no_argument, NULL, O_FULL},
+                                        {"forget", no_argument, NULL, O_FORGET},
+                                        {"json", required_argument, NULL, O_JSON},
+                                        {"quiet", no_argument, NULL, O_QUIET},
+                                        {"dir", required_argument, NULL, O_DIR},
+                                        {"gates", required_argument, NULL, O_GATES},
+                                        {NULL, 0, NULL, 0}};
 
 struct wishes {
     struct load_opts o;
@@ -105,28 +138,62 @@ static void take_text(struct wishes *w, int c, const char *arg)
 static void take(struct wishes *w, int c, const char *arg)
 {
     switch (c) {
-    case O_TERMINALS: w->o.terminals = number(arg); break;
-    case O_CARDS: w->o.cards = strtoull(arg, NULL, 10); break;
-    case O_SECONDS: w->o.seconds = strtod(arg, NULL); break;
-    case O_WARMUP: w->o.warmup = strtod(arg, NULL); break;
-    case O_RATE: w->o.rate = strtod(arg, NULL); break;
-    case O_IDLE: w->o.idle = number(arg); break;
-    case O_FIRST: w->o.first = number(arg); break;
-    case O_CARD_MS: w->o.card_ms = number(arg); break;
-    case O_WINDOW: w->o.window = number(arg); break;
-    case O_WAIT: w->o.connect_wait = strtod(arg, NULL); break;
-    case O_GATES: w->gates = number(arg); break;
-    case O_FULL: w->o.full_handshakes = true; break;
-    case O_FORGET: w->o.forget = true; break;
-    case O_QUIET: w->o.quiet = true; break;
-    default: take_text(w, c, arg); break;
+    case O_TERMINALS:
+        w->o.terminals = number(arg);
+        break;
+    case O_CARDS:
+        w->o.cards = strtoull(arg, NULL, 10);
+        break;
+    case O_SECONDS:
+        w->o.seconds = strtod(arg, NULL);
+        break;
+    case O_WARMUP:
+        w->o.warmup = strtod(arg, NULL);
+        break;
+    case O_RATE:
+        w->o.rate = strtod(arg, NULL);
+        break;
+    case O_IDLE:
+        w->o.idle = number(arg);
+        break;
+    case O_FIRST:
+        w->o.first = number(arg);
+        break;
+    case O_CARD_MS:
+        w->o.card_ms = number(arg);
+        break;
+    case O_WINDOW:
+        w->o.window = number(arg);
+        break;
+    case O_WAIT:
+        w->o.connect_wait = strtod(arg, NULL);
+        break;
+    case O_GATES:
+        w->gates = number(arg);
+        break;
+    case O_FULL:
+        w->o.full_handshakes = true;
+        break;
+    case O_FORGET:
+        w->o.forget = true;
+        break;
+    case O_QUIET:
+        w->o.quiet = true;
+        break;
+    default:
+        take_text(w, c, arg);
+        break;
     }
 }
 
 int main(int argc, char **argv)
 {
     ROLE_ENTER_WORKER();
-    struct wishes w = {.o = {.terminals = 200, .seconds = 10, .warmup = 2, .window = 64, .connect_wait = 120,
+    struct wishes w = {.o = {.terminals = 200,
+                             .seconds = 10,
+                             .warmup = 2,
+                             .window = 64,
+                             .connect_wait = 120,
                              .mix = {[SERVICE_PURCHASE] = 100}}};
     bool found = argc > 1 && strcmp(argv[1], "found") == 0;
     int c;
@@ -140,7 +207,9 @@ int main(int argc, char **argv)
     if (w.rc != 0 || optind != argc)
         return usage();
     if (found)
-        return w.dir && w.o.cards > 0 && w.o.terminals > 0 ? found_run(w.dir, w.o.cards, w.o.terminals, w.gates) : usage();
+        return w.dir && w.o.cards > 0 && w.o.terminals > 0
+                   ? found_run(w.dir, w.o.cards, w.o.terminals, w.gates)
+                   : usage();
     if (!w.o.host[0] || !w.o.identity || w.o.terminals == 0 || w.o.seconds <= 0)
         return usage();
     return load_run(&w.o);

@@ -108,7 +108,8 @@ static bool working(const struct load *l)
     return !l->ending && l->measure_ns != 0;
 }
 
-/* Waiting arrivals are taken in their order; one of the other kind of terminal stays in front of the rest. */
+/* Waiting arrivals are taken in their order; one of the other kind of terminal stays in front of
+ * the rest. */
 static bool take_waiting(struct load *l, bool gate, struct waiting *ret)
 {
     struct waiting *w = &l->ring[l->ring_first % RING_MAX];
@@ -178,11 +179,13 @@ static void run_arrivals(struct load *l)
         arrive(l, l->next_arrival_ns);
 }
 
-/* Once everybody is there (or patience ends) the warm-up begins, then the measurement, then the end. */
+/* Once everybody is there (or patience ends) the warm-up begins, then the measurement, then the
+ * end. */
 static void run_phases(struct load *l)
 {
     bool there = l->up == l->term_count;
-    if (l->measure_ns == 0 && (there || l->now_ns - l->begun_ns > (int64_t)(l->o.connect_wait * 1e9))) {
+    if (l->measure_ns == 0 &&
+        (there || l->now_ns - l->begun_ns > (int64_t)(l->o.connect_wait * 1e9))) {
         l->all_up_ns = l->now_ns;
         l->measure_ns = l->now_ns + (int64_t)(l->o.warmup * 1e9);
         l->end_ns = l->measure_ns + (int64_t)(l->o.seconds * 1e9);

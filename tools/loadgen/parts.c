@@ -6,18 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { O_CONNECTIONS = 256, O_OUT, O_IN, O_SECONDS, O_LEDGER, O_CARDS, O_TERMINALS, O_BATCH, O_INTENT, O_OUTCOME };
-static const struct option options[] = {
-    {"connections", required_argument, NULL, O_CONNECTIONS}, {"out", required_argument, NULL, O_OUT},
-    {"in", required_argument, NULL, O_IN}, {"seconds", required_argument, NULL, O_SECONDS},
-    {"ledger", required_argument, NULL, O_LEDGER}, {"cards", required_argument, NULL, O_CARDS},
-    {"terminals", required_argument, NULL, O_TERMINALS}, {"batch", required_argument, NULL, O_BATCH},
-    {"intent", required_argument, NULL, O_INTENT}, {"outcome", required_argument, NULL, O_OUTCOME}, {NULL, 0, NULL, 0}};
+enum {
+    O_CONNECTIONS = 256,
+    O_OUT,
+    O_IN,
+    O_SECONDS,
+    O_LEDGER,
+    O_CARDS,
+    O_TERMINALS,
+    O_BATCH,
+    O_INTENT,
+    O_OUTCOME
+};
+static const struct option options[] = {{"connections", required_argument, NULL, O_CONNECTIONS},
+                                        {"out", required_argument, NULL, O_OUT},
+                                        {"in", required_argument, NULL, O_IN},
+                                        {"seconds", required_argument, NULL, O_SECONDS},
+                                        {"ledger", required_argument, NULL, O_LEDGER},
+                                        {"cards", required_argument, NULL, O_CARDS},
+                                        {"terminals", required_argument, NULL, O_TERMINALS},
+                                        {"batch", required_argument, NULL, O_BATCH},
+                                        {"intent", required_argument, NULL, O_INTENT},
+                                        {"outcome", required_argument, NULL, O_OUTCOME},
+                                        {NULL, 0, NULL, 0}};
 
 static int usage(void)
 {
     fputs("usage: bench-parts tls [--connections N] [--out BYTES] [--in BYTES] [--seconds S]\n"
-          "       bench-parts sql --ledger COPY --cards N --terminals T [--batch B] [--intent BYTES] [--outcome BYTES] [--seconds S]\n"
+          "       bench-parts sql --ledger COPY --cards N --terminals T [--batch B] [--intent "
+          "BYTES] [--outcome BYTES] [--seconds S]\n"
           "       bench-parts cipher\n",
           stderr);
     return 2;
@@ -28,8 +45,10 @@ static int run_tls(const struct parts_tls *w)
     struct parts_tls_result fd, memory;
     if (parts_tls(w, 0, &fd) != 0 || parts_tls(w, 1, &memory) != 0)
         return 1;
-    printf("{\"fd_per_second\": %.0f, \"fd_core_us\": %.3f, \"memory_per_second\": %.0f, \"memory_core_us\": %.3f, \"core_us\": %.3f}\n",
-           fd.per_second, fd.core_us, memory.per_second, memory.core_us, fd.core_us < memory.core_us ? fd.core_us : memory.core_us);
+    printf("{\"fd_per_second\": %.0f, \"fd_core_us\": %.3f, \"memory_per_second\": %.0f, "
+           "\"memory_core_us\": %.3f, \"core_us\": %.3f}\n",
+           fd.per_second, fd.core_us, memory.per_second, memory.core_us,
+           fd.core_us < memory.core_us ? fd.core_us : memory.core_us);
     return 0;
 }
 
@@ -38,7 +57,8 @@ static int run_sql(const struct parts_sql *w)
     struct parts_sql_result r;
     if (parts_sql(w, &r) != 0)
         return 1;
-    printf("{\"per_second\": %.0f, \"core_us\": %.3f, \"commits_per_second\": %.1f}\n", r.per_second, r.core_us, r.commits_per_second);
+    printf("{\"per_second\": %.0f, \"core_us\": %.3f, \"commits_per_second\": %.1f}\n",
+           r.per_second, r.core_us, r.commits_per_second);
     return 0;
 }
 
@@ -47,7 +67,8 @@ static int run_cipher(const struct parts_sql *w)
     struct parts_cipher_result r;
     if (parts_cipher((w->intent_bytes + w->outcome_bytes) / 2, &r) != 0)
         return 1;
-    printf("{\"block_us\": %.4f, \"schedule_us\": %.4f, \"hmac_us\": %.4f}\n", r.block_us, r.schedule_us, r.hmac_us);
+    printf("{\"block_us\": %.4f, \"schedule_us\": %.4f, \"hmac_us\": %.4f}\n", r.block_us,
+           r.schedule_us, r.hmac_us);
     return 0;
 }
 
@@ -55,17 +76,38 @@ static int take(int c, const char *arg, struct parts_tls *tls, struct parts_sql 
 {
     unsigned n = (unsigned)strtoul(arg ? arg : "0", NULL, 10);
     switch (c) {
-    case O_CONNECTIONS: tls->connections = n; break;
-    case O_OUT: tls->out = n; break;
-    case O_IN: tls->in = n; break;
-    case O_SECONDS: tls->seconds = sql->seconds = strtod(arg, NULL); break;
-    case O_LEDGER: sql->path = arg; break;
-    case O_CARDS: sql->cards = n; break;
-    case O_TERMINALS: sql->terminals = n; break;
-    case O_BATCH: sql->batch = n; break;
-    case O_INTENT: sql->intent_bytes = n; break;
-    case O_OUTCOME: sql->outcome_bytes = n; break;
-    default: return -1;
+    case O_CONNECTIONS:
+        tls->connections = n;
+        break;
+    case O_OUT:
+        tls->out = n;
+        break;
+    case O_IN:
+        tls->in = n;
+        break;
+    case O_SECONDS:
+        tls->seconds = sql->seconds = strtod(arg, NULL);
+        break;
+    case O_LEDGER:
+        sql->path = arg;
+        break;
+    case O_CARDS:
+        sql->cards = n;
+        break;
+    case O_TERMINALS:
+        sql->terminals = n;
+        break;
+    case O_BATCH:
+        sql->batch = n;
+        break;
+    case O_INTENT:
+        sql->intent_bytes = n;
+        break;
+    case O_OUTCOME:
+        sql->outcome_bytes = n;
+        break;
+    default:
+        return -1;
     }
     return 0;
 }
@@ -73,7 +115,8 @@ static int take(int c, const char *arg, struct parts_tls *tls, struct parts_sql 
 int main(int argc, char **argv)
 {
     struct parts_tls tls = {.connections = 200, .out = 300, .in = 200, .seconds = 3};
-    struct parts_sql sql = {.terminals = 200, .batch = 256, .intent_bytes = 700, .outcome_bytes = 300, .seconds = 5};
+    struct parts_sql sql = {
+        .terminals = 200, .batch = 256, .intent_bytes = 700, .outcome_bytes = 300, .seconds = 5};
     const char *what = argc > 1 ? argv[1] : "";
     int c, wrong = 0;
     optind = 2;

@@ -1,4 +1,5 @@
-/* What the parts can do alone, on this machine, now: the ceilings that the switch is measured against (docs/PERFORMANCE.md). */
+/* What the parts can do alone, on this machine, now: the ceilings that the switch is measured
+ * against (docs/PERFORMANCE.md). */
 #ifndef LOADGEN_PARTS_H
 #define LOADGEN_PARTS_H
 
@@ -12,10 +13,12 @@ struct parts_tls {
 struct parts_tls_result {
     double per_second, core_us; /* of both sides, a round trip */
 };
-/** memory_bio: OpenSSL between memory BIOs and the sockets read and written here; else it has the sockets. 0 or -1 (told). */
+/** memory_bio: OpenSSL between memory BIOs and the sockets read and written here; else it has the
+ * sockets. 0 or -1 (told). */
 int parts_tls(const struct parts_tls *w, int memory_bio, struct parts_tls_result *ret);
 
-/** The statements of a purchase, by SQLite's own functions, on a copy of a ledger that nobody has open. */
+/** The statements of a purchase, by SQLite's own functions, on a copy of a ledger that nobody has
+ * open. */
 struct parts_sql {
     const char *path;
     int64_t cards, terminals;

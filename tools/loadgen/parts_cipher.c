@@ -48,7 +48,8 @@ static double hmac_us(unsigned bytes)
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *keyed = EVP_MAC_CTX_new(mac);
     char sha[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", sha, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", sha, 0),
+                           OSSL_PARAM_construct_end()};
     size_t n = 0;
     EVP_MAC_init(keyed, key, sizeof key, params);
     double begun = cpu_us();

@@ -1,5 +1,5 @@
-/* Bare TLS round trips. Two threads, as the switch and its terminals are two processes: each has its libevent base and does nothing
- * but answer, or ask again. */
+/* Bare TLS round trips. Two threads, as the switch and its terminals are two processes: each has
+ * its libevent base and does nothing but answer, or ask again. */
 #include "parts.h"
 
 #include <event2/event.h>
@@ -44,7 +44,8 @@ static double thread_cpu(void)
 {
     struct rusage u;
     getrusage(RUSAGE_THREAD, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 /* ---- memory BIOs: what OpenSSL made goes to the socket, what came goes to OpenSSL ---- */
@@ -98,7 +99,8 @@ static SSL_CTX *context(int client, EVP_PKEY *key, X509 *cert)
     SSL_CTX *c = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
     SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256");
-    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_num_tickets(c, 0);
     SSL_CTX_set_read_ahead(c, 1);
     if (!client) {
@@ -115,7 +117,8 @@ static X509 *self_signed(EVP_PKEY *key)
     X509_gmtime_adj(X509_getm_notBefore(x), -60);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"parts", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"parts", -1, -1, 0);
     X509_set_issuer_name(x, X509_get_subject_name(x));
     X509_sign(x, key, EVP_sha256());
     return x;
@@ -129,7 +132,8 @@ static int pair(int fds[2])
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&a, sizeof a) != 0 || listen(listener, 1) != 0 ||
-        getsockname(listener, (struct sockaddr *)&a, &len) != 0 || connect(fds[0], (struct sockaddr *)&a, sizeof a) != 0 ||
+        getsockname(listener, (struct sockaddr *)&a, &len) != 0 ||
+        connect(fds[0], (struct sockaddr *)&a, sizeof a) != 0 ||
         (fds[1] = accept(listener, NULL, NULL)) < 0)
         return -1;
     close(listener);
@@ -202,7 +206,9 @@ static int make_pairs(struct side *client, struct side *server)
 static void *run(void *arg)
 {
     struct side *s = arg;
-    const struct timeval tv = {.tv_sec = (time_t)run_seconds, .tv_usec = (suseconds_t)((run_seconds - (double)(time_t)run_seconds) * 1e6)};
+    const struct timeval tv = {
+        .tv_sec = (time_t)run_seconds,
+        .tv_usec = (suseconds_t)((run_seconds - (double)(time_t)run_seconds) * 1e6)};
     double begun = thread_cpu();
     event_base_loopexit(s->base, &tv);
     for (unsigned i = 0; s->client && i < s->count; i++)
@@ -254,7 +260,8 @@ int parts_tls(const struct parts_tls *w, int memory_bio, struct parts_tls_result
         rc = rounds > 0 ? 0 : -1;
     }
     if (rc != 0)
-        fprintf(stderr, "bench-parts: TLS: no round trip (open files: %u are needed)\n", 2 * w->connections + 16);
+        fprintf(stderr, "bench-parts: TLS: no round trip (open files: %u are needed)\n",
+                2 * w->connections + 16);
     drop(client);
     drop(server);
     return rc;

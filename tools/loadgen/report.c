@@ -48,18 +48,21 @@ void report_progress(struct load *l)
         return;
     all_latency(a, &h);
     fprintf(stderr,
-            "loadgen: t=%.0f up=%u/%u posted=%" PRIu64 "/s refused=%" PRIu64 " busy=%" PRIu64 "/s doubts=%" PRIu64 " open=%u waiting=%" PRIu64
-            " p50=%.2fms p99=%.2fms\n",
-            (double)(l->now_ns - l->begun_ns) / 1e9, l->up, l->term_count, posted(a) - posted(b), a->refused, a->busy - b->busy,
-            a->doubts, l->open_calls, l->ring_count, ms(hist_at(&h, 0.5)), ms(hist_at(&h, 0.99)));
+            "loadgen: t=%.0f up=%u/%u posted=%" PRIu64 "/s refused=%" PRIu64 " busy=%" PRIu64
+            "/s doubts=%" PRIu64 " open=%u waiting=%" PRIu64 " p50=%.2fms p99=%.2fms\n",
+            (double)(l->now_ns - l->begun_ns) / 1e9, l->up, l->term_count, posted(a) - posted(b),
+            a->refused, a->busy - b->busy, a->doubts, l->open_calls, l->ring_count,
+            ms(hist_at(&h, 0.5)), ms(hist_at(&h, 0.99)));
     l->last = l->all;
 }
 
 static void put_hist(FILE *f, const struct hist *h)
 {
-    fprintf(f, "{\"count\": %" PRIu64 ", \"mean_ms\": %.3f, \"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f}",
-            h->count, h->count ? h->sum_ns / (double)h->count / 1e6 : 0, ms(hist_at(h, 0.5)), ms(hist_at(h, 0.9)),
-            ms(hist_at(h, 0.99)), ms(hist_at(h, 0.999)), ms(h->max_ns));
+    fprintf(f,
+            "{\"count\": %" PRIu64 ", \"mean_ms\": %.3f, \"p50_ms\": %.3f, \"p90_ms\": %.3f, "
+            "\"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f}",
+            h->count, h->count ? h->sum_ns / (double)h->count / 1e6 : 0, ms(hist_at(h, 0.5)),
+            ms(hist_at(h, 0.9)), ms(hist_at(h, 0.99)), ms(hist_at(h, 0.999)), ms(h->max_ns));
 }
 
 static void put_text(FILE *f, const char *text)
@@ -101,31 +104,42 @@ static void put_counts(FILE *f, const struct load *l, const struct hist *h, doub
     struct rusage u;
     double done = (double)(posted(a) + a->refused + a->voided);
     getrusage(RUSAGE_SELF, &u);
-    double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+                 (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
     if (done < 1)
         done = 1;
-    fprintf(f, "  \"seconds\": %.3f,\n  \"measured\": %" PRIu64 ",\n  \"per_second\": %.1f,\n", took, h->count,
-            rate(l, took));
-    fprintf(f, "  \"begun\": %" PRIu64 ",\n  \"posted\": %" PRIu64 ",\n  \"refused\": %" PRIu64 ",\n  \"voided\": %" PRIu64
-               ",\n  \"doubts\": %" PRIu64 ",\n  \"busy\": %" PRIu64 ",\n  \"replayed\": %" PRIu64 ",\n",
+    fprintf(f, "  \"seconds\": %.3f,\n  \"measured\": %" PRIu64 ",\n  \"per_second\": %.1f,\n",
+            took, h->count, rate(l, took));
+    fprintf(f,
+            "  \"begun\": %" PRIu64 ",\n  \"posted\": %" PRIu64 ",\n  \"refused\": %" PRIu64
+            ",\n  \"voided\": %" PRIu64 ",\n  \"doubts\": %" PRIu64 ",\n  \"busy\": %" PRIu64
+            ",\n  \"replayed\": %" PRIu64 ",\n",
             a->begun, posted(a), a->refused, a->voided, a->doubts, a->busy, a->replayed);
-    fprintf(f, "  \"unanswered\": %" PRIu64 ",\n  \"lost\": %" PRIu64 ",\n  \"doubled\": %" PRIu64 ",\n  \"disagree\": %" PRIu64
-               ",\n  \"errors\": %" PRIu64 ",\n",
+    fprintf(f,
+            "  \"unanswered\": %" PRIu64 ",\n  \"lost\": %" PRIu64 ",\n  \"doubled\": %" PRIu64
+            ",\n  \"disagree\": %" PRIu64 ",\n  \"errors\": %" PRIu64 ",\n",
             a->unanswered + l->open_calls, a->lost, a->doubled, a->disagree, a->errors);
-    fprintf(f, "  \"lists_per_request\": %.3f,\n  \"bytes_out_per_request\": %.1f,\n  \"bytes_in_per_request\": %.1f,\n"
-               "  \"frames_per_request\": %.2f,\n  \"card_commands_per_request\": %.2f,\n",
+    fprintf(f,
+            "  \"lists_per_request\": %.3f,\n  \"bytes_out_per_request\": %.1f,\n  "
+            "\"bytes_in_per_request\": %.1f,\n"
+            "  \"frames_per_request\": %.2f,\n  \"card_commands_per_request\": %.2f,\n",
             (double)a->lists / done, (double)a->bytes_out / done, (double)a->bytes_in / done,
             (double)(a->frames_in + a->frames_out) / done, (double)a->commands / done);
     struct chip_count c = chip_count(l->kind);
-    fprintf(f, "  \"card_us_per_request\": %.3f,\n  \"card_blocks_per_request\": %.2f,\n  \"card_schedules_per_request\": %.2f,\n"
-               "  \"loadgen_core_seconds\": %.3f,\n  \"waited_for_terminal\": %" PRIu64 ",\n",
-            (double)a->card_ns / 1e3 / done, (double)c.blocks / done, (double)c.schedules / done, cpu, l->ring_count);
+    fprintf(f,
+            "  \"card_us_per_request\": %.3f,\n  \"card_blocks_per_request\": %.2f,\n  "
+            "\"card_schedules_per_request\": %.2f,\n"
+            "  \"loadgen_core_seconds\": %.3f,\n  \"waited_for_terminal\": %" PRIu64 ",\n",
+            (double)a->card_ns / 1e3 / done, (double)c.blocks / done, (double)c.schedules / done,
+            cpu, l->ring_count);
 }
 
 static void put_links(FILE *f, const struct load *l)
 {
-    fprintf(f, "  \"terminals\": %u,\n  \"idle\": %u,\n  \"up\": %u,\n  \"connects\": %" PRIu64 ",\n  \"resumed\": %" PRIu64
-               ",\n  \"connect_failures\": %" PRIu64 ",\n  \"cut\": %" PRIu64 ",\n  \"all_up_ms\": %.1f,\n  \"back_ms\": %" PRId64 ",\n",
+    fprintf(f,
+            "  \"terminals\": %u,\n  \"idle\": %u,\n  \"up\": %u,\n  \"connects\": %" PRIu64
+            ",\n  \"resumed\": %" PRIu64 ",\n  \"connect_failures\": %" PRIu64
+            ",\n  \"cut\": %" PRIu64 ",\n  \"all_up_ms\": %.1f,\n  \"back_ms\": %" PRId64 ",\n",
             l->o.terminals, l->o.idle, l->up, l->connects, l->resumed, l->connect_failures, l->cut,
             l->all_up_ns ? ms(l->all_up_ns - l->begun_ns) : 0, l->last_back_ms);
 }

@@ -29,7 +29,8 @@ static void raise_limit(unsigned wanted)
     if (r.rlim_max < wanted)
         r.rlim_max = wanted;
     if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-        fprintf(stderr, "loadgen: open files are limited to %llu: ulimit -n %u\n", (unsigned long long)r.rlim_max, wanted);
+        fprintf(stderr, "loadgen: open files are limited to %llu: ulimit -n %u\n",
+                (unsigned long long)r.rlim_max, wanted);
 }
 
 static unsigned gates_of(const struct load_opts *o)
@@ -54,7 +55,11 @@ static int make_terminals(struct load *l)
         return OC_ENOMEM;
     for (unsigned i = 0; i < l->term_count; i++) {
         struct term *t = &l->terms[i];
-        *t = (struct term){.load = l, .index = i, .fd = -1, .idle = i >= l->o.terminals, .gate = i >= desks && i < l->o.terminals,
+        *t = (struct term){.load = l,
+                           .index = i,
+                           .fd = -1,
+                           .idle = i >= l->o.terminals,
+                           .gate = i >= desks && i < l->o.terminals,
                            .arm_comes = true};
         t->work = (struct timer){.what = TIMER_WORK, .term = t};
         t->beat = (struct timer){.what = TIMER_BEAT, .term = t};
@@ -64,7 +69,10 @@ static int make_terminals(struct load *l)
         unsigned n = l->o.first + (t->gate ? i - desks : t->idle ? i - gates : i);
         site_terminal(t->gate, n, t->id);
         if (n >= (t->gate ? l->site.gates : l->site.terminals)) {
-            fprintf(stderr, "loadgen: the site has no terminal %s: found it with more --terminals and --gates\n", t->id);
+            fprintf(stderr,
+                    "loadgen: the site has no terminal %s: found it with more --terminals and "
+                    "--gates\n",
+                    t->id);
             return OC_EINVAL;
         }
     }
@@ -76,8 +84,8 @@ static int check_cards(struct load *l)
     if (l->o.cards == 0)
         l->o.cards = l->site.cards / (l->o.terminals ? l->o.terminals : 1);
     if (l->o.cards == 0 || l->o.cards * l->o.terminals > l->site.cards) {
-        fprintf(stderr, "loadgen: %u terminals with %llu cards each, but the site has %llu cards\n", l->o.terminals,
-                (unsigned long long)l->o.cards, (unsigned long long)l->site.cards);
+        fprintf(stderr, "loadgen: %u terminals with %llu cards each, but the site has %llu cards\n",
+                l->o.terminals, (unsigned long long)l->o.cards, (unsigned long long)l->site.cards);
         return OC_EINVAL;
     }
     return 0;

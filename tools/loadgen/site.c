@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const uint8_t master[16] = {0x11, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10};
+static const uint8_t master[16] = {0x11, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF,
+                                   0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10};
 static const uint8_t issuer[8] = {0x10, 0x20, 0x30, 0x40, 0x00, 0x00, 0x00, 0x01};
 
 void site_key(enum key_purpose p, uint8_t ret[16])
@@ -66,8 +67,8 @@ static WORKER_FN int get(const struct site *s, const char *name, struct x509_byt
 static WORKER_FN int put_meta(const struct site *s)
 {
     char text[96];
-    int n = snprintf(text, sizeof text, "cards %llu\nterminals %u\ngates %u\n", (unsigned long long)s->cards, s->terminals,
-                     s->gates);
+    int n = snprintf(text, sizeof text, "cards %llu\nterminals %u\ngates %u\n",
+                     (unsigned long long)s->cards, s->terminals, s->gates);
     return put(s, "site", text, (size_t)n);
 }
 
@@ -79,7 +80,8 @@ static WORKER_FN int get_meta(struct site *s)
     if (rc != 0)
         return rc;
     text.data[text.len < sizeof text.data ? text.len : sizeof text.data - 1] = '\0';
-    if (sscanf((const char *)text.data, "cards %llu terminals %u gates %u", &cards, &s->terminals, &s->gates) != 3)
+    if (sscanf((const char *)text.data, "cards %llu terminals %u gates %u", &cards, &s->terminals,
+               &s->gates) != 3)
         return OC_EPARSE;
     s->cards = cards;
     return 0;
@@ -89,10 +91,13 @@ static WORKER_FN int map_cards(struct site *s, bool empty)
 {
     char path[600];
     size_t size = s->cards * sizeof *s->stores;
-    int fd = open(under(s, "cards.bin", path), O_RDWR | O_CREAT | O_CLOEXEC | (empty ? O_TRUNC : 0), 0600);
+    int fd = open(under(s, "cards.bin", path), O_RDWR | O_CREAT | O_CLOEXEC | (empty ? O_TRUNC : 0),
+                  0600);
     if (fd < 0)
         return OC_EIO;
-    void *at = ftruncate(fd, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *at = ftruncate(fd, (off_t)size) == 0
+                   ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                   : MAP_FAILED;
     close(fd);
     if (at == MAP_FAILED)
         return OC_EIO;
@@ -108,9 +113,14 @@ int site_certificate(const struct site *s, const char *terminal, struct x509_byt
     int rc = x509_request_new(&s->key, terminal, &csr);
     if (rc != 0)
         return rc;
-    return x509_issue(&(struct x509_issue){.authority_key = &s->authority_key, .authority_cert = &s->authority, .csr = csr.data,
-                                           .csr_len = csr.len, .name = terminal, .use = X509_TERMINAL,
-                                           .now_ms = clock_wall_ms(&clock_system), .days = 365},
+    return x509_issue(&(struct x509_issue){.authority_key = &s->authority_key,
+                                           .authority_cert = &s->authority,
+                                           .csr = csr.data,
+                                           .csr_len = csr.len,
+                                           .name = terminal,
+                                           .use = X509_TERMINAL,
+                                           .now_ms = clock_wall_ms(&clock_system),
+                                           .days = 365},
                       ret);
 }
 
@@ -132,7 +142,8 @@ static WORKER_FN int put_authority(const struct site *s)
     return rc;
 }
 
-int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned terminals, unsigned gates)
+int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned terminals,
+             unsigned gates)
 {
     *s = (struct site){.cards = cards, .terminals = terminals, .gates = gates};
     snprintf(s->dir, sizeof s->dir, "%s/loadgen", site_dir);
@@ -140,7 +151,8 @@ int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned term
     if (rc == 0)
         rc = x509_key_new(&s->authority_key);
     if (rc == 0)
-        rc = x509_authority_new(&s->authority_key, "loadgen", clock_wall_ms(&clock_system), 3650, &s->authority);
+        rc = x509_authority_new(&s->authority_key, "loadgen", clock_wall_ms(&clock_system), 3650,
+                                &s->authority);
     if (rc == 0)
         rc = x509_key_new(&s->key);
     if (rc == 0)

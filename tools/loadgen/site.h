@@ -1,5 +1,5 @@
-/* A benchmark site: what its founder wrote and what its terminals know, in SITE/loadgen. Its keys are published here: for
- * throw-away sites only. */
+/* A benchmark site: what its founder wrote and what its terminals know, in SITE/loadgen. Its keys
+ * are published here: for throw-away sites only. */
 #ifndef LOADGEN_SITE_H
 #define LOADGEN_SITE_H
 
@@ -24,15 +24,18 @@ void site_chips(struct chip_site *ret);
 void site_key(enum key_purpose p, uint8_t ret[16]);
 /** "t000001" …, or "g000001" … for gates; from 0. */
 void site_terminal(bool gate, unsigned i, char ret[16]);
-/** Makes SITE/loadgen with an authority and a key; cards.bin is as long as the cards need, and has no blocks. Blocks. */
-int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned terminals, unsigned gates) MUST_USE WORKER_FN;
+/** Makes SITE/loadgen with an authority and a key; cards.bin is as long as the cards need, and has
+ * no blocks. Blocks. */
+int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned terminals,
+             unsigned gates) MUST_USE WORKER_FN;
 /** Reads it again. `forget`: all cards are as founded. Blocks. */
 int site_open(struct site *s, const char *loadgen_dir, bool forget) MUST_USE WORKER_FN;
 void site_close(struct site *s);
 /** A certificate for the terminal. */
 int site_certificate(const struct site *s, const char *terminal, struct x509_bytes *ret) MUST_USE;
 
-/** Writes cards, terminals and keys straight into the ledger of the site at rest. Blocks. 0, or a process's exit code. */
+/** Writes cards, terminals and keys straight into the ledger of the site at rest. Blocks. 0, or a
+ * process's exit code. */
 int found_run(const char *site_dir, uint64_t cards, unsigned terminals, unsigned gates) WORKER_FN;
 
 #endif

@@ -1,4 +1,5 @@
-/* LD_PRELOAD=libslowsync.so SLOWSYNC_MS=5: each fsync and fdatasync takes so many milliseconds more, as on a slower disk. */
+/* LD_PRELOAD=libslowsync.so SLOWSYNC_MS=5: each fsync and fdatasync takes so many milliseconds
+ * more, as on a slower disk. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>

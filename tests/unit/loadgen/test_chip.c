@@ -12,9 +12,16 @@
 #include "chip.h"
 #include "crypto/crypto.h"
 
-static const struct chip_site site = {.issuer = {0x10, 0x20, 0x30, 0x40, 0, 0, 0, 1}, .purchase = {1, 2, 3}, .load = {4, 5, 6},
-                                      .tac = {7, 8, 9, 0xFF}, .internal = {10, 11, 0x80}, .main = {12}, .maintenance = {13},
-                                      .opening = 5000, .online = 3, .offline = 9};
+static const struct chip_site site = {.issuer = {0x10, 0x20, 0x30, 0x40, 0, 0, 0, 1},
+                                      .purchase = {1, 2, 3},
+                                      .load = {4, 5, 6},
+                                      .tac = {7, 8, 9, 0xFF},
+                                      .internal = {10, 11, 0x80},
+                                      .main = {12},
+                                      .maintenance = {13},
+                                      .opening = 5000,
+                                      .online = 3,
+                                      .offline = 9};
 struct both {
     struct chip_kind *kind;
     struct chip chip;
@@ -85,7 +92,8 @@ static uint16_t ask(struct both *t, const uint8_t *cmd, size_t len)
 
 static void select_app(struct both *t)
 {
-    assert_int_equal(ASK(t, 0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0, 0, 0, 3, 0x86, 0x98, 7, 1), 0x9000);
+    assert_int_equal(ASK(t, 0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0, 0, 0, 3, 0x86, 0x98, 7, 1),
+                     0x9000);
 }
 
 static void reading_answers_as_cardsim_does(void **state)
@@ -116,29 +124,41 @@ static void reading_answers_as_cardsim_does(void **state)
     end(&t);
 }
 
-/* The MAC that a terminal gives is taken from nowhere here: both must refuse a wrong one, and the right one is found by asking
- * cardsim's own arithmetic through DEBIT of a card whose keys are known. */
+/* The MAC that a terminal gives is taken from nowhere here: both must refuse a wrong one, and the
+ * right one is found by asking cardsim's own arithmetic through DEBIT of a card whose keys are
+ * known. */
 static void wrong_macs_and_orders_answer_as_cardsim_does(void **state)
 {
     struct both t;
     (void)state;
     begin(&t, 99);
     select_app(&t);
-    (void)ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 8);
-    assert_int_equal(ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 1, 0, 0, 0, 100, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9000);
-    assert_int_equal(ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 8), 0x9302);
-    assert_int_equal(ASK(&t, 0x80, 0x50, 0x00, 0x02, 0x0B, 1, 0, 0, 0, 100, 0x10, 0, 0, 0, 0, 1, 0x10), 0x9000);
-    assert_int_equal(ASK(&t, 0x80, 0x52, 0x00, 0x00, 0x0B, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 4), 0x9302);
-    assert_int_equal(ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 1, 0, 1, 0, 0, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9401);
-    assert_int_equal(ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 7, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9403);
-    assert_int_equal(ASK(&t, 0x80, 0x50, 0x03, 0x02, 0x0B, 1, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9000);
+    (void)ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9,
+              8);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 1, 0, 0, 0, 100, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9000);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 8),
+        0x9302);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x50, 0x00, 0x02, 0x0B, 1, 0, 0, 0, 100, 0x10, 0, 0, 0, 0, 1, 0x10), 0x9000);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x52, 0x00, 0x00, 0x0B, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 4), 0x9302);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 1, 0, 1, 0, 0, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9401);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x50, 0x01, 0x02, 0x0B, 7, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9403);
+    assert_int_equal(
+        ASK(&t, 0x80, 0x50, 0x03, 0x02, 0x0B, 1, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 1, 0x0F), 0x9000);
     (void)ASK(&t, 0x80, 0x5C, 0x00, 0x02, 0x04); /* drops it */
-    (void)ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9, 8);
+    (void)ASK(&t, 0x80, 0x54, 0x01, 0x00, 0x0F, 0, 0, 0, 1, 0x20, 0x26, 1, 1, 1, 1, 1, 9, 9, 9, 9,
+              8);
     assert_int_equal(t.store.balance, 5000);
     end(&t);
 }
 
-static void card_key(struct crypto *x, const uint8_t master[16], const uint8_t serial[10], struct pboc_key *ret)
+static void card_key(struct crypto *x, const uint8_t master[16], const uint8_t serial[10],
+                     struct pboc_key *ret)
 {
     struct pboc_key mk;
     assert_int_equal(pboc_key_set(&mk, PBOC_3DES, master, 16), 0);
@@ -147,10 +167,16 @@ static void card_key(struct crypto *x, const uint8_t master[16], const uint8_t s
 
 static void buy(struct both *t, struct crypto *x, bool capp, uint32_t amount)
 {
-    struct pboc_purchase p = {.type = capp ? 9 : 6, .amount = amount, .sam_seq = 0x12345678, .sam = {0x10, 0, 0, 0, 0, 1},
-                              .date = {0x20, 0x26, 0x11, 0x22}, .time = {1, 2, 3}};
-    uint8_t init[] = {0x80, 0x50, capp ? 3 : 1, 0x02, 0x0B, 1, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 1, 0x0F};
-    uint8_t debit[21] = {0x80, 0x54, 0x01, 0x00, 0x0F, 0x12, 0x34, 0x56, 0x78, 0x20, 0x26, 0x11, 0x22, 1, 2, 3};
+    struct pboc_purchase p = {.type = capp ? 9 : 6,
+                              .amount = amount,
+                              .sam_seq = 0x12345678,
+                              .sam = {0x10, 0, 0, 0, 0, 1},
+                              .date = {0x20, 0x26, 0x11, 0x22},
+                              .time = {1, 2, 3}};
+    uint8_t init[] = {0x80, 0x50, capp ? 3 : 1, 0x02, 0x0B, 1, 0, 0, 0, 0, 0x10, 0, 0, 0,
+                      0,    1,    0x0F};
+    uint8_t debit[21] = {0x80, 0x54, 0x01, 0x00, 0x0F, 0x12, 0x34, 0x56,
+                         0x78, 0x20, 0x26, 0x11, 0x22, 1,    2,    3};
     struct pboc_key key;
     struct pboc_session session;
     put_be32(init + 6, amount);
@@ -170,7 +196,10 @@ static void buy(struct both *t, struct crypto *x, bool capp, uint32_t amount)
 
 static void top_up(struct both *t, struct crypto *x, uint32_t amount)
 {
-    struct pboc_load l = {.type = 2, .amount = amount, .sam = {0x10, 0, 0, 0, 0, 1}, .date = {0x20, 0x26, 0x11, 0x22},
+    struct pboc_load l = {.type = 2,
+                          .amount = amount,
+                          .sam = {0x10, 0, 0, 0, 0, 1},
+                          .date = {0x20, 0x26, 0x11, 0x22},
                           .time = {1, 2, 3}};
     uint8_t init[] = {0x80, 0x50, 0, 0x02, 0x0B, 1, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 1, 0x10};
     uint8_t credit[17] = {0x80, 0x52, 0x00, 0x00, 0x0B, 0x20, 0x26, 0x11, 0x22, 1, 2, 3};
@@ -196,7 +225,8 @@ static void money_moves_as_on_cardsim(void **state)
     begin(&t, 31415926535);
     select_app(&t);
     buy(&t, x, false, 100);
-    assert_int_equal(ASK(&t, 0x80, 0x5A, 0x00, 0x06, 0x02, 0, 10, 0x08), 0x9000); /* counter after the increment */
+    assert_int_equal(ASK(&t, 0x80, 0x5A, 0x00, 0x06, 0x02, 0, 10, 0x08),
+                     0x9000); /* counter after the increment */
     buy(&t, x, true, 200);
     assert_int_equal(ASK(&t, 0x00, 0xB2, 0xAA, 0xC8, 0x2B), 0x9000);
     assert_int_equal(ASK(&t, 0x00, 0xB2, 0x01, 0xCC, 0x2B), 0x9000);
