@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The terminal agent with the real pcscd, TLS to a real daemon: it enrols, sells at a desk and at a gate, and whichever side is killed
+# in the middle, chip and ledger agree to the fen.
+. "$(dirname "$0")/lib.sh"
+. "$here/agent.sh"
+agents_site
+
+say "enrolment"
+is "an agent that never enrolled" "$("$ONECARD_BIN/onecard-terminal" -c "$CITY/pc1/terminal.yaml" 2>&1 | grep -c 'never enrolled')" 1
+has "enrolled" "$(agent_enroll pc1 2>&1)" 'enrolled: terminal pc1'
+has "the same token again" "$("$ONECARD_BIN/onecard-terminal" enroll --again -c "$CITY/pc1/terminal.yaml" --token-file "$CITY/pc1/token" 2>&1)" 'refused'
+token=$(cat "$CITY/pc1/token")
+has "another authority" "$("$ONECARD_BIN/onecard-terminal" enroll --again -c "$CITY/pc1/terminal.yaml" --token "${token%.*}.$(printf '0%.0s' {1..32})" 2>&1)" 'authority'
+is "key and certificate are nobody else's" "$(stat -c %a "$CITY/pc1/state" "$CITY/pc1/state/identity.pem" | tr '\n' ' ')" "700 600 "
+has "enrolled" "$(agent_enroll bus7 2>&1)" 'enrolled: terminal bus7'
+agent_up pc1
+agent_up bus7
+
+say "a desk: sale, balance, load; the same ref is the same sale"
+put A one
+ask pc1 '{"service":"payment.purchase","amount":"3.00","ref":"r1"}'
+is "sale" "$outcome" posted
+is "its balance" "$(jq -r .result.balance <<<"$out")" 47.00
+ask pc1 '{"service":"payment.purchase","amount":"3.00","ref":"r1"}'
+is "the same ref" "$(jq -r .result.balance <<<"$out")" 47.00
+ask pc1 '{"service":"payment.balance"}'
+is "balance" "$outcome/$(jq -r .result.balance <<<"$out")" posted/47.00
+ask pc1 '{"service":"payment.load","amount":"10.00"}'
+is "load" "$outcome/$(jq -r .result.balance <<<"$out")" posted/57.00
+ask pc1 '{"service":"payment.purchase","amount":"300.00"}'
+is "too much" "$outcome/$reason" refused/insufficient_balance
+agree one
+
+say "a gate: one arrival, one fare"
+n=$(newest bus7)
+put B two
+newer bus7 "$n"
+is "a tap" "$outcome/$(jq -r .result.balance <<<"$out")" posted/48.00
+sleep 1
+is "it lies there" "$(newest bus7)" "$(jq -r .number <<<"$out")"
+n=$(newest bus7)
+put B two
+newer bus7 "$n"
+is "another tap" "$outcome/$(jq -r .result.balance <<<"$out")" posted/46.00
+agree two
+
+say "a shift"
+is "signed on" "$(at pc1 signon -d '{"person":"wang"}' | jq -r .person)" wang
+ask pc1 '{"service":"payment.purchase","amount":"1.00"}'
+is "sale" "$outcome" posted
+is "signed off" "$(at pc1 signoff -X POST | jq -c '[.agrees, .ours[0].count, .ours[0].amount_fen]')" '[true,1,100]'
+
+say "the card is torn out at the debit, and put back"
+order fault one torn after 54 >/dev/null
+put A one
+(ask pc1 '{"service":"payment.purchase","amount":"2.00","ref":"torn"}') &
+asker=$!
+sleep 2
+order insert A one >/dev/null
+wait $asker
+ask pc1 '{"service":"payment.purchase","amount":"2.00","ref":"torn"}'
+is "the torn sale" "$outcome" posted
+ask pc1 '{"service":"payment.balance"}'
+agree one
+
+say "the agent is killed in the middle of a sale"
+for delay in 0.05 0.15 0.3; do
+    order set one delay=40 >/dev/null 2>&1
+    put A one
+    at pc1 requests -d '{"service":"payment.purchase","amount":"1.00","ref":"kill-'$delay'"}' >/dev/null &
+    poster=$!
+    sleep "$delay"
+    agent_kill9 pc1
+    wait "$poster" 2>/dev/null
+    agent_up pc1
+    put A one
+    ask pc1 '{"service":"payment.balance"}'
+    is "after the kill at $delay" "$outcome" posted
+    is "nothing is open" "$(at pc1 status | jq -c '[.open]')" '[0]'
+    agree one
+done
+
+say "the switch is killed in the middle of a sale"
+for delay in 0.1 0.2; do
+    put A one
+    at pc1 requests -d '{"service":"payment.purchase","amount":"1.00","ref":"dkill-'$delay'"}' >/dev/null &
+    poster=$!
+    sleep "$delay"
+    daemon_kill9
+    wait "$poster" 2>/dev/null
+    daemon_start
+    settled pc1
+    is "the request was asked again" "$(at pc1 status | jq -r '.link.state + (.open|tostring)')" up0
+    ask pc1 '{"service":"payment.balance"}'
+    is "after the kill at $delay" "$outcome" posted
+    agree one
+done
+
+say "pcscd goes away and comes back"
+if [ -n "$city_pcscd" ]; then
+    kill -9 "$city_pcscd"
+    { wait "$city_pcscd"; } 2>/dev/null
+    sleep 1
+    is "no reader" "$(at pc1 status | jq -r '.readers[0].present')" false
+    city_pcscd_start
+    for i in $(seq 200); do
+        [ "$(at pc1 status | jq -r '.readers[0].card != null')" = true ] && break
+        sleep 0.1
+    done
+    ask pc1 '{"service":"payment.purchase","amount":"1.00"}'
+    is "a sale after it came back" "$outcome" posted
+    agree one
+fi
+
+say "revoked: cut at once, and it says so"
+ctl terminal revoke pc1 >/dev/null
+is "revoke" $? 0
+sleep 1
+has "the agent's state" "$(at pc1 status | jq -r '.link.state + " " + .link.why')" '(down|connecting) .*revoked'
+is "a sale now" "$(at pc1 requests -d '{"service":"payment.balance"}' | jq -r .error.code)" no_link
+
+reconcile one
+reconcile two
+is "the books" "$(ctl ledger verify >/dev/null; echo $?)" 0
+finish
