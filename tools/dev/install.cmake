@@ -41,9 +41,15 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/docs/man)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/man/ DESTINATION share/man FILES_MATCHING PATTERN "*.[1-8]")
 endif()
 
+# The protocol's own documentation, for those who make a terminal from what is installed.
+install(FILES ${CMAKE_SOURCE_DIR}/docs/PROTOCOL.md ${CMAKE_SOURCE_DIR}/docs/TERMINAL.md ${CMAKE_SOURCE_DIR}/docs/OPERATIONS.md
+  ${CMAKE_SOURCE_DIR}/docs/CHANGES.md DESTINATION share/doc/onecard)
+
 # The prefix is known when it is installed, not when it is configured.
-install(CODE "set(ONECARD_BINDIR \"\${CMAKE_INSTALL_PREFIX}/bin\")
-  configure_file(\"${CMAKE_SOURCE_DIR}/conf/onecardd.service.in\" \"${CMAKE_BINARY_DIR}/onecardd.service\" @ONLY)")
-install(FILES ${CMAKE_BINARY_DIR}/onecardd.service DESTINATION lib/systemd/system)
+foreach(unit onecardd onecard-terminal)
+  install(CODE "set(ONECARD_BINDIR \"\${CMAKE_INSTALL_PREFIX}/bin\")
+    configure_file(\"${CMAKE_SOURCE_DIR}/conf/${unit}.service.in\" \"${CMAKE_BINARY_DIR}/${unit}.service\" @ONLY)")
+  install(FILES ${CMAKE_BINARY_DIR}/${unit}.service DESTINATION lib/systemd/system)
+endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/conf/onecard.sysusers DESTINATION lib/sysusers.d RENAME onecard.conf)
 install(FILES ${CMAKE_SOURCE_DIR}/conf/onecard.tmpfiles DESTINATION lib/tmpfiles.d RENAME onecard.conf)
