@@ -153,7 +153,8 @@ static json_t *needs_json(unsigned needs)
     } words[] = {{OC_NEEDS_CARD, "card"},         {OC_NEEDS_AMOUNT, "amount"},
                  {OC_NEEDS_BALANCE, "balance"},   {OC_NEEDS_LOG, "log"},
                  {OC_NEEDS_ORIGINAL, "original"}, {OC_NEEDS_OPERATOR, "operator"},
-                 {OC_TAKES_NUMBER, "or_number"}};
+                 {OC_TAKES_NUMBER, "or_number"},
+                 {OC_NEEDS_ACCOUNT, "account"}};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (needs & words[i].bit)

@@ -134,7 +134,7 @@ static CO_FN json_t *whole(struct api_call *c, const struct txn_row *row)
 static int get_txn(struct api_call *c) CO_FN;
 static int get_txn(struct api_call *c)
 {
-    struct txn_row *row;
+    struct txn_row *row = NULL;
     int rc = find(c, &row);
     if (rc == 0)
         c->reply = whole(c, row);
@@ -180,7 +180,7 @@ static int get_doubts(struct api_call *c)
 static int get_doubt(struct api_call *c) CO_FN;
 static int get_doubt(struct api_call *c)
 {
-    struct txn_row *row;
+    struct txn_row *row = NULL;
     int rc = find(c, &row);
     if (rc != 0)
         return rc;
