@@ -303,7 +303,7 @@ static int open_both(struct sql *q)
     q->seq = number(q->db, "SELECT max(seq) FROM journal");
     int64_t last = number(q->db, "SELECT max(id) FROM txn");
     q->txn = (last > 0 ? last : I(1) << 52) + 1000;
-    q->request = INT64_C(1) << 40;
+    q->request = (INT64_C(1) << 40) + q->seq; /* above all that were used */
     return read_ids(q);
 }
 
