@@ -217,6 +217,10 @@ struct ledger {
     struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed, *m_queue, *m_batch,
         *m_largest;
 
+    struct map *front;       /* front.c's; the loop's; NULL: no loop */
+    atomic_ullong front_now; /* counts writings of terminals' rows */
+    uint64_t front_unseen;   /* counts numbers used by terminals that it does not know; the loop's */
+
     atomic_bool closing;      /* ends copies and proofs */
     struct query_pool *query; /* query.c's: reader threads and their connections */
 };
@@ -231,6 +235,21 @@ int writer_start(struct ledger *l) MUST_USE WORKER_FN;
 void writer_stop(struct ledger *l) WORKER_FN;
 /** Runs one operation on the caller's thread: before the writer runs, and for files at rest. */
 int writer_run_one(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
+
+/* ---- what admission asks (front.c) ---- */
+int front_new(struct map **ret) MUST_USE;
+void front_free(struct map **m);
+/** True: `ret` is the terminal's row, and the number (0: none) was never used there. Its next_seq may be old. */
+bool front_answers(const struct ledger *l, const char *terminal, int64_t request_no,
+                   struct terminal_row *ret);
+/** When a look begins; then keeps what it found, unless something was written meanwhile. */
+struct front_mark {
+    uint64_t now, unseen;
+};
+struct front_mark front_mark(const struct ledger *l);
+void front_keep(struct ledger *l, struct front_mark began, const struct terminal_row *row);
+/** An operation that this loop submitted is durable. */
+void front_learn(struct ledger *l, const struct ledger_op *op);
 
 /* ---- reads (query.c) ---- */
 /** Starts l->reader_count reader threads on l->path (shard, chain are set; writer runs already).

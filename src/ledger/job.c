@@ -79,7 +79,10 @@ int ledger_co_submit(struct ledger *l, struct ledger_op *op)
         CHECK(rc == 0);
     }
     flow_unshield();
-    return job_answer(j);
+    rc = job_answer(j);
+    if (rc == 0)
+        front_learn(l, op);
+    return rc;
 }
 
 static void wait_done(struct ledger *l, struct ledger_job *j)
@@ -122,6 +125,7 @@ void ledger_submit_many(struct ledger *l, struct ledger_op *ops, unsigned n, int
             ret_rcs[from + i] = job_answer(jobs[i]);
         }
     }
+    l->front_now++; /* not on the loop: nothing is known there of what changed */
 }
 
 /* On the loop: wakes every flow of a batch. The task stands in the first job, so the list is walked

@@ -211,6 +211,7 @@ void ledger_close(struct ledger **ledger)
         return;
     *ledger = NULL;
     query_stop(l);
+    front_free(&l->front);
     writer_stop(l);
     if (l->fold.db)
         fold_fini(&l->fold);
@@ -261,6 +262,8 @@ static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
     rc = db_open(l->path, DB_WRITE, &l->ckpt_db);
     if (!rc)
         rc = writer_start(l);
+    if (!rc)
+        rc = front_new(&l->front);
     return rc ? rc : query_start(l);
 }
 

@@ -209,7 +209,8 @@ int ledger_co_terminal_key(struct ledger *l, const char *terminal, struct termin
 /** The site's authority; OC_ENOENT: none was made yet. */
 int ledger_co_authority(struct ledger *l, struct op_authority *ret) MUST_USE CO_FN;
 /** What admission of a request looks at, in one look: the terminal's row, and the transaction of its request number if there is
- *  one (*ret_found; request_no 0: none). OC_ENOENT: no such terminal. */
+ *  one (*ret_found; request_no 0: none). OC_ENOENT: no such terminal. May answer from memory without suspending; next_seq may
+ *  then be old. */
 int ledger_co_admission(struct ledger *l, const char *terminal, int64_t request_no, struct terminal_row *ret_terminal,
                         struct txn_row *ret_txn, bool *ret_found) MUST_USE CO_FN;
 /** The card and its place on the deny list in one look: *ret_denied false: not listed. OC_ENOENT: no such card; the deny list

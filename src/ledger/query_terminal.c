@@ -68,6 +68,11 @@ int ledger_co_admission(struct ledger *l, const char *terminal, int64_t request_
                         struct terminal_row *ret_terminal, struct txn_row *ret_txn, bool *ret_found)
 {
     int rc;
+    struct front_mark began = front_mark(l);
+    if (front_answers(l, terminal, request_no, ret_terminal)) {
+        *ret_found = false;
+        return 0;
+    }
     struct query *q = about(l, admission, sizeof *ret_terminal, terminal, &rc);
     if (!q)
         return rc;
@@ -80,6 +85,7 @@ int ledger_co_admission(struct ledger *l, const char *terminal, int64_t request_
         if (q->extra)
             memcpy(ret_txn, q->extra, sizeof *ret_txn);
         *ret_found = q->extra != NULL;
+        front_keep(l, began, ret_terminal);
     }
     offload_job_put(&q->job);
     return rc;

@@ -223,6 +223,35 @@ static void admission_tells_terminal_and_request_in_one_look(void **state)
         OC_ENOENT);
 }
 
+/* From memory or not, what admission says is what the ledger holds. */
+static void admission_follows_numbers_and_rows_that_change(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct seen *s = *state;
+    assert_int_equal(admission(s, "T3", 500), 0);
+    assert_int_equal(admission(s, "T3", 500), 0); /* now from memory */
+    assert_false(found);
+    struct op_refusal *r = &fixture_op(&s->f, LOP_REFUSAL)->refusal;
+    (void)snprintf(r->terminal, sizeof r->terminal, "T3");
+    (void)snprintf(r->service, sizeof r->service, "payment.purchase");
+    r->reason = OC_R_NO_CARD;
+    r->request_no = 500;
+    r->business_date = 20261121;
+    assert_int_equal(fixture_do(&s->f), 0);
+    assert_int_equal(admission(s, "T3", 500), 0);
+    assert_true(found);
+    assert_int_equal(s->txn->in.request_no, 500);
+    assert_int_equal(admission(s, "T3", 501), 0);
+    assert_false(found);
+    assert_int_equal(s->u.terminal[0].t.closed, 0);
+    struct op_terminal *t = &fixture_op(&s->f, LOP_TERMINAL)->terminal;
+    *t = s->u.terminal[0].t;
+    t->closed = 1;
+    assert_int_equal(fixture_do(&s->f), 0);
+    assert_int_equal(admission(s, "T3", 501), 0);
+    assert_int_equal(s->u.terminal[0].t.closed, 1);
+}
+
 static const uint8_t *ask_serial;
 static struct deny_row deny_seen;
 static CO_FN int stand(void *arg)
@@ -352,6 +381,7 @@ int main(void)
         T(keys_are_of_terminals_and_actions_of_the_table),
         T(authority_is_made_once),
         T(admission_tells_terminal_and_request_in_one_look),
+        T(admission_follows_numbers_and_rows_that_change),
         T(R15_standing_tells_card_and_deny_list_in_one_look),
         T(totals_of_a_terminal_are_summed_by_service),
         T(timeline_is_the_outcomes_where_it_has_one),
