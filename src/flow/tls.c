@@ -50,6 +50,24 @@ static bool fill_pin(const X509 *cert, uint8_t pin[TLS_PIN_LEN])
     return ok;
 }
 
+/* A name that stands twice, is too long or holds a NUL reads differently to different people. */
+static void fill_name(const X509 *cert, struct tls_peer *p)
+{
+    const X509_NAME *subject = X509_get_subject_name(cert);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    unsigned char *text = NULL;
+    p->name[0] = '\0';
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+        return;
+    int len =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (len > 0 && (size_t)len < sizeof p->name && !memchr(text, '\0', (size_t)len)) {
+        memcpy(p->name, text, (size_t)len);
+        p->name[len] = '\0';
+    }
+    OPENSSL_free(text);
+}
+
 static enum tls_word fill_certificate(const X509 *cert, struct tls_peer *p)
 {
     enum tls_word w = tls_dates_(cert);
@@ -59,9 +77,7 @@ static enum tls_word fill_certificate(const X509 *cert, struct tls_peer *p)
         return TLS_BAD_CERTIFICATE;
     p->has_certificate = true;
     p->not_after_ms = wall_ms(X509_get0_notAfter(cert));
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, p->name,
-                                  sizeof p->name) < 0)
-        p->name[0] = '\0';
+    fill_name(cert, p);
     return TLS_OK;
 }
 
@@ -124,6 +140,9 @@ static int co_await_fd(struct tls_stream *t, bool writing, int64_t deadline_ns) 
 static int co_await_fd(struct tls_stream *t, bool writing, int64_t deadline_ns)
 {
     int rc = 0;
+    int64_t silence = t->ctx->silence_ns ? loop_now_ns(flow_loop()) + t->ctx->silence_ns : 0;
+    if (silence && silence < deadline_ns)
+        deadline_ns = silence;
     struct pollfd p = {.fd = t->fd, .events = writing ? POLLOUT : POLLIN};
     while (rc == 0 && poll(&p, 1, 0) == 0)
         rc = flow_co_wait(writing ? &t->sock->writable : &t->sock->readable, deadline_ns);

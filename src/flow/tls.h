@@ -43,6 +43,9 @@ struct tls_opts {
     /* Server: 48 bytes that key session tickets, the same after a restart; NULL: no resumption.
      * Tickets of the key before stay good: ticket_key_old, may be NULL. */
     const uint8_t *ticket_key, *ticket_key_old;
+    /* Server: a client of which nothing is heard for so long within its handshake is given up
+     * before the deadline; 0: only the deadline counts. */
+    int64_t silence_ms;
     struct metrics *metrics; /* may be NULL: onecard_tls_handshakes_total{side,result},
                                 onecard_tls_handshake_seconds{side} */
 };
@@ -55,7 +58,8 @@ void tls_ctx_put(struct tls_ctx **c);
 /** What the handshake proved about the other side. */
 struct tls_peer {
     bool has_certificate;
-    char name[64];            /* common name of the certificate */
+    char name[64];            /* common name of the certificate; "": none, or one that could be read
+                                 in two ways */
     uint8_t pin[TLS_PIN_LEN]; /* of its key: to be compared with what is pinned, also after a
                                  resumption */
     int64_t not_after_ms;     /* wall */
@@ -91,7 +95,9 @@ int tls_co_connect(struct tls_ctx *c, struct pool *pool, struct stream *raw,
 struct tls_session *tls_session_new(void);
 void tls_session_free(struct tls_session **s);
 
-/* The stream is one of sock.h's, one flow may read while another writes; read and write suspend;
+/* The stream is one of sock.h's, one flow may read while another writes; read and write suspend
+ * (reading also now and then when there is no need: whoever sends without end does not keep other
+ * flows from their turns);
  * close sends close_notify if that is possible at once, never waits. The end of TCP without
  * close_notify is OC_ECLOSED like any other: frames say themselves when they are whole. A write
  * that failed or was given up leaves half a record: from then on OC_EIO. Reading: OC_EPERM, the

@@ -53,8 +53,9 @@ struct tls_ctx {
     char alpn[TLS_ALPN_MAX][24];
     unsigned alpn_count;
     int alpn_open;                /* which of them needs no certificate, -1: none */
-    uint8_t trust[TLS_TRUST_LEN]; /* digest of whom it trusts and who it is: resumption crosses no
-                                     change of either */
+    int64_t silence_ns;           /* within a handshake; 0: no limit of its own */
+    uint8_t trust[TLS_TRUST_LEN]; /* digest of whom it trusts and, of a client, who it is:
+                                     resumption crosses no change of either */
     uint8_t pin[32];
     size_t pin_len;                 /* 0: authorities */
     struct tls_ticket_key *tickets; /* two: the present one and the one before; secret_alloc */
@@ -80,7 +81,9 @@ struct tls_stream {
     int fd;
     int err; /* errno of the last failed call beneath */
     bool eof, established, broken;
-    uint8_t word; /* why it broke, enum tls_word; TLS_OK: it did not */
+    bool starved;   /* the last call beneath found nothing to read */
+    unsigned reads; /* since the flow that reads has last let others run */
+    uint8_t word;   /* why it broke, enum tls_word; TLS_OK: it did not */
     bool alert;
     uint8_t trust[TLS_TRUST_LEN]; /* with the server's name */
 };

@@ -14,6 +14,7 @@
 #define CHAIN_MAX 4
 #define PIN_MIN   16
 #define SESSION_S (12 * 3600)
+#define CERTS_MAX (24 * 1024) /* bytes of certificates that the other side may send */
 
 static int openssl_failed(const char *what)
 {
@@ -133,8 +134,11 @@ static int set_trust(struct tls_ctx *c, const struct tls_opts *o)
         memcpy(c->pin, o->authority_pin, c->pin_len);
         SSL_CTX_set_cert_verify_callback(c->ssl, verify_pinned, c);
     }
+    /* A client's session belongs to its certificate. A server's may change: tickets prove that they
+     * are its own by its key for them, and outlive it. */
+    size_t own = c->server ? 0 : o->certificate.len;
     if (rc == 0 && (EVP_DigestUpdate(digest, c->pin, c->pin_len) != 1 ||
-                    EVP_DigestUpdate(digest, o->certificate.bytes, o->certificate.len) != 1 ||
+                    EVP_DigestUpdate(digest, o->certificate.bytes, own) != 1 ||
                     EVP_DigestFinal_ex(digest, c->trust, NULL) != 1))
         rc = openssl_failed("digest");
     EVP_MD_CTX_free(digest);
@@ -206,6 +210,10 @@ static int set_basics(struct tls_ctx *c)
     char groups[] = GROUPS;
     (void)SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+    /* Records without content come back to us too: else a peer that sends nothing else would keep
+     * the loop's thread inside one call. */
+    (void)SSL_CTX_clear_mode(s, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_max_cert_list(s, CERTS_MAX);
     (void)SSL_CTX_set_options(s, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE);
     /* One call to the kernel a record instead of two. */
@@ -321,6 +329,7 @@ int tls_ctx_new(const struct tls_opts *o, struct tls_ctx **ret)
         return OC_ENOMEM;
     atomic_init(&c->refs, 1);
     c->server = o->server;
+    c->silence_ns = o->silence_ms > 0 ? o->silence_ms * NS_PER_MS : 0;
     c->ssl = SSL_CTX_new(o->server ? TLS_server_method() : TLS_client_method());
     c->bio = tls_bio_method_();
     int rc = c->ssl && c->bio ? fill(c, o) : OC_ENOMEM;

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define READS_A_TURN 16 /* while more is there: then other flows run */
+
 /* --- the socket as a BIO --- */
 
 static ssize_t receive(struct tls_stream *t, char *buf, size_t len)
@@ -31,9 +33,10 @@ static int bio_read(BIO *b, char *buf, int len)
     ssize_t n = receive(t, buf, (size_t)len);
     if (n == 0)
         t->eof = true;
-    if (n < 0 && errno == EAGAIN)
+    if (n < 0 && errno == EAGAIN) {
+        t->starved = true;
         BIO_set_retry_read(b);
-    else if (n < 0)
+    } else if (n < 0)
         t->err = errno;
     return (int)n;
 }
@@ -97,6 +100,34 @@ static int co_await (struct tls_stream *t, int ssl_error, int64_t deadline_ns)
                         deadline_ns);
 }
 
+/* The reader's turn is over although there is more. */
+static int co_pass(struct tls_stream *t, int64_t deadline_ns) CO_FN;
+static int co_pass(struct tls_stream *t, int64_t deadline_ns)
+{
+    t->reads = 0;
+    int rc = flow_co_yield();
+    if (rc == 0 && deadline_ns != FLOW_FOREVER && deadline_ns <= loop_now_ns(flow_loop()))
+        rc = OC_ETIMEDOUT;
+    return rc;
+}
+
+/* Once. 1: *ret_len bytes; 0: none, *ret_err is what to wait for, or NONE: more is there. */
+static int read_once(struct tls_stream *t, void *buf, size_t cap, size_t *ret_len, int *ret_err)
+{
+    t->starved = false;
+    t->reads++;
+    ERR_clear_error();
+    if (SSL_read_ex(t->ssl, buf, cap, ret_len) == 1)
+        return 1;
+    int err = SSL_get_error(t->ssl, 0);
+    if (err != SSL_ERROR_WANT_READ && err != SSL_ERROR_WANT_WRITE)
+        return read_failed(t, err);
+    if (err == SSL_ERROR_WANT_READ && !t->starved && !t->sock->dry)
+        err = SSL_ERROR_NONE; /* a buffer full of records without content */
+    *ret_err = err;
+    return 0;
+}
+
 static int tls_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
                        int64_t deadline_ns) CO_FN;
 static int tls_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
@@ -105,16 +136,20 @@ static int tls_co_read(struct stream *s, void *buf, size_t cap, size_t *ret_len,
     struct tls_stream *t = CONTAINER_OF(s, struct tls_stream, s);
     int err = SSL_ERROR_WANT_READ, rc = 0;
     while (rc == 0) {
+        if (t->reads >= READS_A_TURN)
+            rc = co_pass(t, deadline_ns);
         /* A look would only cost a buffer of 17 KiB that is given back at once. */
-        if (!t->sock->dry || SSL_has_pending(t->ssl)) {
-            ERR_clear_error();
-            if (SSL_read_ex(t->ssl, buf, cap, ret_len) == 1)
-                return 0;
-            err = SSL_get_error(t->ssl, 0);
-            if (err != SSL_ERROR_WANT_READ && err != SSL_ERROR_WANT_WRITE)
-                return read_failed(t, err);
+        if (rc == 0 && (!t->sock->dry || SSL_has_pending(t->ssl)))
+            rc = read_once(t, buf, cap, ret_len, &err);
+        if (rc > 0)
+            return 0;
+        if (rc == 0 && err == SSL_ERROR_NONE) {
+            t->reads = READS_A_TURN;
+            err = SSL_ERROR_WANT_READ;
+        } else if (rc == 0) {
+            t->reads = 0;
+            rc = co_await (t, err, deadline_ns);
         }
-        rc = co_await (t, err, deadline_ns);
     }
     return rc;
 }

@@ -338,6 +338,26 @@ static void session_outlives_a_restart_with_the_same_key(void **state)
     end(&t);
 }
 
+/* A switch makes its key and certificate anew at each start. */
+static void session_outlives_a_new_certificate_of_the_server(void **state)
+{
+    struct tls_opts o = server_opts();
+    struct talk t = between(o, client_opts(&w.terminal));
+    struct identity next;
+    (void)state;
+    identity_make(&next, "the switch", &w.authority, END_SERVER, -60, 3600);
+    t.session = tls_session_new();
+    talk_run(&t);
+    o.certificate = next.der;
+    o.key = next.key_der;
+    restart_server(&t, o);
+    talk_run(&t);
+    assert_good(&t);
+    assert_true(t.server_peer.resumed);
+    identity_free(&next);
+    end(&t);
+}
+
 static void server_without_ticket_key_resumes_nothing(void **state)
 {
     struct tls_opts o = server_opts();
@@ -565,6 +585,7 @@ int main(void)
         cmocka_unit_test(authority_may_be_known_by_its_fingerprint),
         cmocka_unit_test(second_connection_is_resumed),
         cmocka_unit_test(session_outlives_a_restart_with_the_same_key),
+        cmocka_unit_test(session_outlives_a_new_certificate_of_the_server),
         cmocka_unit_test(server_without_ticket_key_resumes_nothing),
         cmocka_unit_test(change_of_authorities_ends_sessions),
         cmocka_unit_test(new_certificate_is_shown_and_not_the_old_session),

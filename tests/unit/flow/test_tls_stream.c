@@ -1,6 +1,8 @@
 /* TLS connections in trouble, under load, and with much to carry. */
 #include "tls_world.h"
 
+#include "flow/tls_core.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -46,6 +48,27 @@ static void silent_peer_times_out(void **state)
     assert_int_equal(t.server_rc, OC_ETIMEDOUT);
     assert_string_equal(t.server_why.why, "timed out");
     assert_int_equal(t.client_rc, OC_ECLOSED);
+    end(&t);
+}
+
+CO_FN static int stops_within_a_message(struct talk *t, struct stream *raw)
+{
+    int rc = stream_co_write(raw, "\x16\x03\x01\x02\x00\x01", 6, flow_deadline_ms(1000));
+    return rc ? rc : silent(t, raw);
+}
+
+static void peer_that_falls_silent_is_given_up_before_the_deadline(void **state)
+{
+    struct tls_opts o = server_opts();
+    (void)state;
+    o.silence_ms = 50;
+    struct talk t = {.server = ctx_of(o),
+                     .client = ctx_of(client_opts(&w.terminal)),
+                     .co_client = stops_within_a_message};
+    int64_t began = clock_mono_ns(&clock_system);
+    talk_run(&t);
+    assert_int_equal(t.server_rc, OC_ETIMEDOUT);
+    assert_true(clock_mono_ns(&clock_system) - began < 4 * NS_PER_S);
     end(&t);
 }
 
@@ -433,10 +456,101 @@ static void stream_is_broken_after_a_write_that_timed_out(void **state)
     end(&t);
 }
 
+/* Records that carry nothing cost the reader computing all the same: whoever sends them without end
+ * must not keep the others from their turns. */
+struct ticker {
+    int64_t longest_ns, all_ns; /* between two turns; altogether */
+    bool end;
+};
+CO_FN static int tick(void *arg)
+{
+    struct ticker *k = arg;
+    int64_t now, began = clock_mono_ns(&clock_system), last = began;
+    int rc = 0;
+    for (; rc == 0 && !k->end; last = now) {
+        rc = flow_co_yield();
+        now = clock_mono_ns(&clock_system);
+        k->longest_ns = now - last > k->longest_ns ? now - last : k->longest_ns;
+        k->all_ns = now - began;
+    }
+    return rc;
+}
+
+static struct ticker ticker;
+
+CO_FN static int answered_within(struct stream *s, struct flow **ret)
+{
+    char back[4];
+    ticker = (struct ticker){0};
+    int rc = flow_start(flow_loop(), "ticker", tick, &ticker, ret);
+    if (rc == 0)
+        rc = stream_co_write(s, "ping", 4, flow_deadline_ms(5000));
+    if (rc == 0)
+        rc = stream_co_read_full(s, back, 4, flow_deadline_ms(20000));
+    ticker.end = true;
+    return rc;
+}
+
+CO_FN static int moves_its_keys_on(struct talk *t, struct stream *raw)
+{
+    struct stream *s;
+    struct flow *f = NULL;
+    int rc = connect_as(t, raw, &s);
+    if (rc)
+        return rc;
+    struct tls_stream *tls = CONTAINER_OF(s, struct tls_stream, s);
+    for (unsigned i = 0; i < 6000; i++)
+        if (SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1 ||
+            SSL_do_handshake(tls->ssl) != 1)
+            rc = OC_EIO;
+    if (rc == 0)
+        rc = answered_within(s, &f);
+    if (f)
+        rc = flow_co_join(f, NULL, FLOW_FOREVER) ? OC_EINTERNAL : rc;
+    flow_put(f);
+    stream_close(&s);
+    return rc;
+}
+
+CO_FN static int sends_crumbs(struct talk *t, struct stream *raw)
+{
+    struct stream *s;
+    struct flow *f = NULL;
+    char back[4000];
+    int rc = connect_as(t, raw, &s);
+    if (rc)
+        return rc;
+    struct tls_stream *tls = CONTAINER_OF(s, struct tls_stream, s);
+    for (unsigned i = 0; i < sizeof back; i++)
+        if (SSL_write(tls->ssl, "x", 1) != 1)
+            rc = OC_EIO;
+    if (rc == 0)
+        rc = answered_within(s, &f);
+    if (f)
+        rc = flow_co_join(f, NULL, FLOW_FOREVER) ? OC_EINTERNAL : rc;
+    flow_put(f);
+    stream_close(&s);
+    return rc;
+}
+
+static void peer_that_floods_with_records_lets_others_have_their_turns(void **state)
+{
+    int (*const ways[])(struct talk *, struct stream *) = {moves_its_keys_on, sends_crumbs};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct talk t = with_client(ways[i]);
+        talk_run(&t);
+        assert_int_equal(t.client_rc, 0);
+        assert_true(ticker.longest_ns < ticker.all_ns / 3);
+        end(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silent_peer_times_out),
+        cmocka_unit_test(peer_that_falls_silent_is_given_up_before_the_deadline),
         cmocka_unit_test(garbage_is_refused_as_not_tls),
         cmocka_unit_test(peer_that_leaves_during_the_handshake_has_closed),
         cmocka_unit_test(peer_that_closes_without_farewell_has_closed),
@@ -447,6 +561,7 @@ int main(void)
         cmocka_unit_test(handshakes_given_up_under_a_workers_hands_are_freed),
         cmocka_unit_test(big_transfers_both_ways_arrive_whole),
         cmocka_unit_test(stream_is_broken_after_a_write_that_timed_out),
+        cmocka_unit_test(peer_that_floods_with_records_lets_others_have_their_turns),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }
