@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,30 @@ struct sock *sock_of_(struct stream *s)
 {
     CHECK(s->ops == &sock_ops);
     return CONTAINER_OF(s, struct sock, s);
+}
+
+int sock_co_readable(struct stream *s, int64_t deadline_ns)
+{
+    struct sock *k = sock_of_(s);
+    for (;;) {
+        char byte;
+        ssize_t n = recv(k->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n > 0)
+            return 0;
+        if (n == 0)
+            return OC_ECLOSED;
+        if (errno != EAGAIN && errno != EINTR)
+            return sock_error_(errno);
+        int rc = errno == EAGAIN ? flow_co_wait(&k->readable, deadline_ns) : 0;
+        if (rc)
+            return rc;
+    }
+}
+
+bool sock_hung_up(const struct stream *s)
+{
+    struct pollfd p = {.fd = sock_fd(s), .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0;
 }
 
 void sock_release_(struct sock *k)

@@ -66,6 +66,11 @@ int sock_co_connect_tcp(const char *addr, int port, int64_t deadline_ns,
                         struct stream **ret) CO_FN MUST_USE;
 /** Wraps a connected, non-blocking socket; owns `fd` on success. OC_ENOMEM. */
 int sock_stream(struct loop *loop, int fd, struct stream **ret) MUST_USE;
+/** Waits until there is something to be read, and leaves it there. OC_ECLOSED: the other end has
+ * closed without a byte; OC_ETIMEDOUT, OC_ECANCELED, OC_EIO. */
+int sock_co_readable(struct stream *s, int64_t deadline_ns) CO_FN MUST_USE;
+/** Has the other end closed its side, whatever is still to be read? Never waits. */
+bool sock_hung_up(const struct stream *s);
 /** The descriptor of a socket stream (for options and credentials; never to be read or closed). */
 int sock_fd(const struct stream *s);
 #define SOCK_PEER_TEXT 64

@@ -256,6 +256,11 @@ void tls_stream_put_(struct tls_stream *t)
 {
     if (atomic_fetch_sub(&t->refs, 1) != 1)
         return;
+    /* OpenSSL forgets the session of a connection that ended without a farewell. A switch that was
+     * killed, or a wire that was cut, says nothing against it: all terminals come back at once
+     * then. */
+    if (t->established)
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     (void)close(t->fd);
     tls_session_free(&t->session);

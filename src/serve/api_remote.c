@@ -1,6 +1,7 @@
 /* Terminals over the network, as operators see them: tokens for enrolment, revocation, who is
  * connected, the authority's certificate. */
 #include "serve/api.h"
+#include "serve/enroll.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,7 +107,9 @@ static int post_revoke(struct api_call *c)
     rc = ledger_co_submit(c->s->ledger, op);
     if (rc != 0)
         return api_submit_failed(c, rc, op);
-    serve_terminal_revoked(c->s, row->t.id);
+    struct station *st = station_get(c->s, row->t.id);
+    if (st && c->s->terminals)
+        enroll_end_sessions(c->s->terminals, st, "this terminal's key was revoked: enrol it again");
     c->reply =
         json_pack("{s:s, s:o}", "terminal", row->t.id, "identity", api_co_identity(c, row->t.id));
     return 0;

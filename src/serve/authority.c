@@ -270,6 +270,7 @@ static int make_ctx(struct terminals *t, const struct making *m, struct tls_ctx 
                          .alpn_without_certificate = protocols[1],
                          .ticket_key = now,
                          .ticket_key_old = old,
+                         .silence_ms = t->config->handshake_ms / 4,
                          .metrics = s->metrics};
     int rc = ticket_key(s, day, now);
     if (rc == 0)

@@ -1,7 +1,7 @@
 /* Enrolment: a terminal that has a token and a new key gets its certificate, and the ledger pins
  * the key. One message in, one out. A token is good once; the writer decides, so two that come at
  * one time are one and a refusal. */
-#include "serve/session.h"
+#include "serve/enroll.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +80,16 @@ static CO_FN int look(struct enrolment *e, uint8_t hash[32])
     return rc;
 }
 
+void enroll_end_sessions(struct terminals *t, const struct station *st, const char *message)
+{
+    LIST_EACH_SAFE(at, tmp, &t->sessions)
+    {
+        struct session *se = CONTAINER_OF(at, struct session, link);
+        if (se->station == st)
+            session_end(se, "revoked", message);
+    }
+}
+
 /* The key: from the request it sent, or of the certificate it showed. */
 static int take_key(struct enrolment *e, const pb_enroll *m, struct op_terminal_key *k)
 {
@@ -154,8 +164,8 @@ static CO_FN void enrol(struct enrolment *e, const pb_enroll *m)
         log_info("terminal", "terminal=%s was enrolled from %s with %.40s", e->id, e->from,
                  m->software);
         struct station *st = station_get(e->t->serve, e->id);
-        if (st && st->session)
-            session_end(st->session, "revoked", "another key was enrolled for this terminal");
+        if (st)
+            enroll_end_sessions(e->t, st, "another key was enrolled for this terminal");
         enrolled(e, until);
     }
 }

@@ -1,6 +1,12 @@
 /* The doors for terminals: accepting, handshakes, and who is sent away. A connection is one flow
  * from its first byte to its last. Handshakes cost milliseconds of computing and run on threads of
- * their own; so many at one time, the others wait. */
+ * their own; so many at one time, the others wait in turn.
+ *
+ *   accepted ─ its first byte ─ a place ─ handshake ─ a session, or enrolment
+ *
+ * Who says nothing takes no place from those who do, and who falls silent within its handshake
+ * loses its place early (authority.c); so silence keeps nobody out. Who waits for a place is sent
+ * away while it is still there to hear it: one that has given up costs no handshake. */
 #include "serve/session.h"
 
 #include <stdio.h>
@@ -10,6 +16,7 @@
 
 #define LOGGED_A_SECOND 10
 #define ACCEPT_AGAIN_MS 200
+#define ACCEPTS_A_TURN  32          /* then other flows run */
 #define SEND_BUFFER     (32 * 1024) /* the kernel doubles it */
 
 void refused(struct terminals *t, const char *from, const char *why, const char *detail)
@@ -40,28 +47,51 @@ struct arrival {
     char from[SOCK_PEER_TEXT];
 };
 
+/* To the one that has waited longest, if there is one: it is counted already then. */
+static void give_place(struct arrival *a)
+{
+    struct terminals *t = a->t;
+    if (!a->shaking)
+        return;
+    a->shaking = false;
+    if (list_empty(&t->handshake_free.waiters))
+        t->handshaking--;
+    else
+        flow_cond_signal(&t->handshake_free);
+}
+
 static void arrival_free(void *arg)
 {
     struct arrival *a = arg;
-    if (a->shaking) {
-        a->t->handshaking--;
-        flow_cond_signal(&a->t->handshake_free);
-    }
+    give_place(a);
     stream_close(&a->raw);
     a->t->connections--;
     free(a);
 }
 
-static CO_FN int handshake_turn(struct arrival *a, int64_t deadline)
+static CO_FN int take_place(struct arrival *a)
 {
     struct terminals *t = a->t;
     int rc = 0;
-    while (rc == 0 && t->handshaking >= t->config->handshakes)
-        rc = flow_co_wait(&t->handshake_free, deadline);
-    if (rc == 0) {
+    if (t->handshaking < t->config->handshakes)
         t->handshaking++;
-        a->shaking = true;
-    }
+    else
+        rc = flow_co_wait(&t->handshake_free, flow_deadline_ms(t->config->handshake_ms / 2));
+    a->shaking = rc == 0;
+    if (rc == 0 && sock_hung_up(a->raw))
+        rc = OC_ECLOSED;
+    return rc;
+}
+
+/* Until it may begin. */
+static CO_FN int await_turn(struct arrival *a, struct tls_failure *why)
+{
+    int rc = sock_co_readable(a->raw, flow_deadline_ms(a->t->config->handshake_ms));
+    why->why = rc == OC_ETIMEDOUT ? "silent" : "closed";
+    if (rc != 0)
+        return rc;
+    rc = take_place(a);
+    why->why = rc == OC_ETIMEDOUT ? "too many handshakes" : "closed";
     return rc;
 }
 
@@ -70,23 +100,16 @@ static CO_FN struct stream *shake_hands(struct arrival *a, struct tls_peer *peer
 {
     struct terminals *t = a->t;
     struct stream *stream = NULL, *raw = a->raw;
-    struct tls_failure failure = {.why = "closed"};
-    int64_t deadline = flow_deadline_ms(t->config->handshake_ms);
-    int rc = handshake_turn(a, deadline);
+    struct tls_failure failure = {0};
+    int rc = await_turn(a, &failure);
     if (rc == 0) {
         struct tls_ctx *ctx = tls_ctx_get(t->tls); /* it may be replaced meanwhile */
         a->raw = NULL;
-        deadline = flow_deadline_ms(t->config->handshake_ms);
-        rc = tls_co_accept(ctx, t->pool, raw, deadline, &stream, peer, &failure);
+        rc = tls_co_accept(ctx, t->pool, raw, flow_deadline_ms(t->config->handshake_ms), &stream,
+                           peer, &failure);
         tls_ctx_put(&ctx);
-    } else {
-        failure.why = "timed out";
     }
-    if (a->shaking) {
-        a->shaking = false;
-        t->handshaking--;
-        flow_cond_signal(&t->handshake_free);
-    }
+    give_place(a);
     if (rc == 0)
         return stream;
     if (rc != OC_ECANCELED)
@@ -164,9 +187,11 @@ static int door_flow(void *arg)
     struct door *d = arg;
     flow_defer(free, d);
     flow_set_background(true);
-    for (;;) {
+    for (unsigned n = 1;; n++) {
         struct stream *raw = NULL;
-        int rc = sock_co_accept(d->listener, FLOW_FOREVER, &raw);
+        int rc = n % ACCEPTS_A_TURN == 0 ? flow_co_yield() : 0;
+        if (rc == 0)
+            rc = sock_co_accept(d->listener, FLOW_FOREVER, &raw);
         if (rc == 0) {
             welcome(d->t, raw);
         } else if (rc == OC_ECANCELED || rc == OC_ECLOSED) {

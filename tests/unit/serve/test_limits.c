@@ -1,8 +1,11 @@
 /* What a terminal may not do, and what it is told; a switch that has more to do than it can. */
 #include "wire_terminal.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct site site;
@@ -13,7 +16,7 @@ static int open_site(void **state)
     (void)state;
     site_open(&site, "terminals: {listen: [\"127.0.0.1:0\"], heartbeat: 300ms, handshake: 1s, "
                      "write: 500ms, max_requests: 2, frames_per_second: 100, burst: 150, "
-                     "max_active: 1, queue: 0, max_connections: 8}\n");
+                     "max_active: 1, queue: 0, max_connections: 8, handshakes: 2}\n");
     site_furnish(&site, false);
     const char *const ids[] = {"till", "other"};
     for (int i = 0; i < 2; i++) {
@@ -51,6 +54,26 @@ static void ends_with(const char *code)
     assert_int_equal(wt_drain(&till, 5000), OC_ECLOSED);
     assert_string_equal(till.error, code);
     assert_true(till.fatal);
+}
+
+/* Places for handshakes are not for those who say nothing. */
+static void silent_connections_keep_nobody_out(void **state)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((uint16_t)serve_terminal_port(site.serve))};
+    int fds[4];
+    (void)state;
+    wt_hang_up(&till);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&to, sizeof to), 0);
+    }
+    int64_t began = clock_mono_ns(&clock_system);
+    assert_int_equal(wt_connect(&till), 0);
+    assert_true(clock_mono_ns(&clock_system) - began < 800 * NS_PER_MS);
+    for (int i = 0; i < 4; i++)
+        (void)close(fds[i]);
 }
 
 static int beat(void)
@@ -209,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(silent_terminal_is_cut),
+        T(silent_connections_keep_nobody_out),
         T(heartbeat_is_answered_and_keeps_the_session),
         T(flooding_terminal_is_cut),
         T(garbage_is_a_bad_frame),

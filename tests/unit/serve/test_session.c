@@ -408,6 +408,24 @@ static void R15_revoked_terminal_is_cut_at_once_and_not_let_in_again(void **stat
     free(t);
 }
 
+static void R15_connection_that_waits_at_the_door_is_revoked_too(void **state)
+{
+    struct wire_terminal *t = calloc(1, sizeof *t);
+    (void)state;
+    add_terminal("till-5", "\"kind\":\"pos\",\"sam\":\"100000000016\",\"services\":[\"*\"]");
+    wt_open(t, &site, "till-5");
+    assert_int_equal(wt_enrol(t), 0);
+    assert_int_equal(wt_connect(t), 0);
+    assert_int_equal(wt_dial(t, "onecard/1"), 0); /* and no Hello */
+    assert_int_equal(usleep(300000), 0);
+    json_decref(
+        site_expect(&site, 200, "POST", "/v1/terminals/till-5/revoke", "{\"why\":\"lost\"}"));
+    assert_int_equal(wt_drain(t, 5000), OC_ECLOSED);
+    assert_string_equal(t->error, "revoked");
+    wt_close(t);
+    free(t);
+}
+
 static void closed_terminal_is_cut_at_once(void **state)
 {
     struct wire_terminal *t = calloc(1, sizeof *t);
@@ -472,6 +490,7 @@ static void R4_daemon_that_ends_drains_and_a_restart_goes_on(void **state)
     assert_int_equal(wt_drain(&till, 5000), OC_ECLOSED);
     site_start(&site);
     assert_int_equal(wt_connect(&till), 0);
+    assert_true(till.peer.resumed);
     assert_int_equal(wt_connect(&gate), 0);
     wt_insert(&till, site.card[0]);
     check(wt_ask(&till, purchase(100)), PB_POSTED, "");
@@ -498,6 +517,7 @@ int main(void)
         T(connection_of_the_same_terminal_replaces_the_first),
         T(second_connection_is_resumed_and_checked_again),
         T(R15_revoked_terminal_is_cut_at_once_and_not_let_in_again),
+        T(R15_connection_that_waits_at_the_door_is_revoked_too),
         T(closed_terminal_is_cut_at_once),
         T(foreign_certificate_and_none_are_refused),
         T(R4_daemon_that_ends_drains_and_a_restart_goes_on),
