@@ -22,14 +22,13 @@ enum statement {
     S_TERMINAL,
     S_SAM,
     S_TXN,
-    S_TXN_LOAD,
     S_TXN_DECIDE,
     S_ACCOUNT,
     S_SITE,
     S_HEAD,
     S_COUNT
 };
-enum look { L_TERMINAL, L_REQUEST, L_SERIAL, L_DENY, L_COUNT };
+enum look { L_SERIAL, L_DENY, L_COUNT };
 #define CARD_COLUMNS                                                                               \
     "id, issuer, serial, number, profile, citizen, kind, state, registered, loss_effective_ms, "   \
     "valid_from, valid_to, "                                                                       \
@@ -67,7 +66,6 @@ static const char *const statements[S_COUNT] = {
     [S_TXN] = "INSERT INTO txn (shard, " TXN_COLUMNS
               ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
               "?16, ?17, ?18, ?19, ?20)",
-    [S_TXN_LOAD] = "SELECT " TXN_COLUMNS " FROM txn WHERE id = ?1",
     [S_TXN_DECIDE] = "UPDATE txn SET state = ?2, outcome_seq = ?3, decided_ms = ?4, clearing_date "
                      "= ?5, suspense = ?6, tries = ?7 "
                      "WHERE id = ?1 AND (state = 1 OR state = 4)",
@@ -78,13 +76,6 @@ static const char *const statements[S_COUNT] = {
     [S_HEAD] = "INSERT OR REPLACE INTO head (shard, seq, mac, tag) VALUES (?1, ?2, ?3, ?4)",
 };
 static const char *const looks[L_COUNT] = {
-    [L_TERMINAL] = "SELECT t.id, t.kind, t.participant, t.sam, t.reader, t.services, t.gate, "
-                   "t.params, t.closed, s.next_seq, "
-                   "t.next_request, t.created_ms FROM terminal t LEFT JOIN sam s ON s.shard = "
-                   "t.shard AND s.sam = t.sam "
-                   "WHERE t.shard = ?1 AND t.id = ?2",
-    [L_REQUEST] =
-        "SELECT " TXN_COLUMNS " FROM txn WHERE shard = ?1 AND terminal = ?2 AND request_no = ?3",
     [L_SERIAL] =
         "SELECT " CARD_COLUMNS " FROM card WHERE shard = ?1 AND serial = ?2 AND issuer = ?3",
     [L_DENY] = "SELECT action FROM denylist WHERE shard = ?1 AND issuer = ?2 AND serial = ?3",
@@ -189,26 +180,20 @@ static void outcome(struct sql *q, const struct purchase *p)
 {
     char terminal[16];
     snprintf(terminal, sizeof terminal, "t%06u", p->terminal + 1);
-    run(q, q->s[S_TXN_LOAD], "i", p->txn);
-    run(q, q->s[S_CARD], "i", p->card);
     journal(q, q->w->outcome_bytes);
     store_card(q, p, terminal, 0);
     run(q, q->s[S_TXN_DECIDE], "iiiiiii", p->txn, I(2), q->seq, q->at_ms, I(20261122), I(0), I(0));
     q->done++;
 }
 
-/* What admission and recognition look up, by a connection of their own. */
+/* What recognition looks up, by a connection of its own. The ledger answers admission, and what the
+ * outcome needs of its intent, from memory: they are no statements. */
 static void look(struct sql *q)
 {
-    char terminal[16];
     uint8_t serial[10] = {0, 0, 0x77}, issuer[8] = {0x10, 0x20, 0x30, 0x40, 0, 0, 0, 1};
     uint64_t card = draw(q) % (uint64_t)q->w->cards;
-    snprintf(terminal, sizeof terminal, "t%06u",
-             (unsigned)(draw(q) % (uint64_t)q->w->terminals) + 1);
     for (int i = 9; i > 3 && card; i--, card /= 100)
         serial[i] = (uint8_t)(card / 10 % 10 << 4 | card % 10);
-    run(q, q->l[L_TERMINAL], "it", q->shard, terminal);
-    run(q, q->l[L_REQUEST], "iti", q->shard, terminal, q->request + 1);
     run(q, q->l[L_SERIAL], "ibb", q->shard, serial, 10, issuer, 8);
     run(q, q->l[L_DENY], "ibb", q->shard, issuer, 8, serial, 10);
 }
