@@ -158,6 +158,18 @@ static WORKER_FN int page_link(const struct args *g)
     return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The command line is everybody's to read as long as the program runs. */
+static const char *take_token(char *arg)
+{
+    static char kept[512];
+    size_t len = strlen(arg);
+    if (len >= sizeof kept)
+        return arg;
+    memcpy(kept, arg, len + 1);
+    memset(arg, '*', len);
+    return kept;
+}
+
 /* Negative: go on; else the exit status. */
 static int read_args(int argc, char **argv, struct args *g)
 {
@@ -191,7 +203,7 @@ static int read_args(int argc, char **argv, struct args *g)
             g->mode = MODE_DUMP;
             break;
         case 't':
-            g->token = optarg;
+            g->token = take_token(optarg);
             break;
         case 'f':
             g->token_file = optarg;

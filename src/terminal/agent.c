@@ -7,13 +7,10 @@
  * Whatever is still open then is asked about by the next run: nothing is lost, nothing twice. */
 #include "terminal/internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define WORKERS    2
@@ -49,21 +46,10 @@ static WORKER_FN int open_config(struct agent *a)
     return 0;
 }
 
-/* One agent a state folder: two would use the same numbers. */
 static WORKER_FN int open_state(struct agent *a)
 {
     int rc = state_folder(a->config->state);
-    char *path = rc == 0 ? state_path(a->config->state, "lock") : NULL;
-    if (!path)
-        return rc != 0 ? rc : OC_ENOMEM;
-    a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(path);
-    if (a->lock_fd >= 0 && flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    rc = a->lock_fd >= 0 && errno == EWOULDBLOCK ? OC_EBUSY : OC_EIO;
-    log_error("terminal", "state folder %s: %s", a->config->state,
-              rc == OC_EBUSY ? "another onecard-terminal uses it" : "no lock can be made");
-    return rc;
+    return rc != 0 ? rc : state_lock(a->config->state, &a->lock_fd);
 }
 
 static WORKER_FN int open_identity(struct agent *a)
@@ -82,7 +68,8 @@ static WORKER_FN int open_identity(struct agent *a)
         return rc;
     rc = identity_load(c->state, IDENTITY_NEXT, &a->next);
     a->link.use_next = rc == 0;
-    return rc == OC_ENOENT ? 0 : rc;
+    /* A damaged one (said already) is none: the present one is good, and another is asked for. */
+    return rc == OC_ENOENT || rc == OC_EPARSE ? 0 : rc;
 }
 
 static WORKER_FN int open_loop(struct agent *a)

@@ -3,8 +3,17 @@
 
 #include "terminal/terminal.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool is_loopback(const char *host)
+{
+    uint8_t four[4], six[16];
+    static const uint8_t one[16] = {[15] = 1};
+    return (inet_pton(AF_INET, host, four) == 1 && four[0] == 127) ||
+           (inet_pton(AF_INET6, host, six) == 1 && memcmp(six, one, sizeof one) == 0);
+}
 
 int address_split(const char *text, bool any, char host[HOST_MAX], int *ret_port)
 {
@@ -106,7 +115,7 @@ static void check_listen(const struct conf_check *c, struct terminal_local *loca
         return;
     bool good = address_split(local->listen, true, host, &local->port) == 0 &&
                 strlen(host) < sizeof local->host;
-    if (good && (strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0))
+    if (good && is_loopback(host))
         memcpy(local->host, host, strlen(host) + 1);
     else
         conf_complain(c, "listen",

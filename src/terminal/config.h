@@ -53,6 +53,8 @@ struct terminal_config {
 
 const struct conf_schema *terminal_config_schema(void);
 /** "host:port", "[v6]:port" to its parts; port 0 is taken only where `any`. OC_EINVAL. */
+/** Is it the number of this machine itself? "127.0.0.1.example" is a name. */
+bool is_loopback(const char *host);
 int address_split(const char *text, bool any, char host[HOST_MAX], int *ret_port) MUST_USE;
 
 #endif

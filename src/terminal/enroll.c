@@ -11,7 +11,7 @@
 
 #define SECRET_LEN 26
 #define PRINT_LEN  32 /* hexadecimal digits */
-#define ALL_MS     60000
+#define ANSWER_MS  30000
 
 struct enrol {
     const struct terminal_config *config;
@@ -24,6 +24,7 @@ struct enrol {
     struct pool *pool;
     struct buf *out;
     struct buf frame;
+    int lock_fd;
 };
 
 /* ---- the token ---- */
@@ -59,7 +60,8 @@ static CO_FN int dial(struct enrol *e, struct tls_ctx *ctx, const char *address,
         rc = resolve_co(e->pool, host, deadline_ns, &found);
     for (unsigned i = 0; rc == 0 && i < found.count; i++) {
         struct stream *raw = NULL;
-        rc = sock_co_connect_tcp(found.items[i], port, deadline_ns, &raw);
+        int64_t until = resolved_share_ns(&found, i, loop_now_ns(flow_loop()), deadline_ns);
+        rc = sock_co_connect_tcp(found.items[i], port, until, &raw);
         if (rc == 0) {
             rc = tls_co_connect(ctx, e->pool, raw, e->config->sw.name ? e->config->sw.name : host,
                                 NULL, deadline_ns, ret, NULL, &failure);
@@ -152,6 +154,8 @@ static CO_FN int converse(struct enrol *e, struct stream *s, int64_t deadline_ns
     buf_init(&out, FRAME_MAX + FRAME_HEAD_MAX);
     put_enroll(e, arena, &out);
     int rc = out.err != 0 ? out.err : stream_co_write(s, out.data, out.len, deadline_ns);
+    if (out.data)
+        secret_wipe(out.data, out.len); /* the token */
     buf_fini(&out);
     if (rc == 0)
         rc = read_frame(s, &e->frame, deadline_ns, arena, &m);
@@ -187,15 +191,15 @@ static int enrol_flow(void *arg)
     struct enrol *e = arg;
     struct tls_ctx *ctx = NULL;
     struct stream *s = NULL;
-    int64_t deadline = flow_deadline_ms(ALL_MS);
     int rc = new_ctx(e, &ctx);
     if (rc != 0)
         return rc;
     rc = OC_ENOENT;
     for (size_t i = 0; rc != 0 && i < e->config->sw.addresses.count; i++)
-        rc = dial(e, ctx, e->config->sw.addresses.items[i], deadline, &s);
+        rc = dial(e, ctx, e->config->sw.addresses.items[i],
+                  flow_deadline_ms(e->config->sw.connect_ms), &s);
     if (rc == 0)
-        rc = converse(e, s, deadline);
+        rc = converse(e, s, flow_deadline_ms(ANSWER_MS));
     stream_close(&s);
     tls_ctx_put(&ctx);
     return rc;
@@ -210,6 +214,8 @@ static WORKER_FN int prepare(struct enrol *e, bool again)
     int rc = state_folder(c->state);
     if (rc == 0 && c->identity.certificate)
         return identity_load_foreign(&c->identity, &e->identity);
+    if (rc == 0)
+        rc = state_lock(c->state, &e->lock_fd);
     if (rc == 0 && !again && identity_load(c->state, IDENTITY_FILE, &old) != OC_ENOENT) {
         buf_printf(e->out, "%s has an identity already: say --again to replace it\n", c->state);
         rc = OC_EEXIST;
@@ -257,6 +263,7 @@ int terminal_enroll(const char *file, const char *token, bool again, struct buf 
         return OC_ENOMEM;
     e->token = token;
     e->out = out;
+    e->lock_fd = -1;
     buf_init(&e->frame, FRAME_MAX + FRAME_HEAD_MAX + 4096);
     conf_errors_init(&errors);
     int rc = conf_snapshot_open(file, terminal_config_schema(), &errors, &s);
@@ -276,6 +283,8 @@ int terminal_enroll(const char *file, const char *token, bool again, struct buf 
         rc = keep(e);
     identity_free(&e->identity);
     buf_fini(&e->frame);
+    if (e->lock_fd >= 0)
+        (void)close(e->lock_fd);
     conf_snapshot_put(&s);
     free(e);
     return rc;

@@ -21,8 +21,7 @@ static bool is_host(const char *text, int port)
     int got = 0;
     if (!text || address_split(text, false, host, &got) != 0 || got != port)
         return false;
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           strncmp(host, "127.", 4) == 0;
+    return strcasecmp(host, "localhost") == 0 || is_loopback(host);
 }
 
 static bool has_token(const struct agent *a, const struct http_req *req)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,26 @@ int state_folder(const char *path)
         return OC_EPERM;
     }
     return 0;
+}
+
+int state_lock(const char *state, int *ret_fd)
+{
+    char *path = state_path(state, "lock");
+    if (!path)
+        return OC_ENOMEM;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    free(path);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *ret_fd = fd;
+        return 0;
+    }
+    int rc = fd >= 0 && errno == EWOULDBLOCK ? OC_EBUSY : OC_EIO;
+    if (fd >= 0)
+        (void)close(fd);
+    log_error("terminal", "state folder %s: %s", state,
+              rc == OC_EBUSY ? "an onecard-terminal uses it: stop that first"
+                             : "no lock can be made");
+    return rc;
 }
 
 static int private_file(const char *path)

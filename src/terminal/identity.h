@@ -40,5 +40,8 @@ char *state_path(const char *state, const char *name) MUST_USE;
 /** Makes the folder, 0700, and checks that nobody else may read it. OC_EPERM, OC_EIO (logged).
  * Blocks. */
 int state_folder(const char *path) MUST_USE WORKER_FN;
+/** One process a state folder: two would use the same numbers, or change the key under each other.
+ * Held as long as *ret_fd is open. OC_EBUSY: another has it; OC_EIO, OC_ENOMEM. Blocks. */
+int state_lock(const char *path, int *ret_fd) MUST_USE WORKER_FN;
 
 #endif

@@ -209,6 +209,22 @@ static CO_FN int read_all(struct agent *a, struct buf *in, uint8_t *step)
     return rc;
 }
 
+/* In TLS 1.3 the switch sees our certificate when our side of the handshake is over: what it has
+ * against it comes as the first thing read. */
+static void refused_by_switch(struct agent *a)
+{
+    struct tls_failure f;
+    char why[TEXT_LEN];
+    if (a->opts.dial || a->link.ended || !tls_refusal(a->link.stream, &f))
+        return;
+    (void)snprintf(why, sizeof why, "the switch refuses this terminal's certificate: %s%s", f.why,
+                   strcmp(f.why, "certificate expired") == 0 ? ": enrol it again" : "");
+    log_warn("link", "%s", why);
+    a->link.refused = true;
+    renew_refused(a);
+    link_cut(a, why);
+}
+
 static int reader_flow(void *arg) CO_FN;
 static int reader_flow(void *arg)
 {
@@ -218,6 +234,8 @@ static int reader_flow(void *arg)
     buf_init(&in, FRAME_MAX + FRAME_HEAD_MAX + READ_STEP);
     int rc = step ? read_all(a, &in, step) : OC_ENOMEM;
     buf_fini(&in);
+    if (rc == OC_EPERM)
+        refused_by_switch(a);
     if (rc != 0 && rc != OC_ECANCELED)
         link_cut(a, rc == OC_ETIMEDOUT ? "the switch is silent"
                     : rc == OC_ECLOSED ? "the switch closed the connection"

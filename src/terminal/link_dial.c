@@ -24,21 +24,27 @@ static CO_FN int new_ctx(struct agent *a, struct tls_ctx **ret)
     return tls_ctx_new(&o, ret);
 }
 
-static CO_FN int dial_one(struct agent *a, struct tls_ctx *ctx, const char *numeric, int port,
+/* A box whose clock stood still sees good certificates as bad ones. */
+static const char *in_words(const struct tls_failure *f)
+{
+    if (f->alert || !f->why)
+        return f->why;
+    if (strcmp(f->why, "certificate not yet valid") == 0)
+        return "the switch's certificate is not yet valid: is this machine's clock right?";
+    if (strcmp(f->why, "certificate expired") == 0)
+        return "the switch's certificate has expired: is this machine's clock right?";
+    return f->why;
+}
+
+static CO_FN int dial_one(struct agent *a, struct tls_ctx *ctx, struct stream *raw,
                           const char *name, int64_t deadline_ns, struct stream **ret,
                           const char **ret_why)
 {
-    struct stream *raw = NULL;
     struct tls_failure failure = {.why = NULL};
-    int rc = sock_co_connect_tcp(numeric, port, deadline_ns, &raw);
-    if (rc != 0) {
-        *ret_why = rc == OC_ETIMEDOUT ? "no answer" : "nobody listens there";
-        return rc;
-    }
-    rc = tls_co_connect(ctx, a->work, raw, name, a->link.sessions[a->link.at], deadline_ns, ret,
-                        NULL, &failure);
+    int rc = tls_co_connect(ctx, a->work, raw, name, a->link.sessions[a->link.at], deadline_ns, ret,
+                            NULL, &failure);
     if (rc != 0)
-        *ret_why = failure.why;
+        *ret_why = in_words(&failure);
     return rc;
 }
 
@@ -53,7 +59,13 @@ static CO_FN int dial_all(struct agent *a, struct tls_ctx *ctx, const char *host
         return rc;
     }
     for (unsigned i = 0; i < found.count; i++) {
-        rc = dial_one(a, ctx, found.items[i], port, name, deadline_ns, ret, ret_why);
+        struct stream *raw = NULL;
+        int64_t until = resolved_share_ns(&found, i, agent_now_ns(a), deadline_ns);
+        rc = sock_co_connect_tcp(found.items[i], port, until, &raw);
+        if (rc == 0)
+            rc = dial_one(a, ctx, raw, name, deadline_ns, ret, ret_why);
+        else
+            *ret_why = rc == OC_ETIMEDOUT ? "no answer" : "nobody listens there";
         if (rc == 0 || rc == OC_ECANCELED || rc == OC_EPERM)
             break;
     }

@@ -19,6 +19,12 @@ static void forget_sessions(struct agent *a)
     }
 }
 
+/* By the switch's clock: ours may be off by years, and then asks too late or without end. */
+static bool is_due(const struct agent *a)
+{
+    return identity_due(a->identity, agent_wall_ms(a) - a->link.clock_offset_ms);
+}
+
 void renew_look(struct agent *a)
 {
     struct link *l = &a->link;
@@ -26,7 +32,7 @@ void renew_look(struct agent *a)
     if (a->next && l->use_next && link_up(a) && requests_open(a) == 0)
         link_cut(a, "the certificate was renewed");
     if (!a->identity || a->next || l->renewing || !link_up(a) ||
-        agent_now_ns(a) < l->renew_again_ns || !identity_due(a->identity, agent_wall_ms(a)))
+        agent_now_ns(a) < l->renew_again_ns || !is_due(a))
         return;
     l->renew_again_ns = agent_now_ns(a) + AGAIN_NS;
     struct identity *id = identity_new();

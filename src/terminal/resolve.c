@@ -1,7 +1,9 @@
 #include "terminal/resolve.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -30,8 +32,28 @@ static void run(struct offload_job *job)
     job->result = look(CONTAINER_OF(job, struct resolve_job, job));
 }
 
+/* An address needs no worker: they may all hang at a name server that is down. */
+static bool is_number(const char *host, struct resolved *ret)
+{
+    uint8_t any[16];
+    if (inet_pton(AF_INET, host, any) != 1 && inet_pton(AF_INET6, host, any) != 1)
+        return false;
+    ret->count = 1;
+    (void)snprintf(ret->items[0], sizeof ret->items[0], "%s", host);
+    return true;
+}
+
+int64_t resolved_share_ns(const struct resolved *r, unsigned at, int64_t now_ns,
+                          int64_t deadline_ns)
+{
+    int64_t left = deadline_ns - now_ns;
+    return left > 0 ? now_ns + left / (int64_t)(r->count - at) : deadline_ns;
+}
+
 int resolve_co(struct pool *pool, const char *host, int64_t deadline_ns, struct resolved *ret)
 {
+    if (is_number(host, ret))
+        return 0;
     struct offload_job *job = offload_job_new(sizeof(struct resolve_job), run, NULL);
     if (!job)
         return OC_ENOMEM;

@@ -207,6 +207,7 @@ int rig_co_welcome(struct rig *r)
     w.gate_service = none;
     w.switch_software = software;
     w.heartbeat_ms = 1000;
+    w.wall_ms = clock_wall_ms(&clock_system);
     w.max_requests = 4;
     w.last_request = r->last_request;
     to.message_case = (int)TO_TERMINAL_WELCOME;

@@ -91,9 +91,18 @@ static void addresses_are_taken_apart(void **state)
         assert_int_equal(address_split(wrong[i], false, host, &port), OC_EINVAL);
 }
 
+static void only_numbers_of_this_machine_are_loopback(void **state)
+{
+    (void)state;
+    assert_true(is_loopback("127.0.0.1") && is_loopback("127.9.8.7") && is_loopback("::1"));
+    assert_false(is_loopback("127.evil.example") || is_loopback("127.0.0.1.evil.example"));
+    assert_false(is_loopback("10.0.0.1") || is_loopback("::2") || is_loopback("localhost"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_numbers_of_this_machine_are_loopback),
         cmocka_unit_test(mistakes_are_named_with_their_place),
         cmocka_unit_test(minimal_file_is_good),
         cmocka_unit_test(sample_file_is_the_one_in_the_tree),

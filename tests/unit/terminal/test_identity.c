@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char dir[64];
 
@@ -109,9 +110,26 @@ static void renewal_is_due_when_a_third_is_left(void **state)
     identity_free(&id);
 }
 
+static void state_folder_has_one_user_at_a_time(void **state)
+{
+    char own[] = "/tmp/onecard-state-XXXXXX", command[64];
+    int first = -1, second = -1;
+    (void)state;
+    ROLE_ENTER_WORKER();
+    assert_non_null(mkdtemp(own));
+    assert_int_equal(state_lock(own, &first), 0);
+    assert_int_equal(state_lock(own, &second), OC_EBUSY);
+    (void)close(first);
+    assert_int_equal(state_lock(own, &second), 0);
+    (void)close(second);
+    (void)snprintf(command, sizeof command, "rm -r %s", own);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(state_folder_has_one_user_at_a_time),
         cmocka_unit_test(identity_is_read_as_it_was_written),
         cmocka_unit_test(key_that_others_may_read_is_not_used),
         cmocka_unit_test(renewed_one_takes_the_place_of_the_old),

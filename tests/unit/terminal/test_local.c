@@ -55,6 +55,11 @@ static int guard_play(struct rig *r)
     RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", false), "{}") == 403);
     RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "evil.example", "", true), "") == 403);
     RIG_NEED(r, ask(r, "GET /", headers(r, "evil.example", "", false), "") == 403);
+    /* a name that only looks like an address can be made to point here */
+    RIG_NEED(r, ask(r, "GET /", headers(r, "127.evil.example", "", false), "") == 403);
+    RIG_NEED(r, ask(r, "GET /", headers(r, "127.0.0.1.evil.example", "", false), "") == 403);
+    RIG_NEED(r,
+             ask(r, "GET /v1/status", headers(r, "127.0.0.1.evil.example", "", true), "") == 403);
     RIG_NEED(r, ask(r, "GET /v1/status",
                     headers(r, "127.0.0.1", "Origin: http://evil.example\r\n", true), "") == 403);
     RIG_NEED(r, ask(r, "GET /v1/status", headers(r, "127.0.0.1", "Origin: null\r\n", true), "") ==
