@@ -16,8 +16,8 @@ struct x509_bytes {
 };
 /** A new P-256 key as PKCS#8. Wipe it with secret_wipe(). OC_ECRYPTO. */
 int x509_key_new(struct x509_bytes *ret_key) MUST_USE;
-/** The self-signed certificate of an authority named `name`, from 5 minutes before now_ms, for
- * `days`. May sign terminals and servers only (pathlen 0). OC_EINVAL, OC_ECRYPTO. */
+/** The self-signed certificate of an authority named `name`, from 30 days before now_ms, for
+ * `days` after it. May sign terminals and servers only (pathlen 0). OC_EINVAL, OC_ECRYPTO. */
 int x509_authority_new(const struct x509_bytes *key, const char *name, int64_t now_ms,
                        unsigned days, struct x509_bytes *ret_cert) MUST_USE;
 /** A request for a certificate for `name`, signed by `key`. OC_EINVAL: no key, a name empty or too
@@ -30,10 +30,11 @@ int x509_request_new(const struct x509_bytes *key, const char *name,
 int x509_request_check(const void *csr, size_t len, uint8_t ret_pin[X509_PIN_LEN]) MUST_USE;
 enum x509_use { X509_TERMINAL, X509_SERVER };
 /** A certificate for the key of `csr` (checked as above), named `name` by us, signed by the
- * authority. Serial: 16 random bytes. `dns`: names and addresses of a server, NULL-terminated (32
- * at most), or NULL. Ends with the authority at the latest. OC_EINVAL: a wish that makes no sense,
- * an authority that is none, has ended or whose key is another; OC_EPARSE, OC_ENOTSUP: the request;
- *  OC_ELIMIT: larger than X509_DER_MAX; OC_ECRYPTO. */
+ * authority. Serial: 16 random bytes. `dns`: names and addresses of a server, NULL-terminated (48
+ * at most), or NULL. Begins 5 minutes before now_ms, a server's with the authority: the clocks of
+ * those who look at it may be far behind. Ends with the authority at the latest. OC_EINVAL: a wish
+ * that makes no sense, an authority that is none, has ended or whose key is another; OC_EPARSE,
+ * OC_ENOTSUP: the request; OC_ELIMIT: larger than X509_DER_MAX; OC_ECRYPTO. */
 struct x509_issue {
     const struct x509_bytes *authority_key, *authority_cert;
     const void *csr;

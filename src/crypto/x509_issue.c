@@ -11,9 +11,11 @@
 
 #define DAY_MS     INT64_C(86400000)
 #define EARLIER_MS INT64_C(300000) /* clocks differ */
-#define DAYS_MAX   36500
-#define DNS_MAX    32
-#define SERIAL_LEN 16
+/* Those who look at the authority and at the switch are boxes whose clocks may be weeks behind. */
+#define AUTHORITY_EARLIER_MS (30 * DAY_MS)
+#define DAYS_MAX             36500
+#define DNS_MAX              48
+#define SERIAL_LEN           16
 
 struct extension {
     int nid;
@@ -108,12 +110,12 @@ static X509 *begin(const char *name, int64_t from_ms, int64_t until_ms, EVP_PKEY
 int x509_authority_new(const struct x509_bytes *key, const char *name, int64_t now_ms,
                        unsigned days, struct x509_bytes *ret_cert)
 {
-    if (!name_is_fit(name) || days < 1 || days > DAYS_MAX || now_ms < EARLIER_MS)
+    if (!name_is_fit(name) || days < 1 || days > DAYS_MAX || now_ms < AUTHORITY_EARLIER_MS)
         return OC_EINVAL;
     EVP_PKEY *k = x509_decode_key(key);
     if (!k)
         return OC_EINVAL;
-    X509 *cert = begin(name, now_ms - EARLIER_MS, now_ms + days * DAY_MS, k);
+    X509 *cert = begin(name, now_ms - AUTHORITY_EARLIER_MS, now_ms + days * DAY_MS, k);
     bool ok = cert && X509_set_issuer_name(cert, X509_get_subject_name(cert)) == 1 &&
               add_extensions(cert, cert, authority_has, ARRAY_LEN(authority_has)) &&
               X509_sign(cert, k, EVP_sha256()) > 0;
@@ -239,8 +241,11 @@ static int issue(const struct x509_issue *w, X509_REQ *req, struct x509_bytes *r
         until = authority.not_after_ms;
     if (!err && until <= w->now_ms)
         err = OC_EINVAL;
+    int64_t from = w->now_ms - EARLIER_MS;
+    if (!err && w->use == X509_SERVER && authority.not_before_ms < from)
+        from = authority.not_before_ms;
     if (!err) {
-        cert = begin(w->name, w->now_ms - EARLIER_MS, until, X509_REQ_get0_pubkey(req));
+        cert = begin(w->name, from, until, X509_REQ_get0_pubkey(req));
         err = cert && fill(cert, w, &s) ? x509_store_cert(cert, ret) : crypto_fail("issuing");
     }
     X509_free(cert);

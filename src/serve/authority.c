@@ -195,7 +195,7 @@ static void collect_names(const struct terminals *t, struct names *n)
     memset(n, 0, sizeof *n);
     for (size_t i = 0; i < c->names.count; i++)
         add_name(n, c->names.items[i]);
-    if (gethostname(n->host, sizeof n->host - 1) == 0)
+    if (gethostname(n->host, sizeof n->host - 1) == 0 && serve_name_ok(n->host))
         add_name(n, n->host);
     add_name(n, "localhost");
     add_name(n, "127.0.0.1");

@@ -79,6 +79,8 @@ struct serve_address {
 };
 /** "0.0.0.0:7443" or "[::]:7443". OC_EINVAL. */
 int serve_listen_parse(const char *text, struct serve_address *ret) MUST_USE;
+/** May it stand in a certificate as a DNS name or an address? */
+bool serve_name_ok(const char *name);
 
 struct serve_config {
     struct serve_site site;

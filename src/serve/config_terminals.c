@@ -1,6 +1,7 @@
 /* The table of section `terminals`: the door for terminals over the network. */
 #include "serve/config.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,17 @@ int serve_listen_parse(const char *text, struct serve_address *ret)
     return 0;
 }
 
+bool serve_name_ok(const char *name)
+{
+    size_t len = strlen(name);
+    uint8_t six[16];
+    if (inet_pton(AF_INET6, name, six) == 1)
+        return true;
+    return len >= 1 && len <= 253 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") ==
+               len;
+}
+
 static void check_terminals(const struct conf_check *c, void *value)
 {
     struct serve_terminals *t = value;
@@ -32,6 +44,12 @@ static void check_terminals(const struct conf_check *c, void *value)
             conf_complain(c, "listen",
                           "'%.60s' is no address and port: write \"0.0.0.0:7443\" or \"[::]:7443\"",
                           t->listen.items[i]);
+    for (size_t i = 0; i < t->names.count; i++)
+        if (t->names.items[i][0] != '\0' && !serve_name_ok(t->names.items[i]))
+            conf_complain(c, "names",
+                          "'%.60s' is neither a DNS name nor an address: write "
+                          "\"switch.example\", without a port",
+                          t->names.items[i]);
     if (t->burst < t->frames_per_second)
         conf_complain(c, "burst", "'burst' must not be less than 'frames_per_second'");
 }

@@ -95,6 +95,17 @@ static void issued_certificate_says_what_was_wished(void **state)
     assert_false(info.authority);
     assert_true(info.not_before_ms == NOW_MS - 300000);
     assert_true(info.not_after_ms == NOW_MS + 400 * DAY_MS);
+    /* A box whose clock is weeks behind believes the switch, made anew today, all the same. */
+    static struct x509_bytes server;
+    struct x509_info authority;
+    w = wish(X509_SERVER);
+    w.now_ms = NOW_MS + 20 * DAY_MS;
+    assert_int_equal(x509_issue(&w, &server), 0);
+    assert_int_equal(x509_read(server.data, server.len, &info), 0);
+    assert_int_equal(x509_read(rig.ca_cert.data, rig.ca_cert.len, &authority), 0);
+    assert_true(authority.not_before_ms <= NOW_MS - 30 * DAY_MS);
+    assert_true(info.not_before_ms == authority.not_before_ms);
+    assert_int_equal(x509_read(cert.data, cert.len, &info), 0);
     assert_int_equal(x509_request_check(rig.csr.data, rig.csr.len, pin), 0);
     assert_memory_equal(pin, info.pin, X509_PIN_LEN);
     assert_int_equal(x509_read(rig.ca_cert.data, rig.ca_cert.len, &info), 0);

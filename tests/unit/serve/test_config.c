@@ -73,6 +73,21 @@ static void mistakes_come_all_at_once_with_place_and_suggestion(void **state)
     buf_fini(&errors);
 }
 
+static void name_that_no_certificate_can_have_is_a_mistake(void **state)
+{
+    struct buf errors;
+    (void)state;
+    assert_true(serve_name_ok("switch.example") && serve_name_ok("10.0.0.1"));
+    assert_true(serve_name_ok("2001:db8::1"));
+    assert_false(serve_name_ok("10.0.0.1:7443") || serve_name_ok("交换") || serve_name_ok("a b"));
+    buf_init(&errors, 0);
+    assert_null(parse("site: {name: x, issuer: \"0011223344556677\"}\n"
+                      "terminals: {names: [\"switch.example:7443\"]}\n",
+                      &errors));
+    assert_non_null(strstr(buf_cstr(&errors), "without a port"));
+    buf_fini(&errors);
+}
+
 static void utc_offset_west_is_negative(void **state)
 {
     (void)state;
@@ -138,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(minimal_file_gets_every_default),
         cmocka_unit_test(mistakes_come_all_at_once_with_place_and_suggestion),
+        cmocka_unit_test(name_that_no_certificate_can_have_is_a_mistake),
         cmocka_unit_test(utc_offset_west_is_negative),
         cmocka_unit_test(modules_as_list_and_with_sections_name_the_same),
         cmocka_unit_test(sample_file_in_the_tree_is_what_the_tables_print),
