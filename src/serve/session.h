@@ -39,6 +39,8 @@ struct remote {
     uint64_t arrival;       /* the card told last, by the terminal's count */
     uint64_t served; /* the last arrival a gate's dialogue dealt with, by the reader's count */
     uint64_t script; /* the Arm that stands; 0: none */
+    bool now;        /* it is also for the card that lies there, which did not come with it yet */
+    bool unsure;     /* a card came without it: does the terminal still have it? */
     uint8_t *armed;  /* its message */
     size_t armed_len;
     struct at_work *list; /* NULL: none is at work */
@@ -225,8 +227,10 @@ void card_on_card(struct session *se, const pb_card *c);
 void card_on_removed(struct session *se, const pb_card_removed *c);
 void card_on_answers(struct session *se, const pb_list_answers *a);
 struct remote *card_remote(struct session *se, uint32_t number);
-/** Sends the script for the next card. */
+/** Sends the script for the next card; `now`: for the one that lies there, too. */
 void card_arm(struct remote *rm, bool now);
+/** After a dialogue: what the next card, or the next purchase with this one, begins with. */
+void card_arm_next(struct remote *rm);
 /** Before what waits to be written is dropped: lists that never left say so. True: there were some.
  */
 bool card_take_back(struct session *se);

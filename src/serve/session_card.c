@@ -120,6 +120,7 @@ static void disarm(struct remote *rm)
     rm->armed = NULL;
     rm->armed_len = 0;
     rm->script = 0;
+    rm->now = rm->unsure = false;
 }
 
 /* What was sent is kept as it was sent: it is small, and seldom looked at. */
@@ -168,9 +169,39 @@ void card_arm(struct remote *rm, bool now)
     frame_put_to_terminal(&frame, &m);
     if (frame.err == 0) {
         keep_armed(rm, &frame, arm.script);
+        rm->now = now;
+        rm->unsure = false;
         session_put_frame(se, frame.data, frame.len);
     }
     buf_fini(&frame);
+}
+
+static void arm_if_none(struct remote *rm)
+{
+    if (rm->script == 0 || rm->unsure)
+        card_arm(rm, false);
+}
+
+static bool awaited(const struct remote *rm)
+{
+    LIST_EACH(at, &rm->session->asked)
+    {
+        const struct asked *a = CONTAINER_OF(at, struct asked, link);
+        if (a->remote == rm && !a->begun)
+            return true;
+    }
+    return false;
+}
+
+/* At a desk the same card may well pay again: it is read anew while nobody waits. Never while
+ * another dialogue may begin with it: the card would forget what that one asked. */
+void card_arm_next(struct remote *rm)
+{
+    bool desk = rm->session->station->row.t.gate[0] == '\0';
+    if (desk && reader_remote_reader(rm->reader)->state == READER_CARD && !awaited(rm))
+        card_arm(rm, true);
+    else
+        arm_if_none(rm);
 }
 
 /* The script that stands, as a list again. */
@@ -240,6 +271,7 @@ void card_on_card(struct session *se, const pb_card *c)
         return;
     }
     bool scripted = c->script != 0 && c->script == rm->script && rm->armed;
+    bool again = c->arrival == rm->arrival;
     if (scripted && armed_list(rm, &t->list) == 0) {
         if (!take_answers(c->answers, c->n_answers, t->list.count, &t->answers)) {
             session_end(se, "list_mismatch", "answers do not fit the script");
@@ -248,21 +280,28 @@ void card_on_card(struct session *se, const pb_card *c)
         card.script = &t->list;
         card.answers = &t->answers;
     }
-    disarm(rm); /* a script is used once */
+    if (scripted)
+        disarm(rm); /* a script is used once */
+    else
+        rm->unsure = true;
     if (c->arrival == 0 || reader_remote_card(rm->reader, &card) != 0) {
         session_end(se, "bad_frame", "a card's arrival or ATR makes no sense");
         return;
     }
     rm->arrival = c->arrival;
+    if (scripted && again)
+        card_arm(rm, false); /* for the next card: this one was read already */
 }
 
 void card_on_removed(struct session *se, const pb_card_removed *c)
 {
     struct remote *rm = card_remote(se, c->reader);
-    if (rm)
-        reader_remote_removed(rm->reader, c->arrival);
-    else
+    if (!rm) {
         session_error(se, "unknown_reader", "no card was told on that reader", 0);
+        return;
+    }
+    reader_remote_removed(rm->reader, c->arrival);
+    arm_if_none(rm); /* nobody asked for that card, or it was torn out */
 }
 
 static void end_list(struct at_work *w, int rc)
@@ -341,10 +380,12 @@ static int co_run(void *arg, uint64_t arrival, const struct card_list *list,
     int64_t most = flow_deadline_ms(LIST_MS);
     if (deadline_ns > most)
         deadline_ns = most;
-    if (se->ended || se->broken)
-        return OC_ECARD_GONE;
     if (rm->list)
         return OC_EBUSY;
+    if (rm->now)
+        card_arm(rm, false); /* takes `now` back: the card must not be read anew from here on */
+    if (se->ended || se->broken)
+        return OC_ECARD_GONE;
     struct at_work w = {.id = ++se->t->last_list, .mark = se->put, .ret = ret};
     ret->count = list->count;
     flow_cond_init(&w.answered);

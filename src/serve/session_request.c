@@ -70,23 +70,12 @@ static void aim(struct asked *a)
     const struct reader *r = reader_remote_reader(rm->reader);
     bool lies = r->state == READER_CARD && r->arrival > rm->served;
     bool its = lies && (a->arrival == 0 || a->arrival == rm->arrival);
+    a->req.only_arrival = a->arrival;
     if (!a->req.gate)
         return;
     a->req.arrival = its ? r->arrival : r->arrival + 1;
     if (!its && a->arrival != 0)
         a->req.wait_ms = 0; /* a known request is answered all the same */
-}
-
-/* A desk names a card that is not there any more: what is known is answered, no other is taken. */
-static CO_FN bool missed(struct asked *a)
-{
-    const struct remote *rm = a->remote;
-    struct session *se = a->session;
-    if (a->req.gate || a->arrival == 0 || a->arrival == rm->arrival)
-        return false;
-    struct txn_row *row = arena_alloc(flow_arena(), sizeof *row);
-    return row && ledger_co_txn_request(se->t->serve->ledger, a->req.terminal, a->req.request_no,
-                                        row) == OC_ENOENT;
 }
 
 static CO_FN void run_txn(struct asked *a)
@@ -96,10 +85,6 @@ static CO_FN void run_txn(struct asked *a)
     if (a->remote) {
         aim(a);
         reader = reader_remote_reader(a->remote->reader);
-        if (missed(a)) {
-            asked_refuse(a, OC_R_CARD_REMOVED, "the card named has gone");
-            return;
-        }
     }
     a->begun = true;
     int rc = txn_co_run(&s->env, reader, &a->req, &a->res);
@@ -107,6 +92,18 @@ static CO_FN void run_txn(struct asked *a)
         asked_refuse(a, OC_R_STORE, oc_strerror(rc));
     if (a->remote && a->req.gate && a->req.arrival > a->remote->served)
         a->remote->served = a->req.arrival < reader->arrival ? a->req.arrival : reader->arrival;
+}
+
+/* Taken back before its turn. The ledger is looked at all the same: the number may be known, and its
+ * answer is not "refused" then. Where it is not, the refusal is durable: a copy of this request that
+ * comes later begins nothing. Nobody is told where the wire has gone: the number stays as it was. */
+static CO_FN void run_cancelled(struct asked *a)
+{
+    if (a->session->ended)
+        return;
+    int rc = txn_co_run(&a->session->t->serve->env, NULL, &a->req, &a->res);
+    if (rc == 0 || rc == OC_ECANCELED)
+        asked_put_result(a);
 }
 
 static CO_FN int enter(struct asked *a, uint32_t *retry_ms)
@@ -133,11 +130,10 @@ static CO_FN void run(struct asked *a)
     struct session *se = a->session;
     uint32_t retry_ms = 0;
     int rc = enter(a, &retry_ms);
-    if (rc == OC_EBUSY) {
-        asked_put_busy(se, a->number, retry_ms);
+    if (rc == OC_ECANCELED && flow_cancelled()) {
+        run_cancelled(a);
     } else if (rc != 0) {
-        asked_refuse(a, OC_R_CANCELED, "cancelled before anything moved");
-        asked_put_result(a);
+        asked_put_busy(se, a->number, retry_ms);
     } else {
         run_txn(a);
         admit_leave(&a->place);
@@ -146,8 +142,8 @@ static CO_FN void run(struct asked *a)
         if (a->res.service[0] != '\0')
             memcpy(se->last_service, a->res.service, sizeof se->last_service);
         asked_put_result(a);
-        if (a->remote && a->remote->script == 0)
-            card_arm(a->remote, false);
+        if (a->remote)
+            card_arm_next(a->remote);
     }
 }
 
@@ -325,9 +321,13 @@ static bool take(struct asked *a, const pb_request *m)
     uint32_t reader = 0;
     const char *wrong = read_request(a, m, &reader);
     int rc = wrong ? 0 : txn_request_hash(se->t->serve->crypto, &a->req, a->req.request_hash);
-    if (wrong || rc != 0) {
-        asked_refuse(a, wrong ? OC_R_PARAMETER : OC_R_STORE, wrong ? wrong : oc_strerror(rc));
+    if (wrong) {
+        asked_refuse(a, OC_R_PARAMETER, wrong);
         asked_put_result(a);
+        return false;
+    }
+    if (rc != 0) { /* is it known? Nobody can say */
+        asked_put_busy(se, a->number, LANE_RETRY_MS);
         return false;
     }
     if (known(a))

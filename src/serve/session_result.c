@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ASK_AGAIN_MS 1000
+
 void asked_put_busy(struct session *se, uint64_t number, uint32_t retry_ms)
 {
     pb_busy b = ONECARD__TERMINAL__V1__BUSY__INIT;
@@ -92,6 +94,10 @@ void asked_put_result(struct asked *a)
     pb_to_terminal m = TO_TERMINAL_INIT;
     if (r->outcome == OC_REFUSED && r->reason == OC_R_CONFLICT) {
         session_error(se, "conflict", "this number was used with another content", a->number);
+        return;
+    }
+    if (r->outcome == OC_IN_DOUBT && r->reason == OC_R_BUSY) {
+        asked_put_busy(se, a->number, ASK_AGAIN_MS); /* what became of it is not known yet */
         return;
     }
     (void)text_trim_utf8(r->detail);

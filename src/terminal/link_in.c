@@ -116,6 +116,7 @@ static CO_FN int on_list(struct agent *a, const pb_to_terminal *m)
                               : FLOW_FOREVER;
     l->list_arrival = list->arrival;
     l->list_id = list->list;
+    l->now = false; /* a dialogue builds on what the card was asked: it is not read anew */
     l->epoch = a->link.epoch;
     flow_cond_signal(&l->wake);
     return 0;

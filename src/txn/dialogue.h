@@ -30,6 +30,8 @@ struct dialogue {
     bool other;             /* what lies there now is another one */
     bool resumed;           /* `torn` is of an earlier request with the same number */
     int64_t same;           /* another dialogue's transaction took this request number meanwhile, 0 none */
+    bool unsure;            /* whether the number is known could not be read */
+    bool answer_only;       /* the card that came is not the one that was asked for: nothing begins */
     bool proven;            /* this presentation proved itself genuine */
     bool doubted;           /* this presentation was asked for evidence */
     bool initialized;       /* … got as far as INITIALIZE for what the plan wants */
@@ -87,6 +89,8 @@ void timing_fini(struct txn_env *env);
 int resume_co_known(struct dialogue *d) MUST_USE CO_FN;
 /** Another dialogue with this number was faster (d->same): its end is the answer. */
 void resume_co_same(struct dialogue *d) CO_FN;
+/** What became of this number is not known: refused might be a lie. */
+void resume_later(struct dialogue *d, const char *why);
 
 /* ---- number.c: a card presented by number or code (R21) ---- */
 /** Is it? Then no chip is asked. */

@@ -51,6 +51,18 @@ static void begin_anew(struct dialogue *d)
     (void)dialogue_refuse(d, OC_R_CARD_ERROR, "the first attempt came to nothing");
 }
 
+/* The attempt came to nothing, and nobody waits for another one. */
+static int ends_voided(struct dialogue *d, int64_t txn)
+{
+    d->torn = 0;
+    d->res->txn = txn;
+    d->res->outcome = OC_VOIDED;
+    d->res->reason = OC_R_CARD_REMOVED;
+    d->res->replayed = false;
+    snprintf(d->res->detail, sizeof d->res->detail, "the card proves that nothing moved");
+    return 1;
+}
+
 /* While we waited for the torn card, another terminal saw it and settled our transaction: its end is our answer. */
 static CO_FN int settled_elsewhere(struct dialogue *d)
 {
@@ -64,6 +76,8 @@ static CO_FN int settled_elsewhere(struct dialogue *d)
     }
     if (d->row->state != OC_TXN_VOIDED)
         return dialogue_refuse(d, OC_R_DOUBT_OPEN, "the transaction is still in doubt");
+    if (d->answer_only)
+        return ends_voided(d, d->torn);
     begin_anew(d);
     return 0;
 }
@@ -88,6 +102,8 @@ static CO_FN int settle_open(struct dialogue *d)
     }
     if (state == OC_TXN_IN_DOUBT)
         return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s is still in doubt", ident_text(open, id));
+    if (open == d->torn && d->answer_only)
+        return ends_voided(d, open);
     if (open == d->torn)
         begin_anew(d);
     return refresh(d);
@@ -223,7 +239,7 @@ static CO_FN int attempt(struct dialogue *d)
 static bool wants_return(const struct dialogue *d)
 {
     const struct txn_result *r = d->res;
-    if (d->req->retap_ms <= 0)
+    if (d->req->retap_ms <= 0 || (d->answer_only && d->torn == 0 && !d->other))
         return false;
     if (d->other)
         return true;
@@ -255,9 +271,19 @@ static CO_FN int wait_return(struct dialogue *d, int64_t deadline)
     return rc;
 }
 
+/* A desk named its card, and that one does not lie there. */
+static bool not_the_one(const struct dialogue *d)
+{
+    uint64_t only = d->req->gate ? 0 : d->req->only_arrival;
+    return only != 0 && (d->reader->arrival != only || d->reader->state == READER_EMPTY || d->reader->state == READER_GONE);
+}
+
 static CO_FN int wait_card(struct dialogue *d)
 {
     uint64_t after = d->req->gate ? d->req->arrival - 1 : 0;
+    d->answer_only = not_the_one(d);
+    if (d->answer_only && !d->resumed && !d->reader->closed)
+        return dialogue_refuse(d, OC_R_CARD_REMOVED, "the card named has gone");
     dialogue_phase(d, d->resumed ? TXN_PHASE_WAIT_RETURN : TXN_PHASE_WAIT_CARD);
     timing_wait(d);
     int rc = reader_co_wait_arrival(d->reader, after, flow_deadline_ms(d->req->wait_ms), &d->arrival);

@@ -35,12 +35,17 @@ static CO_FN int answer_by_row(struct dialogue *d, int64_t txn)
     int rc = wait_for_end(d, txn);
     if (rc == 0 && runs && (rc = ledger_co_txn(d->env->ledger, txn, d->row)) == 0)
         txn_result_from_row(d->row, d->res);
-    if (rc == OC_ETIMEDOUT) { /* refused would be a lie: it may well be posted */
-        d->res->reason = OC_R_BUSY;
-        snprintf(d->res->detail, sizeof d->res->detail, "the same request is still running");
-    }
+    if (rc != 0) /* it may well be posted */
+        resume_later(d, "the same request is still running");
     note_number(d);
     return rc;
+}
+
+void resume_later(struct dialogue *d, const char *why)
+{
+    d->res->outcome = OC_IN_DOUBT;
+    d->res->reason = OC_R_BUSY;
+    snprintf(d->res->detail, sizeof d->res->detail, "%s", why);
 }
 
 static bool can_go_on(const struct dialogue *d)
@@ -70,6 +75,13 @@ void resume_co_same(struct dialogue *d)
 {
     int64_t txn = d->same;
     d->same = 0;
-    if (ledger_co_txn(d->env->ledger, txn, d->row) == 0 && answer_by_row(d, txn) == OC_ECANCELED)
-        log_debug("txn", "cancelled while the same request ran elsewhere");
+    flow_shield(); /* who was cancelled is told the same */
+    int rc = ledger_co_txn(d->env->ledger, txn, d->row);
+    if (rc == 0)
+        rc = answer_by_row(d, txn);
+    else
+        resume_later(d, "the same request got through elsewhere");
+    flow_unshield();
+    if (rc != 0)
+        log_info("txn", "terminal=%s the same request runs elsewhere: %s", d->req->terminal, oc_strerror(rc));
 }

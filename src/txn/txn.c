@@ -203,7 +203,10 @@ static CO_FN int admit_terminal(struct dialogue *d)
 {
     bool found = false;
     int64_t number = d->show == NULL ? d->req->request_no : 0;
+    flow_shield(); /* a known number is answered even to who was cancelled meanwhile */
     int rc = ledger_co_admission(d->env->ledger, d->req->terminal, number, d->term, d->row, &found);
+    flow_unshield();
+    d->unsure = number > 0 && rc != 0 && rc != OC_ENOENT;
     if (rc == OC_ENOENT)
         return dialogue_refuse(d, OC_R_TERMINAL_UNKNOWN, "there is no terminal \"%s\"", d->req->terminal);
     if (rc != 0)
@@ -262,8 +265,12 @@ static CO_FN void record_refusal(struct dialogue *d)
         r->txn = f->txn;
     else if (rc == OC_EEXIST && f->txn != d->previous) /* the same request got through elsewhere meanwhile */
         d->same = f->txn;
+    else if (rc == OC_ECONFLICT)
+        (void)dialogue_ledger_failed(d, rc);
     else
         log_warn("txn", "refusal not recorded reason=%s: %s", oc_reason_code(r->reason), oc_strerror(rc));
+    if (rc != 0 && d->unsure && d->same == 0 && rc != OC_ECONFLICT)
+        resume_later(d, "the ledger could not be read");
 }
 
 static CO_FN void finish(struct dialogue *d)
@@ -337,7 +344,7 @@ static CO_FN int run(struct dialogue *d)
     if (rc == 1) /* the first answer again */
         rc = 0;
     else if (rc == 0)
-        rc = answer(d);
+        rc = flow_cancelled() ? OC_ECANCELED : answer(d);
     if (d->same != 0)
         resume_co_same(d);
     if (rc == OC_ECANCELED && d->torn == 0 && d->res->outcome != OC_VOIDED && !d->res->replayed) {
@@ -353,7 +360,13 @@ int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *r
 {
     result_init(ret, req);
     struct dialogue *d = dialogue_new(env, reader, req, ret);
-    return d == NULL ? 0 : run(d);
+    if (d != NULL)
+        return run(d);
+    if (req->request_no > 0) { /* nobody looked whether it is known */
+        ret->outcome = OC_IN_DOUBT;
+        ret->reason = OC_R_BUSY;
+    }
+    return 0;
 }
 
 int txn_co_plan(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret, struct buf *out)

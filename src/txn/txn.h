@@ -31,6 +31,7 @@
  *   the same request again, another card               IN_DOUBT     put that card back (R8)
  *   the same request again, no card                    IN_DOUBT     the first answer again
  *   the same request again while it runs               its end; after 5 seconds IN_DOUBT, busy
+ *   the same request again, for a card that has gone   what is known; a doubt may end by evidence; no new attempt
  *
  * Between the intent and the outcome the flow is shielded: nobody can cancel it. A transaction that runs here is in
  * env->live until its outcome is durable, so that a second card with the same number cannot settle it meanwhile. */
@@ -105,6 +106,8 @@ struct txn_request {
     bool gate;        /* once per arrival; a doubt from this gate is finished, not charged again (R8) */
     uint64_t arrival; /* gate: [in] the arrival this is for; a desk takes the card that lies there. [out] the last one served:
                          a torn card that came back is an arrival that has been dealt with */
+    uint64_t only_arrival; /* a desk's: this card or none, 0: any. Where another one lies there, a known request is answered
+                              and its doubt may end, but nothing begins */
     enum txn_phase phase; /* [out] while it runs */
     /* Called whenever `phase` has changed; must not suspend. NULL: nobody is told. */
     void (*told)(struct txn_request *req, void *arg);
@@ -155,6 +158,8 @@ int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[
  *  moved (ret says so too). `reader` NULL: a terminal without a reader; services that need a card are refused.
  *  A request number that is known is answered as the first time; where that one is in doubt, needs a card and there is a
  *  reader, it waits for that card (wait_ms) and settles. One that runs now is waited for: 5 seconds, then IN_DOUBT, busy.
+ *  IN_DOUBT, busy is also what is said where nobody could look whether the number is known: ask again. Whoever was cancelled
+ *  gets the known answer all the same.
  *  Suspends. Both structs belong to the caller and must live in heap or arena. */
 int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret) MUST_USE CO_FN;
 

@@ -231,7 +231,7 @@ static void arm_used(struct wire_terminal *t)
     t->arm = NULL;
 }
 
-static int tell_card(struct wire_terminal *t)
+int wt_tell(struct wire_terminal *t)
 {
     struct answers *a = calloc(1, sizeof *a);
     uint8_t atr[64];
@@ -244,6 +244,26 @@ static int tell_card(struct wire_terminal *t)
     arm_used(t);
     free(a);
     return rc;
+}
+
+void wt_rest(struct wire_terminal *t, int ms)
+{
+    do {
+        if (!t->arm || !t->arm->now || !t->card)
+            continue;
+        cardsim_power_on(t->card);
+        (void)wt_tell(t);
+    } while (wt_next(t, ms) == 0);
+}
+
+int wt_cancel(struct wire_terminal *t, uint64_t number)
+{
+    pb_cancel c = ONECARD__TERMINAL__V1__CANCEL__INIT;
+    pb_to_switch m = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
+    c.number = number;
+    m.message_case = ONECARD__TERMINAL__V1__TO_SWITCH__MESSAGE_CANCEL;
+    m.cancel = &c;
+    return wt_send(t, &m);
 }
 
 void wt_insert(struct wire_terminal *t, struct cardsim *card)
@@ -335,7 +355,8 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
     }
     if (!w->no_chip)
         r.presentation = &p;
-    if (t->card && !w->card_number && !w->no_chip) {
+    chip.arrival = w->arrival;
+    if (t->card && !w->card_number && !w->no_chip && !w->apart) {
         present(t, &c, a, atr);
         r.card = &c;
     }
@@ -481,7 +502,7 @@ int wt_connect(struct wire_terminal *t)
             break;
     }
     if (rc == 0 && t->card)
-        rc = tell_card(t);
+        rc = wt_tell(t);
     return rc;
 }
 

@@ -67,12 +67,19 @@ struct wire_ask {
     bool gate, no_chip;
     uint32_t wait_ms;
     const char *card_number; /* instead of the chip */
+    bool apart;              /* the card was told in a message of its own: wt_tell() */
+    uint64_t arrival;        /* only the card of this one; 0: any */
 };
 /** Asks and executes lists until the result, an error about it, Busy or the end of the connection.
  */
 struct wire_result wt_ask(struct wire_terminal *t, struct wire_ask a);
 /** Sends only. */
 int wt_send_ask(struct wire_terminal *t, struct wire_ask *a);
+/** Tells of the card that lies there, with what the script that stands asked it. */
+int wt_tell(struct wire_terminal *t);
+/** Takes what comes within `ms` that belongs to no request; a card that is to be read anew is. */
+void wt_rest(struct wire_terminal *t, int ms);
+int wt_cancel(struct wire_terminal *t, uint64_t number);
 /** Goes on until the result of that request, or something that ends the waiting. */
 struct wire_result wt_wait(struct wire_terminal *t, uint64_t number);
 int wt_send(struct wire_terminal *t, const pb_to_switch *m);
