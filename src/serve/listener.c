@@ -122,7 +122,9 @@ static CO_FN void serve_arrival(struct arrival *a)
 {
     struct tls_peer peer;
     memset(&peer, 0, sizeof peer);
+    flow_set_background(true); /* a switch that ends does not wait for who has not come in yet */
     struct stream *stream = shake_hands(a, &peer);
+    flow_set_background(false);
     if (!stream)
         return;
     if (strcmp(peer.alpn, "onecard-enroll/1") == 0) {

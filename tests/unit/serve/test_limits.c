@@ -228,6 +228,22 @@ static void connections_over_the_limit_are_closed(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup(f, begin)
+static void switch_that_ends_does_not_wait_for_who_says_nothing(void **state)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((uint16_t)serve_terminal_port(site.serve))};
+    (void)state;
+    wt_hang_up(&till);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    (void)usleep(50000);
+    int64_t began = clock_mono_ns(&clock_system);
+    site_stop(&site);
+    assert_true(clock_mono_ns(&clock_system) - began < 700 * NS_PER_MS);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +260,7 @@ int main(void)
         T(more_requests_than_agreed_are_an_error),
         T(request_beyond_the_places_is_busy_and_served_later),
         T(connections_over_the_limit_are_closed),
+        T(switch_that_ends_does_not_wait_for_who_says_nothing),
     };
     return cmocka_run_group_tests_name("limits", tests, open_site, close_site);
 }
