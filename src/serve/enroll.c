@@ -10,6 +10,7 @@
 #define WRONG_MS     1000 /* so long a wrong token waits for its answer */
 #define SECRET_CHARS 26
 #define PRINT_CHARS  32
+#define MESSAGE_MAX  (X509_DER_MAX + 1024) /* bytes: a token, a request, a name */
 
 struct enrolment {
     struct terminals *t;
@@ -20,6 +21,7 @@ struct enrolment {
     char secret[SECRET_CHARS + 1];
     struct x509_bytes cert;
     struct ledger_op op;
+    uint8_t in[MESSAGE_MAX];
 };
 
 static CO_FN void answer(struct enrolment *e, const pb_to_terminal *m)
@@ -174,17 +176,35 @@ static void enrolment_free(void *arg)
 {
     struct enrolment *e = arg;
     secret_wipe(e->secret, sizeof e->secret);
+    secret_wipe(e->in, sizeof e->in);
     free(e);
+}
+
+/* The one message of this protocol is small, and whoever sends it is nobody yet. */
+static CO_FN int read_message(struct enrolment *e, size_t *ret_head, size_t *ret_len)
+{
+    int64_t deadline = flow_deadline_ms(e->t->config->handshake_ms);
+    size_t have = 0;
+    int rc = OC_EBUSY;
+    while (rc == OC_EBUSY) {
+        size_t got = 0;
+        rc = stream_co_read(e->stream, e->in + have, sizeof e->in - have, &got, deadline);
+        if (rc != 0)
+            return rc;
+        have += got;
+        rc = frame_peek(e->in, have, ret_head, ret_len);
+        if (rc == OC_EBUSY && *ret_len > sizeof e->in - FRAME_HEAD_MAX)
+            rc = OC_ELIMIT;
+    }
+    return rc;
 }
 
 void enroll_co_serve(struct terminals *t, struct stream *stream, const struct tls_peer *peer,
                      const char *from)
 {
-    const uint8_t *bytes;
     const char *why = "";
-    size_t len;
+    size_t head = 0, len = 0;
     pb_to_switch *m = NULL;
-    struct inflow in = {.stream = stream};
     struct enrolment *e = calloc(1, sizeof *e);
     if (!e)
         return;
@@ -193,9 +213,9 @@ void enroll_co_serve(struct terminals *t, struct stream *stream, const struct tl
     e->stream = stream;
     e->peer = peer;
     e->from = from;
-    int rc = inflow_co_next(&in, &bytes, &len, flow_deadline_ms(t->config->handshake_ms));
+    int rc = read_message(e, &head, &len);
     if (rc == 0)
-        rc = frame_get_to_switch(bytes, len, flow_arena(), &m, &why);
+        rc = frame_get_to_switch(e->in + head, len, flow_arena(), &m, &why);
     if (rc == 0 && m->message_case == ONECARD__TERMINAL__V1__TO_SWITCH__MESSAGE_ENROLL)
         enrol(e, m->enroll);
     else if (rc == 0)
@@ -204,5 +224,4 @@ void enroll_co_serve(struct terminals *t, struct stream *stream, const struct tl
         refuse(e, "bad_frame", why && why[0] ? why : "not a message of this protocol");
     else if (rc != OC_ECANCELED)
         refused(t, from, rc == OC_ETIMEDOUT ? "silent" : "closed", "enrolment");
-    inflow_fini(&in);
 }

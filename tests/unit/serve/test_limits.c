@@ -127,6 +127,15 @@ static void length_over_the_limit_is_a_bad_frame(void **state)
     ends_with("bad_frame");
 }
 
+static void enrolment_of_more_than_a_request_is_a_bad_frame(void **state)
+{
+    (void)state;
+    assert_int_equal(wt_dial(&till, "onecard-enroll/1"), 0);
+    assert_int_equal(wt_send_bytes(&till, "\x80\x80\x01\x0a", 4), 0); /* 16 KiB are promised */
+    assert_int_equal(wt_drain(&till, 5000), OC_ECLOSED);
+    assert_string_equal(till.error, "bad_frame");
+}
+
 static void half_a_frame_is_silence(void **state)
 {
     (void)state;
@@ -253,6 +262,7 @@ int main(void)
         T(flooding_terminal_is_cut),
         T(garbage_is_a_bad_frame),
         T(length_over_the_limit_is_a_bad_frame),
+        T(enrolment_of_more_than_a_request_is_a_bad_frame),
         T(half_a_frame_is_silence),
         T(message_before_hello_is_out_of_order),
         T(hello_that_never_comes_is_silence),
