@@ -92,6 +92,7 @@ struct asked {
     struct admit_place place;
     uint64_t number;
     uint64_t arrival; /* the terminal's, as the request says; 0: none */
+    bool no_reader;   /* it names a reader that was not told */
     bool begun;       /* txn has it: it ends by itself when the wire has gone */
     bool cancelled;   /* by the terminal */
     struct txn_request req;

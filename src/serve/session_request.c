@@ -63,8 +63,9 @@ static CO_FN int wait_older(struct asked *a)
     return rc == OC_ETIMEDOUT ? OC_EBUSY : rc;
 }
 
-/* R8: which arrival, by the reader's own count, this gate's request may take. */
-static void aim(struct asked *a)
+/* R8: which arrival, by the reader's own count, this gate's request may take. False: none that lies
+ * there, nor one that comes. */
+static bool aim(struct asked *a)
 {
     const struct remote *rm = a->remote;
     const struct reader *r = reader_remote_reader(rm->reader);
@@ -72,31 +73,35 @@ static void aim(struct asked *a)
     bool its = lies && (a->arrival == 0 || a->arrival == rm->arrival);
     a->req.only_arrival = a->arrival;
     if (!a->req.gate)
-        return;
+        return false;
     a->req.arrival = its ? r->arrival : r->arrival + 1;
-    if (!its && a->arrival != 0)
-        a->req.wait_ms = 0; /* a known request is answered all the same */
+    if (its || a->arrival == 0)
+        return true;
+    a->req.wait_ms = 0; /* a known request is answered all the same */
+    return false;
 }
 
 static CO_FN void run_txn(struct asked *a)
 {
     struct serve *s = a->session->t->serve;
     struct reader *reader = NULL;
+    bool serves = false;
     if (a->remote) {
-        aim(a);
+        serves = aim(a);
         reader = reader_remote_reader(a->remote->reader);
     }
     a->begun = true;
     int rc = txn_co_run(&s->env, reader, &a->req, &a->res);
     if (rc != 0 && rc != OC_ECANCELED)
         asked_refuse(a, OC_R_STORE, oc_strerror(rc));
-    if (a->remote && a->req.gate && a->req.arrival > a->remote->served)
+    if (serves && a->req.arrival > a->remote->served)
         a->remote->served = a->req.arrival < reader->arrival ? a->req.arrival : reader->arrival;
 }
 
-/* Taken back before its turn. The ledger is looked at all the same: the number may be known, and its
- * answer is not "refused" then. Where it is not, the refusal is durable: a copy of this request that
- * comes later begins nothing. Nobody is told where the wire has gone: the number stays as it was. */
+/* Taken back before its turn. The ledger is looked at all the same: the number may be known, and
+ * its answer is not "refused" then. Where it is not, the refusal is durable: a copy of this request
+ * that comes later begins nothing. Nobody is told where the wire has gone: the number stays as it
+ * was. */
 static CO_FN void run_cancelled(struct asked *a)
 {
     if (a->session->ended)
@@ -125,12 +130,29 @@ static CO_FN int enter(struct asked *a, uint32_t *retry_ms)
     return rc;
 }
 
+/* It names a reader that was not told: one that went while the answer was on its way, perhaps. */
+static CO_FN int look_for_reader(struct asked *a)
+{
+    struct txn_row *row = arena_alloc(flow_arena(), sizeof *row);
+    if (!a->no_reader || !row)
+        return row ? 0 : OC_ENOMEM;
+    return ledger_co_txn_request(a->session->t->serve->ledger, a->req.terminal, a->req.request_no,
+                                 row);
+}
+
 static CO_FN void run(struct asked *a)
 {
     struct session *se = a->session;
     uint32_t retry_ms = 0;
     int rc = enter(a, &retry_ms);
-    if (rc == OC_ECANCELED && flow_cancelled()) {
+    int look = rc == 0 ? look_for_reader(a) : 0;
+    if (rc == 0 && look != 0) {
+        admit_leave(&a->place);
+        if (look == OC_ENOENT)
+            session_error(se, "unknown_reader", "a reader that you have not told", a->number);
+        else
+            asked_put_busy(se, a->number, LANE_RETRY_MS);
+    } else if (rc == OC_ECANCELED && a->cancelled) {
         run_cancelled(a);
     } else if (rc != 0) {
         asked_put_busy(se, a->number, retry_ms);
@@ -338,10 +360,7 @@ static bool take(struct asked *a, const pb_request *m)
         return false;
     }
     a->remote = card_remote(se, reader);
-    if (reader != 0 && !a->remote) {
-        session_error(se, "unknown_reader", "a reader that you have not told", a->number);
-        return false;
-    }
+    a->no_reader = reader != 0 && !a->remote;
     start(a);
     return true;
 }

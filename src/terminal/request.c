@@ -388,6 +388,8 @@ void request_result(struct agent *a, const pb_result *p)
 void request_failed(struct agent *a, uint64_t number, const char *code, const char *text)
 {
     struct treq *t = request_get(a, number);
+    if (t && request_ended(t))
+        t->asking = false; /* what is known of it stays */
     if (!t || request_ended(t))
         return;
     if (strcmp(code, "too_many_requests") == 0) {

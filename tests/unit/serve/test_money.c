@@ -94,6 +94,45 @@ static struct wire_ask cut_purchase(enum wire_cut cut)
     return a;
 }
 
+static void R6_posted_request_for_a_reader_that_went_is_answered(void **state)
+{
+    (void)state;
+    int64_t before = chip(0);
+    struct wire_ask a = purchase(50);
+    wt_insert(&till, site.card[0]);
+    struct wire_result r = wt_ask(&till, a);
+    check(r, PB_POSTED, "");
+    a.number = r.number;
+    a.reader = 3;
+    a.apart = true;
+    r = wt_ask(&till, a);
+    check(r, PB_POSTED, "");
+    assert_true(r.replayed);
+    a.number = 0;
+    assert_int_equal(wt_ask(&till, a).outcome, -1);
+    assert_string_equal(till.error, "unknown_reader");
+    assert_int_equal(chip(0), before - 50);
+}
+
+static void request_that_waits_when_the_switch_ends_is_busy(void **state)
+{
+    (void)state;
+    struct wire_ask first = purchase(100), second = purchase(120);
+    first.wait_ms = second.wait_ms = 20000;
+    assert_int_equal(wt_send_ask(&till, &first), 0);
+    assert_int_equal(wt_next(&till, 5000), 0); /* it waits for a card, and has the reader */
+    assert_int_equal(wt_send_ask(&till, &second), 0);
+    site_stop(&site);
+    till.busy_ms = 0;
+    struct wire_result r = wt_wait(&till, second.number);
+    assert_int_equal(r.outcome, -1);
+    assert_true(till.busy_ms > 0);
+    site_start(&site);
+    assert_int_equal(wt_connect(&till), 0);
+    wt_insert(&till, site.card[0]);
+    check(wt_ask(&till, second), PB_POSTED, "");
+}
+
 /* ---- taken back ---- */
 
 static void R6_posted_request_asked_again_and_taken_back_is_posted(void **state)
@@ -291,6 +330,8 @@ static void torn_card_leaves_the_next_one_warm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(R6_posted_request_for_a_reader_that_went_is_answered),
+        T(request_that_waits_when_the_switch_ends_is_busy),
         T(R6_posted_request_asked_again_and_taken_back_is_posted),
         T(R3_doubt_asked_about_and_taken_back_is_not_refused),
         T(R3_doubt_behind_another_request_taken_back_is_not_refused),

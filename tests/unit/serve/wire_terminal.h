@@ -68,6 +68,7 @@ struct wire_ask {
     uint32_t wait_ms;
     const char *card_number; /* instead of the chip */
     bool apart;              /* the card was told in a message of its own: wt_tell() */
+    unsigned reader;         /* 0: 1 */
     uint64_t arrival;        /* only the card of this one; 0: any */
 };
 /** Asks and executes lists until the result, an error about it, Busy or the end of the connection.
