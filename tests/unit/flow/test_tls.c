@@ -54,6 +54,49 @@ static void mutual_handshake_proves_both_names(void **state)
     end(&t);
 }
 
+/* An authority that is not ours may put anything there: one reads "gate-7", another what follows.
+ */
+static void rename_and_sign(struct identity *i, const char *name, int len)
+{
+    unsigned char *der = NULL;
+    void *old;
+    X509_NAME *subject = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)"gate-7", -1,
+                               -1, 0);
+    if (len < 0) /* instead of the first */
+        X509_NAME_ENTRY_free(X509_NAME_delete_entry(subject, 0));
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, abs(len),
+                               -1, 0);
+    assert_int_equal(X509_set_subject_name(i->cert, subject), 1);
+    X509_NAME_free(subject);
+    assert_true(X509_sign(i->cert, w.authority.key, EVP_sha256()) > 0);
+    memcpy(&old, &i->der.bytes, sizeof old);
+    OPENSSL_free(old);
+    int n = i2d_X509(i->cert, &der);
+    i->der = (struct tls_blob){der, (size_t)n};
+}
+
+static void name_that_reads_in_two_ways_is_none(void **state)
+{
+    const struct {
+        const char *name;
+        int len; /* negative: alone; else behind another */
+    } names[] = {{"gate-8", 6}, {"gate-7\0.evil", -12}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct identity who;
+        identity_make(&who, "gate-7", &w.authority, END_CLIENT, -60, 3600);
+        rename_and_sign(&who, names[i].name, names[i].len);
+        struct talk t = between(server_opts(), client_opts(&who));
+        talk_run(&t);
+        assert_good(&t);
+        assert_true(t.server_peer.has_certificate);
+        assert_string_equal(t.server_peer.name, "");
+        identity_free(&who);
+        end(&t);
+    }
+}
+
 static void handshake_runs_in_every_order(void **state)
 {
     (void)state;
@@ -569,6 +612,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutual_handshake_proves_both_names),
+        cmocka_unit_test(name_that_reads_in_two_ways_is_none),
         cmocka_unit_test(handshake_runs_in_every_order),
         cmocka_unit_test(handshake_on_the_flow_fits_its_stack),
         cmocka_unit_test(client_without_a_pool_fits_the_stack_of_a_flow),
