@@ -7,6 +7,7 @@
 
 static struct city c;
 static unsigned looks, admissions, standings;
+static bool away; /* nothing can be read */
 
 #define WRAP(name, params, args, count)                                                            \
     int __real_##name params CO_FN;                                                                \
@@ -15,6 +16,8 @@ static unsigned looks, admissions, standings;
     {                                                                                              \
         count++;                                                                                   \
         looks++;                                                                                   \
+        if (away)                                                                                  \
+            return OC_EBUSY;                                                                       \
         return __real_##name args;                                                                 \
     }
 static unsigned others;
@@ -100,6 +103,24 @@ static void replay_looks_once_and_for_the_cards_number(void **state)
     assert_int_equal(looks, 2);
 }
 
+/* "Refused" would be a lie: the number was posted. */
+static void R6_known_number_that_cannot_be_looked_up_is_not_refused(void **state)
+{
+    (void)state;
+    struct txn_request q = city_request("payment.purchase", "shop", 500);
+    q.request_no = 5;
+    assert_int_equal(city_run(&c, &q)->outcome, OC_POSTED);
+    away = true;
+    const struct txn_result *r = city_run(&c, &q);
+    away = false;
+    assert_int_equal(r->outcome, OC_IN_DOUBT);
+    assert_int_equal(r->reason, OC_R_BUSY);
+    r = city_run(&c, &q);
+    assert_int_equal(r->outcome, OC_POSTED);
+    assert_true(r->replayed);
+    city_agrees(&c, 0, 9500);
+}
+
 /* Between the look and the intent the card is put on the list. */
 static bool listed;
 static void deny_at_initialize(struct reader_sim *sim, const uint8_t *cmd, size_t len, void *arg)
@@ -139,6 +160,7 @@ int main(void)
         T(ride_looks_twice_into_the_ledger),
         T(balance_of_a_named_card_looks_at_the_account_too),
         T(replay_looks_once_and_for_the_cards_number),
+        T(R6_known_number_that_cannot_be_looked_up_is_not_refused),
         T(R15_card_denied_after_the_look_is_refused_by_the_intent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
