@@ -72,9 +72,11 @@ static int64_t expected_ms(const struct admit *a)
     return ((int64_t)a->waiting + 1) * a->hold_ns / a->max_active / NS_PER_MS;
 }
 
+/* Twice as long as the queue is now: who was sent away stands behind those who wait, and being asked again too early
+ * costs what a sale would. */
 uint32_t admit_retry_ms(const struct admit *a)
 {
-    int64_t ms = expected_ms(a);
+    int64_t ms = 2 * expected_ms(a);
     ms = ms < RETRY_LEAST ? RETRY_LEAST : ms > RETRY_MOST ? RETRY_MOST : ms;
     return (uint32_t)ms;
 }
@@ -100,6 +102,15 @@ static CO_FN int wait_turn(struct admit *a, struct admit_lane *lane)
     return rc;
 }
 
+bool admit_full(struct admit *a)
+{
+    bool full = (a->active >= a->max_active || !list_empty(&a->ring)) &&
+                (a->waiting >= a->max_waiting || expected_ms(a) > ADMIT_WAIT_MAX_MS);
+    if (full)
+        metric_add(a->m_busy, 1);
+    return full;
+}
+
 int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place *ret,
                    uint32_t *ret_retry_ms)
 {
@@ -110,8 +121,7 @@ int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place 
         hold(a, ret);
         return 0;
     }
-    if (a->waiting >= a->max_waiting || expected_ms(a) > ADMIT_WAIT_MAX_MS) {
-        metric_add(a->m_busy, 1);
+    if (admit_full(a)) {
         *ret_retry_ms = admit_retry_ms(a);
         return OC_EBUSY;
     }

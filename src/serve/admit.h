@@ -38,6 +38,8 @@ void admit_lane_init(struct admit_lane *l);
 /** Waits for a place. OC_EBUSY: *ret_retry_ms says when to ask again; OC_ECANCELED. */
 int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place *ret,
                    uint32_t *ret_retry_ms) CO_FN MUST_USE;
+/** Would who enters now be sent away? Counted as busy if so: to be asked before anything is made for a request. */
+bool admit_full(struct admit *a);
 /** Gives the place back; harmless when it was given back already. */
 void admit_leave(struct admit_place *p);
 /** Takes a place again that was given back while a person was waited for: never waits, may go over
