@@ -7,9 +7,19 @@
 static CO_FN int did_it_post(struct dialogue *d, int rc)
 {
     int64_t id = d->op->intent.txn;
-    if (rc != OC_EREFUSED || d->res->reason != OC_R_STORE || id == 0 || ledger_co_txn(d->env->ledger, id, d->row) != 0)
+    if (rc != OC_EREFUSED || d->res->reason != OC_R_STORE || id == 0)
         return rc;
-    txn_result_from_row(d->row, d->res);
+    flow_shield(); /* who is cancelled meanwhile must not be told that nothing moved */
+    int look = ledger_co_txn(d->env->ledger, id, d->row);
+    flow_unshield();
+    if (look == OC_ENOENT)
+        return rc;
+    if (look == 0) {
+        txn_result_from_row(d->row, d->res);
+    } else {
+        resume_later(d, "the ledger can neither be written nor read");
+        d->res->txn = id;
+    }
     return 0;
 }
 
