@@ -201,8 +201,6 @@ int terminals_co_start(struct serve *s) MUST_USE CO_FN;
 void terminals_stop(struct serve *s) WORKER_FN;
 /** At the end; no flow runs any more. */
 void terminals_free(struct serve *s);
-/** Its identity was revoked: an open session ends at once. */
-void serve_terminal_revoked(struct serve *s, const char *id);
 /** A station's row becomes `is`: a session that cannot go on with it ends. */
 void terminals_changed(struct station *st, const struct op_terminal *is);
 /** What lists and operators see of a session. */

@@ -185,6 +185,8 @@ static CO_FN void on_hello(struct session *se, const pb_hello *h)
             session_end(se, "internal", "the ledger could not be read: try again");
         return;
     }
+    if (se->ended) /* while the ledger was looked at: it must not take a good one's place */
+        return;
     session_clock(se, h->mono_ms);
     wall_clock(se, h->wall_ms);
     (void)snprintf(se->software, sizeof se->software, "%.63s", h->software);
@@ -202,6 +204,14 @@ static CO_FN void on_hello(struct session *se, const pb_hello *h)
 }
 
 /* ---- messages ---- */
+
+/* A connection does not outlive what it was opened with; what runs may end first. */
+static void check_certificate(struct session *se)
+{
+    if (se->asked_count == 0 && serve_now_ms(se->t->serve) > se->certificate_until_ms)
+        session_end(se, "wrong_certificate",
+                    "this terminal's certificate has ended: renew it, or enrol the terminal again");
+}
 
 static CO_FN void dispatch(struct session *se, const pb_to_switch *m)
 {
@@ -235,6 +245,7 @@ static CO_FN void dispatch(struct session *se, const pb_to_switch *m)
     case TO_SWITCH_HEARTBEAT:
         wall_clock(se, m->heartbeat->wall_ms);
         shift_on_heartbeat(se, m->heartbeat);
+        check_certificate(se);
         break;
     case TO_SWITCH_SIGN_ON:
         shift_co_on_sign_on(se, m->sign_on);

@@ -379,6 +379,11 @@ void request_on_request(struct session *se, const pb_request *m)
         asked_put_busy(se, m->number, DRAIN_MS);
         return;
     }
+    struct admit *places = &se->t->serve->admit;
+    if (!running(se, m->number) && admit_full(places)) { /* before anything is made for it */
+        asked_put_busy(se, m->number, admit_retry_ms(places));
+        return;
+    }
     struct asked *a = calloc(1, sizeof *a);
     if (!a) {
         asked_put_busy(se, m->number, LANE_RETRY_MS);

@@ -140,13 +140,6 @@ void terminals_free(struct serve *s)
 
 /* ---- from outside ---- */
 
-void serve_terminal_revoked(struct serve *s, const char *id)
-{
-    struct station *st = station_get(s, id);
-    if (st && st->session)
-        session_end(st->session, "revoked", "this terminal's key was revoked: enrol it again");
-}
-
 void terminals_changed(struct station *st, const struct op_terminal *is)
 {
     const struct op_terminal *was = &st->row.t;
