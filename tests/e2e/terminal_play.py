@@ -7,6 +7,7 @@ DIR of --bin holds onecardd and onecardctl; --work is an empty folder for site, 
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ sys.path.insert(0, HERE)
 import terminal_wire as wire  # noqa: E402
 from terminal import IN_DOUBT, REFUSED, VOIDED, Terminal  # noqa: E402
 from terminal_bad import BAD, BAD_TALK, bad, refused_tls, watch  # noqa: E402
-from terminal_card import Port  # noqa: E402
+from terminal_card import InProcess, Port  # noqa: E402
 from terminal_site import ISSUER, CardSim, Site  # noqa: E402
 from terminal_wire import Closed, Fatal, pb  # noqa: E402
 
@@ -42,6 +43,9 @@ class Play:
         if got != wanted and not (isinstance(wanted, (set, tuple)) and got in wanted):
             self.wrong += 1
             print("WRONG %s: %s: %r, expected %r" % (self.where, what, got, wanted), flush=True)
+
+    def like(self, what, text, pattern):
+        self.is_("%s: %s like %s" % (what, text[-300:], pattern), bool(re.search(pattern, text, re.I)), True)
 
     def outcome(self, what, result, wanted):
         name = pb.Outcome.Name(result.outcome) + (" " + result.reason if result.reason else "") if result else "no result"
@@ -135,6 +139,30 @@ class Play:
         other.connect()
         self.is_("the new one", other.welcome.terminal, "till2")
         other.cut()
+
+    def scene_city(self):
+        """A city with an authority of its own: its certificate opens the door while it is in its time, for its key and name."""
+        ca = wire.Authority(self.site.work + "/city-ca", "the city's authority")
+        with self.site.changed("  authority: %s\n" % ca.cert):
+            self.site.add("city1", "100000000300", "--kind", "desk", "--services", "*")
+            t = Terminal(self.site.work + "/city1", InProcess(), self.tell)
+            key, cert = t.store.file_of("key.pem"), t.store.file_of("cert.pem")
+            wire.make_key(key)
+            ca.issue("city1", key, cert)
+            t.enroll("127.0.0.1:%d" % self.site.port, self.site.token("city1"), cert, key)
+            t.connect()
+            self.is_("a certificate of the city's", t.welcome.terminal, "city1")
+            t.cut()
+            past = ("20200101000000Z", "20210101000000Z")
+            coming = ("20480101000000Z", "20490101000000Z")
+            for what, name, dates, told in (("expired", "city1", past, "certificate.expired"), ("not yet good", "city1", coming, "certificate"),
+                                            ("another terminal's name", "till", (), "wrong_certificate|closed_terminal")):
+                other = t.store.file_of("other.pem")
+                ca.issue(name, key, other, *dates)
+                self.like(what, self.told(t, cert=other, key=key), told)
+            self.like("counted", self.site.metrics(), r'onecard_terminal_refused_total\{why="[^"]*expired')
+            with open(self.site.work + "/onecardd.log", encoding="utf-8") as f:
+                self.like("logged", f.read(), "refused 127.0.0.1:[0-9]+: .*expired")
 
     def scene_desk(self):
         t = self.site.terminal("till", self.tell)

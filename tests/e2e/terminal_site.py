@@ -1,4 +1,5 @@
 """A throw-away site with its daemon, and cards for it, for terminal_play.py."""
+import contextlib
 import json
 import os
 import signal
@@ -63,6 +64,28 @@ class Site:
     def restart(self):
         self.kill()
         self.start()
+
+    @contextlib.contextmanager
+    def changed(self, lines):
+        """The daemon with further lines in its section `terminals`, the last of the file."""
+        path = self.dir + "/onecardd.yaml"
+        with open(path, encoding="utf-8") as f:
+            before = f.read()
+        self.rewrite(path, before + lines)
+        try:
+            yield
+        finally:
+            self.rewrite(path, before)
+
+    def rewrite(self, path, text):
+        self.kill(signal.SIGTERM)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.start()
+
+    def metrics(self):
+        return subprocess.run(["curl", "-sS", "--unix-socket", self.dir + "/run/onecardd.sock", "http://x/metrics"], check=True,
+                              capture_output=True, text=True).stdout
 
     def add(self, name, sam, *more):
         self.ctl("terminal", "add", "--id", name, "--participant", "bus" if "--gate" in more else "shop", "--sam", sam, *more)
