@@ -51,17 +51,39 @@ is "sale" "$outcome" posted
 is "signed off" "$(at pc1 signoff -X POST | jq -c '[.agrees, .ours[0].count, .ours[0].amount_fen]')" '[true,1,100]'
 
 say "the card is torn out at the debit, and put back"
-order fault one torn after 54 >/dev/null
 put A one
-(ask pc1 '{"service":"payment.purchase","amount":"2.00","ref":"torn"}') &
-asker=$!
-sleep 2
-order insert A one >/dev/null
-wait $asker
+order fault one tear 54 after >/dev/null || wrong "no fault"
+n=$(at pc1 requests -d '{"service":"payment.purchase","amount":"2.00","ref":"torn"}' | jq -r .number)
+for i in $(seq 50); do
+    phase=$(at pc1 "requests/$n" | jq -r '.phase // .state')
+    [ "$phase" = wait_return ] && break
+    sleep 0.1
+done
+is "the clerk is told" "$phase" wait_return
+put A one
 ask pc1 '{"service":"payment.purchase","amount":"2.00","ref":"torn"}'
 is "the torn sale" "$outcome" posted
+is "once" "$(chip one .balance)" 5400
 ask pc1 '{"service":"payment.balance"}'
 agree one
+
+say "torn out at a gate, and put back: no second fare"
+n=$(newest bus7)
+order remove B >/dev/null
+sleep 0.4
+order fault two tear 54 after >/dev/null || wrong "no fault"
+order insert B two >/dev/null
+for i in $(seq 50); do
+    phase=$(at bus7 requests | jq -r '[.requests[] | select(.number > '"$n"')][0] | .phase // .state')
+    [ "$phase" = wait_return ] && break
+    sleep 0.1
+done
+is "the rider is told" "$phase" wait_return
+put B two
+newer bus7 "$n"
+is "the torn ride" "$outcome" posted
+is "one fare" "$(chip two .balance)" 4400
+agree two
 
 say "the agent is killed in the middle of a sale"
 for delay in 0.05 0.15 0.3; do
