@@ -160,6 +160,41 @@ static void reply_row(struct local_call *c, const struct store_row *row, const s
     c->status = status;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool same_params(const pb_request *r, const struct request_ask *ask)
+{
+    if (r->n_params != ask->param_count)
+        return false;
+    for (size_t i = 0; i < r->n_params; i++)
+        if (!same_text(r->params[i]->name, ask->params[i].name) ||
+            !same_text(r->params[i]->value, ask->params[i].value))
+            return false;
+    return true;
+}
+
+/* Is what is asked now what was asked then? The frame that was sent says it whole. */
+static bool same_content(const struct store_row *row, const struct request_ask *ask)
+{
+    size_t head = 0, len = 0;
+    const char *why = NULL;
+    pb_to_switch *m = NULL;
+    if (strcmp(row->service, ask->service) != 0 || row->amount_fen != ask->amount_fen)
+        return false;
+    if (!row->frame || frame_peek(row->frame, row->frame_len, &head, &len) != 0 ||
+        frame_get_to_switch(row->frame + head, len, flow_arena(), &m, &why) != 0 ||
+        m->message_case != (int)TO_SWITCH_REQUEST)
+        return true; /* nothing more is known of it */
+    const pb_presentation *p = m->request->presentation;
+    const char *code = p && p->what_case == (int)PB_PRESENTATION_CODE ? p->code : NULL;
+    const char *number = p && p->what_case == (int)PB_PRESENTATION_NUMBER ? p->number : NULL;
+    return same_params(m->request, ask) && same_text(m->request->person, ask->person) &&
+           same_text(code, ask->code) && same_text(number, ask->number);
+}
+
 /* The request that has this ref already; false: there is none. */
 static CO_FN bool known_ref(struct local_call *c, const struct request_ask *ask)
 {
@@ -171,7 +206,7 @@ static CO_FN bool known_ref(struct local_call *c, const struct request_ask *ask)
         return false;
     if (t)
         *row = t->row;
-    if (strcmp(row->service, ask->service) != 0 || row->amount_fen != ask->amount_fen)
+    if (!same_content(row, ask))
         local_fail(c, 409, "conflict", "ref \"%.60s\" is request %llu, with another content",
                    ask->ref, (unsigned long long)row->number);
     else

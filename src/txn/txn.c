@@ -336,8 +336,17 @@ static CO_FN int answer(struct dialogue *d)
     return rc != 0 ? rc : present_co_execute(d);
 }
 
+/* A number that the ledger allots must never look like a terminal's own request of the same content, which the terminal
+ * may come to count up to by itself: it would be taken for a replay and nothing be charged. */
+static void own_hash(struct dialogue *d)
+{
+    if (d->req->request_no == 0 && rng_fill(d->env->rng, d->req->request_hash, sizeof d->req->request_hash) != 0)
+        log_warn("txn", "terminal=%s no randomness for a request of ours", d->req->terminal);
+}
+
 static CO_FN int run(struct dialogue *d)
 {
+    own_hash(d);
     d->res->business_date = d->business_date;
     timing_mark(d, STEP_ADMITTED);
     int rc = admit(d);
