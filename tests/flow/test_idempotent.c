@@ -321,6 +321,24 @@ static void number_beyond_all_numbers_is_refused_and_harms_nobody(void **state)
     city_agrees(&c, 0, 9900);
 }
 
+/* The ledger numbers a request of the API; the terminal counts up to the same number with the same content. */
+static void number_that_the_ledger_allotted_is_not_the_terminals_replay(void **state)
+{
+    (void)state;
+    struct txn_request q = city_request("payment.purchase", "shop", 500);
+    const struct txn_result *r = city_run(&c, &q);
+    assert_int_equal(r->outcome, OC_POSTED);
+    int64_t number = city_txn(&c, r->txn)->in.request_no;
+    assert_true(number > 0);
+    q = city_request("payment.purchase", "shop", 500);
+    q.request_no = number;
+    r = city_run(&c, &q);
+    assert_int_equal(r->outcome, OC_REFUSED);
+    assert_int_equal(r->reason, OC_R_CONFLICT);
+    assert_false(r->replayed);
+    city_agrees(&c, 0, 9500);
+}
+
 static int run_profile(enum cardsim_profile k, const char *p)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +358,7 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(R3_same_request_that_found_no_card_tells_how_the_other_one_stands),
         T(R8_same_request_twice_at_once_is_charged_once),
         T(number_of_a_void_answers_voided_and_moves_nothing),
+        T(number_that_the_ledger_allotted_is_not_the_terminals_replay),
         T(number_beyond_all_numbers_is_refused_and_harms_nobody),
     };
     kind = k;

@@ -435,7 +435,7 @@ static void big_transfers_both_ways_arrive_whole(void **state)
 CO_FN static int writes_without_a_reader(struct talk *t, struct stream *raw)
 {
     struct stream *s;
-    unsigned char block[2000] = {0};
+    unsigned char block[1000] = {0};
     int rc = connect_as(t, raw, &s);
     if (rc)
         return rc;

@@ -101,7 +101,7 @@ static int read_frame(struct step *s)
     struct wire_terminal *t = s->t;
     int64_t deadline = flow_deadline_ms(s->ms);
     for (;;) {
-        uint8_t part[2000];
+        uint8_t part[1400];
         size_t head = 0, len = 0, got = 0;
         int rc = t->in.len > 0 ? frame_peek(t->in.data, t->in.len, &head, &len) : OC_EBUSY;
         if (rc == 0) {
