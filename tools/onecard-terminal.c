@@ -105,6 +105,13 @@ static WORKER_FN int print(const struct args *g)
     return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* One line that says what is wrong, and where help is. */
+static int wrong(const char *what)
+{
+    (void)fprintf(stderr, "onecard-terminal: %s (onecard-terminal --help)\n", what);
+    return 2;
+}
+
 /* The first line of a file: a token on the command line is seen by everybody on the machine. */
 static bool read_line(const char *path, char *line, size_t size)
 {
@@ -124,10 +131,9 @@ static WORKER_FN int enroll(const struct args *g)
     char line[512];
     struct buf out;
     const char *token = g->token;
-    if (!g->file || (!token && !g->token_file)) {
-        usage(stderr);
-        return 2;
-    }
+    if (!token && !g->token_file)
+        return wrong("enroll needs --token TOKEN or --token-file FILE: `onecardctl terminal enroll "
+                     "ID` makes one");
     if (!token) {
         if (!read_line(g->token_file, line, sizeof line))
             return EXIT_FAILURE;
@@ -147,10 +153,6 @@ static WORKER_FN int enroll(const struct args *g)
 static WORKER_FN int page_link(const struct args *g)
 {
     struct buf out;
-    if (!g->file) {
-        usage(stderr);
-        return 2;
-    }
     buf_init(&out, 0);
     int rc = terminal_page_link(g->file, &out);
     (void)fputs(buf_cstr(&out), rc == 0 ? stdout : stderr);
@@ -235,19 +237,17 @@ int main(int argc, char **argv)
         return status;
     const char *verb = optind < argc ? argv[optind++] : "";
     bool wants_file = g.mode == MODE_RUN || g.mode == MODE_CHECK || g.mode == MODE_DUMP;
-    if (optind < argc || (wants_file && !g.file)) {
-        usage(stderr);
-        return 2;
-    }
-    if (strcmp(verb, "enroll") == 0)
+    bool enrolls = strcmp(verb, "enroll") == 0, links = strcmp(verb, "link") == 0;
+    if (*verb && !enrolls && !links)
+        return wrong("there is no such command: it is enroll, link, or none");
+    if (optind < argc)
+        return wrong("one command at a time");
+    if (wants_file && !g.file)
+        return wrong("which configuration? -c FILE");
+    if (enrolls)
         return enroll(&g);
-    if (strcmp(verb, "link") == 0)
+    if (links)
         return page_link(&g);
-    if (*verb) {
-        (void)fprintf(stderr, "onecard-terminal: what is \"%s\"?\n", verb);
-        usage(stderr);
-        return 2;
-    }
     /* Paths in it count from where the file really lies. */
     if (g.mode == MODE_RUN && realpath(g.file, real))
         g.file = real;

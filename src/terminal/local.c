@@ -213,8 +213,10 @@ static bool read_body(struct local_call *c)
     }
     c->body = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
     if (!c->body || !json_is_object(c->body)) {
-        local_fail(c, 400, "bad_json", "the body must be a JSON object: line %d: %s", e.line,
-                   c->body ? "it is none" : e.text);
+        if (c->body)
+            local_fail(c, 400, "bad_json", "the body must be a JSON object: {…}");
+        else
+            local_fail(c, 400, "bad_json", "line %d column %d: %s", e.line, e.column, e.text);
         return false;
     }
     return true;
