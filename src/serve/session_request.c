@@ -380,7 +380,7 @@ void request_on_request(struct session *se, const pb_request *m)
         return;
     }
     struct admit *places = &se->t->serve->admit;
-    if (!running(se, m->number) && admit_full(places)) { /* before anything is made for it */
+    if (se->asked_count == 0 && admit_full(places)) { /* before anything is made for it */
         asked_put_busy(se, m->number, admit_retry_ms(places));
         return;
     }
