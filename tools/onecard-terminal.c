@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum mode { MODE_RUN, MODE_CHECK, MODE_SAMPLE, MODE_MINIMAL, MODE_DUMP };
 
@@ -38,25 +35,6 @@ static void usage(FILE *to)
                 to);
 }
 
-/* One datagram to the service manager, if one asked for it. */
-static void notify(const char *text)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t len = path ? strlen(path) : 0;
-    if (len == 0 || len >= sizeof to.sun_path)
-        return;
-    memcpy(to.sun_path, path, len);
-    if (to.sun_path[0] == '@')
-        to.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-    (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
-    (void)close(fd);
-}
-
 static void on_ready(struct agent *a, void *arg)
 {
     struct buf words;
@@ -66,7 +44,7 @@ static void on_ready(struct agent *a, void *arg)
     (void)fprintf(stderr, "onecard-terminal: ready, %s\n", buf_cstr(&words));
     (void)fflush(stderr);
     buf_fini(&words);
-    notify("READY=1");
+    manager_tell("READY=1");
 }
 
 static WORKER_FN int run(const char *file)
@@ -77,7 +55,7 @@ static WORKER_FN int run(const char *file)
     int rc = agent_open(&o, &a);
     if (rc == 0)
         rc = agent_run(a);
-    notify("STOPPING=1");
+    manager_tell("STOPPING=1");
     agent_close(&a);
     if (rc == 0)
         (void)fputs("onecard-terminal: stopped\n", stderr);

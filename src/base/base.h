@@ -14,6 +14,7 @@
 #include "base/ident.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/manager.h"
 #include "base/map.h"
 #include "base/metric.h"
 #include "base/money.h"

@@ -97,7 +97,7 @@ static void used(struct ledger *l, const char *terminal, int64_t request_no)
 
 void front_learn(struct ledger *l, const struct ledger_op *op)
 {
-    if (op->type == LOP_TERMINAL || op->type == LOP_PARTICIPANT || op->type == LOP_RESTORED)
+    if (op->type == LOP_TERMINAL)
         l->front_now++;
     else if (op->type == LOP_INTENT)
         used(l, op->intent.terminal, op->intent.request_no);

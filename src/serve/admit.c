@@ -90,8 +90,9 @@ static CO_FN int wait_turn(struct admit *a, struct admit_lane *lane)
         list_add_tail(&a->ring, &lane->link);
     list_add_tail(&lane->waiters, &w.link);
     metric_set(a->m_waiting, ++a->waiting);
+    int64_t deadline = flow_deadline_ms(2 * ADMIT_WAIT_MAX_MS); /* the estimate may have been wrong */
     while (!w.granted && rc == 0)
-        rc = flow_co_wait(&w.cond, FLOW_FOREVER);
+        rc = flow_co_wait(&w.cond, deadline);
     metric_set(a->m_waiting, --a->waiting);
     flow_cond_fini(&w.cond);
     if (w.granted)
@@ -126,6 +127,11 @@ int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place 
         return OC_EBUSY;
     }
     int rc = wait_turn(a, lane);
+    if (rc == OC_ETIMEDOUT) {
+        metric_add(a->m_busy, 1);
+        *ret_retry_ms = admit_retry_ms(a);
+        return OC_EBUSY;
+    }
     if (rc != 0)
         return rc;
     metric_observe_ns(a->m_wait, loop_now_ns(a->loop) - t0);

@@ -35,7 +35,7 @@ void admit_fini(struct admit *a);
 /** Takes effect at once; places that are held stay. */
 void admit_limits(struct admit *a, unsigned max_active, unsigned max_waiting);
 void admit_lane_init(struct admit_lane *l);
-/** Waits for a place. OC_EBUSY: *ret_retry_ms says when to ask again; OC_ECANCELED. */
+/** Waits for a place, at most twice ADMIT_WAIT_MAX_MS. OC_EBUSY: *ret_retry_ms says when to ask again; OC_ECANCELED. */
 int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place *ret,
                    uint32_t *ret_retry_ms) CO_FN MUST_USE;
 /** Would who enters now be sent away? Counted as busy if so: to be asked before anything is made for a request. */
