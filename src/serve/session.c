@@ -133,6 +133,7 @@ static void put_welcome(struct session *se, uint64_t last_request)
     w.certificate_until_ms = se->certificate_until_ms;
     w.switch_software = pb_text("onecardd " ONECARD_VERSION);
     w.session = se->id;
+    w.minor = FRAME_MINOR;
     m.message_case = SAYS(WELCOME);
     m.welcome = &w;
     session_put(se, &m);

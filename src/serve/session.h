@@ -95,6 +95,7 @@ struct asked {
     bool no_reader;   /* it names a reader that was not told */
     bool begun;       /* txn has it: it ends by itself when the wire has gone */
     bool cancelled;   /* by the terminal */
+    bool only_answer; /* it may not begin: what became of it is asked */
     struct txn_request req;
     struct txn_result res;
 };

@@ -111,6 +111,25 @@ static CO_FN void run_cancelled(struct asked *a)
         asked_put_result(a);
 }
 
+/* A flow that is cancelled begins nothing: what is known is told, what is not is refused for good.
+ * That only counts where it is durable. */
+static CO_FN void run_only_answer(struct asked *a)
+{
+    int rc = wait_older(a);
+    bool store = false;
+    if (a->session->ended)
+        return;
+    if (rc == 0 || rc == OC_ECANCELED) {
+        flow_cancel(a->flow);
+        rc = txn_co_run(&a->session->t->serve->env, NULL, &a->req, &a->res);
+        store = a->res.txn == 0 && a->res.reason != OC_R_CONFLICT;
+    }
+    if ((rc != 0 && rc != OC_ECANCELED) || store)
+        asked_put_busy(a->session, a->number, LANE_RETRY_MS);
+    else
+        asked_put_result(a);
+}
+
 static CO_FN int enter(struct asked *a, uint32_t *retry_ms)
 {
     struct session *se = a->session;
@@ -189,7 +208,10 @@ static int asked_flow(void *arg)
     struct asked *a = arg;
     flow_defer(asked_end, a);
     flow_set_note(a->req.terminal);
-    run(a);
+    if (a->only_answer)
+        run_only_answer(a);
+    else
+        run(a);
     session_co_flush(a->session);
     return 0;
 }
@@ -359,8 +381,9 @@ static bool take(struct asked *a, const pb_request *m)
                       a->number);
         return false;
     }
-    a->remote = card_remote(se, reader);
-    a->no_reader = reader != 0 && !a->remote;
+    a->only_answer = m->only_answer;
+    a->remote = a->only_answer ? NULL : card_remote(se, reader);
+    a->no_reader = !a->only_answer && reader != 0 && !a->remote;
     start(a);
     return true;
 }

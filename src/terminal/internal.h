@@ -51,7 +51,7 @@ struct link {
     char terminal[TERMINAL_ID], kind[16], gate_service[STORE_SERVICE], software[TEXT_LEN];
     int64_t heartbeat_ms, until_ms, clock_offset_ms;
     int32_t utc_offset_min;
-    unsigned max_requests;
+    unsigned max_requests, minor;
     uint64_t session;
     /* TLS */
     struct tls_session *sessions[ADDRESSES_MAX];

@@ -32,6 +32,7 @@ static CO_FN int on_welcome(struct agent *a, const pb_to_terminal *m)
     l->utc_offset_min = w->utc_offset_min;
     l->max_requests = w->max_requests > 0 ? w->max_requests : 1;
     l->session = w->session;
+    l->minor = w->minor;
     l->clock_offset_ms = agent_wall_ms(a) - w->wall_ms;
     if (w->last_request > a->requests.last_number && w->last_request < NUMBER_MAX)
         a->requests.last_number = w->last_request;

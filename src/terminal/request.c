@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ARRIVAL 1   /* arrivals of a run are above 2^32 (lane.c) */
-#define KEPT_HERE  500 /* answered ones that need no look into the store */
-#define BUSY_LEAST 50
-#define BUSY_MOST  30000
+#define NO_ARRIVAL        1   /* arrivals of a run are above 2^32 (lane.c) */
+#define MINOR_ONLY_ANSWER 1   /* Welcome.minor from which on Request.only_answer is known */
+#define KEPT_HERE         500 /* answered ones that need no look into the store */
+#define BUSY_LEAST        50
+#define BUSY_MOST         30000
 
 void requests_init(struct agent *a)
 {
@@ -217,9 +218,10 @@ static void mark_sent(struct agent *a, struct treq *t)
     t->asking = t->sent = true;
 }
 
-/* Asks what became of a request that nobody waits for any more, so that nothing new is begun by it:
- * it names an arrival that does not exist. Where no card is named there is only a Cancel right
- * behind it. */
+/* Asks what became of a request that nobody waits for any more, so that nothing new is begun by it.
+ * One with a chip names an arrival that does not exist: a doubt is settled all the same where its
+ * card is there. The others say so; a switch that is too old to know that gets a Cancel right
+ * behind. */
 static void send_late(struct agent *a, struct treq *t)
 {
     struct arena arena;
@@ -232,9 +234,10 @@ static void send_late(struct agent *a, struct treq *t)
             m->request->presentation->chip->arrival = NO_ARRIVAL;
             m->request->wait_ms = m->request->retap_ms = 1;
         }
+        m->request->only_answer = !chip;
         if (link_send(a, m))
             mark_sent(a, t);
-        if (!chip)
+        if (!chip && a->link.minor < MINOR_ONLY_ANSWER)
             send_cancel(a, t);
     }
     arena_fini(&arena);

@@ -198,6 +198,61 @@ static void new_request_taken_back_is_refused_for_good(void **state)
     assert_int_equal(chip(0), before);
 }
 
+/* ---- only to be answered ---- */
+
+static void question_only_to_be_answered_begins_nothing_then_or_later(void **state)
+{
+    (void)state;
+    int64_t before = chip(0);
+    struct wire_ask a = {.service = "payment.account",
+                         .card_number = "00000000000000000001",
+                         .only_answer = true};
+    struct wire_result r = wt_ask(&till, a);
+    check(r, PB_REFUSED, "cancelled");
+    assert_false(r.replayed);
+    a.number = r.number;
+    a.only_answer = false;
+    r = wt_ask(&till, a); /* the first one, which was on its way all the time */
+    check(r, PB_REFUSED, "cancelled");
+    assert_true(r.replayed);
+    wt_insert(&till, site.card[0]);
+    a = purchase(100);
+    a.only_answer = true;
+    check(wt_ask(&till, a), PB_REFUSED, "cancelled");
+    assert_int_equal(chip(0), before);
+}
+
+static void question_only_to_be_answered_gets_the_answer_that_is_known(void **state)
+{
+    (void)state;
+    struct wire_ask a = purchase(100);
+    wt_insert(&till, site.card[0]);
+    struct wire_result first = wt_ask(&till, a);
+    check(first, PB_POSTED, "");
+    a.number = first.number;
+    a.only_answer = true;
+    wt_remove(&till);
+    struct wire_result r = wt_ask(&till, a);
+    check(r, PB_POSTED, "");
+    assert_true(r.replayed);
+    assert_string_equal(r.txn, first.txn);
+    a.amount = 7;
+    (void)wt_ask(&till, a);
+    assert_string_equal(till.error, "conflict");
+}
+
+static void R3_doubt_only_to_be_answered_stays_one(void **state)
+{
+    (void)state;
+    int64_t before = chip(0);
+    struct wire_ask a = cut_purchase(CUT_AFTER_LIST);
+    a.only_answer = true;
+    assert_int_equal(wt_ask(&till, a).outcome, PB_IN_DOUBT); /* though its card lies there */
+    a.only_answer = false;
+    check(wt_ask(&till, a), PB_POSTED, "");
+    assert_int_equal(chip(0), before - 100);
+}
+
 /* ---- asked about, for a card that has gone ---- */
 
 static void R3_doubt_of_an_arrival_that_has_gone_ends_without_a_new_attempt(void **state)
@@ -336,6 +391,9 @@ int main(void)
         T(R3_doubt_asked_about_and_taken_back_is_not_refused),
         T(R3_doubt_behind_another_request_taken_back_is_not_refused),
         T(new_request_taken_back_is_refused_for_good),
+        T(question_only_to_be_answered_begins_nothing_then_or_later),
+        T(question_only_to_be_answered_gets_the_answer_that_is_known),
+        T(R3_doubt_only_to_be_answered_stays_one),
         T(R3_doubt_of_an_arrival_that_has_gone_ends_without_a_new_attempt),
         T(desk_that_names_a_card_takes_no_other),
         T(card_that_came_and_went_leaves_the_next_one_warm),

@@ -345,6 +345,7 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
     r.amount_fen = w->amount;
     r.gate = w->gate;
     r.wait_ms = w->wait_ms;
+    r.only_answer = w->only_answer;
     chip.reader = w->reader ? w->reader : 1;
     p.what_case = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CHIP;
     p.chip = &chip;

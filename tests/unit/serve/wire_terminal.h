@@ -70,6 +70,7 @@ struct wire_ask {
     bool apart;              /* the card was told in a message of its own: wt_tell() */
     unsigned reader;         /* 0: 1 */
     uint64_t arrival;        /* only the card of this one; 0: any */
+    bool only_answer;
 };
 /** Asks and executes lists until the result, an error about it, Busy or the end of the connection.
  */

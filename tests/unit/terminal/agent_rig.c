@@ -210,6 +210,7 @@ int rig_co_welcome(struct rig *r)
     w.wall_ms = clock_wall_ms(&clock_system);
     w.max_requests = 4;
     w.last_request = r->last_request;
+    w.minor = r->minor;
     to.message_case = (int)TO_TERMINAL_WELCOME;
     to.welcome = &w;
     return rig_co_send(r, &to);
@@ -264,7 +265,8 @@ int rig_co_ask(struct rig *r, const char *service, int64_t fen, const char *ref,
                               .ref = ref,
                               .person = "",
                               .amount_fen = fen,
-                              .reader = 1,
+                              .number = r->number,
+                              .reader = r->number ? 0 : 1,
                               .wait_ms = 5000};
     struct treq *t = NULL;
     int rc = request_co_new(r->agent, &ask, &t);

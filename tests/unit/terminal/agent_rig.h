@@ -35,6 +35,8 @@ struct rig {
     bool refuse;
     unsigned dials;
     uint64_t last_request;
+    unsigned minor;     /* what Welcome says; 0: an old switch */
+    const char *number; /* rig_co_ask() presents this card number, no chip; NULL: the chip */
     /* what happened */
     int rc;
     char wrong[200];

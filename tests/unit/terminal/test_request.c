@@ -79,6 +79,50 @@ static void restart_asks_what_became_of_it_and_begins_nothing(void **state)
     rig_fini(&r);
 }
 
+/* Without a chip no arrival can keep it from beginning. */
+static int number_crash_play(struct rig *r) CO_FN;
+static int number_crash_play(struct rig *r)
+{
+    r->number = "3100000000000017";
+    int rc = crash_play(r);
+    r->number = NULL;
+    return rc;
+}
+static int number_restart_play(struct rig *r) CO_FN;
+static int number_restart_play(struct rig *r)
+{
+    pb_to_switch *m;
+    RIG_TRY(rig_co_welcome(r));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
+    RIG_NEED(r, m->request->number == r->last_request && m->request->only_answer);
+    RIG_NEED(r, m->request->amount_fen == 5000);
+    if (r->minor == 0) {
+        RIG_TRY(rig_co_expect(r, TO_SWITCH_CANCEL, &m));
+        RIG_NEED(r, m->cancel->number == r->last_request);
+    }
+    RIG_TRY(rig_co_quiet(r, 100));
+    return rig_co_result(r, r->last_request, PB_REFUSED, "");
+}
+static void late_question_without_a_chip_is_only_to_be_answered(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_init(&r, RIG_DESK);
+    rig_run(&r, number_crash_play);
+    r.minor = 1;
+    rig_run(&r, number_restart_play);
+    rig_fini(&r);
+}
+static void switch_that_does_not_know_only_answer_gets_a_cancel_too(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_init(&r, RIG_DESK);
+    rig_run(&r, number_crash_play);
+    rig_run(&r, number_restart_play);
+    rig_fini(&r);
+}
+
 static int number_play(struct rig *r) CO_FN;
 static int number_play(struct rig *r)
 {
@@ -195,6 +239,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_is_durable_before_it_leaves_and_asked_again_until_answered),
         cmocka_unit_test(restart_asks_what_became_of_it_and_begins_nothing),
+        cmocka_unit_test(late_question_without_a_chip_is_only_to_be_answered),
+        cmocka_unit_test(switch_that_does_not_know_only_answer_gets_a_cancel_too),
         cmocka_unit_test(numbers_go_on_above_what_the_ledger_has),
         cmocka_unit_test(R3_doubt_that_its_card_settles_later_is_posted_here_too),
         cmocka_unit_test(R3_doubt_is_asked_again_with_its_number_when_the_card_is_put_back),
