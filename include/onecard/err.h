@@ -48,6 +48,7 @@ enum onecard_err {
     /* -500 … -599: modules */
     OC_EMODULE = -500,    /* the module failed or answered nonsense */
     OC_EABI = -501,       /* the module was built for another ABI */
+    OC_ELOOP = -502,      /* services asked one another in a circle, or too deep */
     /* -600 … -699: protocols and files */
     OC_EPARSE = -600,     /* malformed input; the message says where */
     OC_EHTTP = -601

@@ -1,4 +1,4 @@
-/* The module ABI, version 1.1. A module is a shared object with one exported constant,
+/* The module ABI, version 1.2. A module is a shared object with one exported constant,
  * `onecard_module`; it links against nothing: what the switch can do for it comes in as `struct
  * onecard_host`. docs/MODULES.md shows a complete one.
  *
@@ -21,7 +21,7 @@
 #include <onecard/types.h>
 
 #define ONECARD_ABI_MAJOR 1
-#define ONECARD_ABI_MINOR 1
+#define ONECARD_ABI_MINOR 2
 
 /** Put before the definition of `onecard_module`: everything else may be compiled with
  * -fvisibility=hidden. */
@@ -38,11 +38,18 @@
 #define ONECARD_LEGS_MAX    8                   /* with the purse's own */
 #define ONECARD_RECORDS_MAX 4
 #define ONECARD_EVENTS_MAX  4
-#define ONECARD_DOC_MAX     2048 /* bytes of a record's document, with NUL */
+#define ONECARD_MESSAGES_MAX 4
+#define ONECARD_DOC_MAX     2048   /* bytes of a record's document by co_record(), with NUL */
+#define ONECARD_DOC_BYTES   65535  /* of a document by co_doc() and plan_doc(), as compact JSON */
+#define ONECARD_DOCS_BYTES  131072 /* of all documents of a plan, messages and hold included */
+#define ONECARD_ASK_DEPTH   4      /* services that ask one another for one request */
 
 struct onecard_host;
 struct onecard_conf; /* the module's checked configuration; lives as long as the module is loaded */
 struct onecard_plan; /* written through the host's plan_ functions only */
+/** (1.2) A JSON value: what was read, or what is being built. Belongs to the request (or, from
+ * doc_load(), to the configuration) it came from and ends with it; nothing is given back. */
+struct onecard_doc;
 
 /* ---- what a service is given ----------------------------------------------------------------- */
 
@@ -62,8 +69,20 @@ enum onecard_needs {
                               request->card is then what the ledger knows, without the chip's facts;
                               plans that move the chip are refused. Not with OC_NEEDS_BALANCE or
                               OC_NEEDS_LOG. Without OC_NEEDS_CARD a number may be given, or none */
-    OC_NEEDS_ACCOUNT = 256 /* (1.1) card->citizen_fen is read before. Modules built for 1.0 always get
-                              it */
+    OC_NEEDS_ACCOUNT = 256, /* (1.1) card->citizen_fen is read before. Modules built for 1.0 always
+                               get it */
+    /* since 1.2 */
+    OC_NEEDS_JOURNEY = 512,  /* the journey record (CAPP) is read from the chip before: journey_int() */
+    OC_NEEDS_PIN = 1024,     /* the holder's PIN was verified by the chip in this dialogue */
+    OC_NEEDS_CITIZEN = 2048, /* a known citizen is meant: holder of the card, or the parameter citizen=ID
+                                (list it among the parameters): request->citizen */
+    OC_BY_PARTICIPANT = 4096, /* an institution may ask by itself through its own signed door: then
+                                 request->institution is true, and only its own terminals are used */
+    OC_ASKABLE = 8192,       /* other modules may ask it: co_ask() */
+    OC_SEES_PERSON = 16384,  /* co_person() answers; each such request is listed for the citizen */
+    OC_NEEDS_PRESENCE = 32768, /* a chip, or a code that was made within the last minute by its holder: a
+                                  number alone does not do (with OC_TAKES_NUMBER) */
+    OC_NEEDS_DOCUMENT = 65536 /* the request carries a document: request->document */
 };
 
 /** How the card was presented (1.1). A number or a code says which card is meant; that its holder is
@@ -73,6 +92,15 @@ enum onecard_presented {
     OC_PRESENTED_CHIP = 1,
     OC_PRESENTED_CODE = 2,
     OC_PRESENTED_NUMBER = 3
+};
+
+/** How sure it is that the holder is there (1.2, R21), weakest first. */
+enum onecard_strength {
+    OC_STRENGTH_NONE = 0,
+    OC_STRENGTH_NUMBER = 1, /* somebody knows the number */
+    OC_STRENGTH_CODE = 2,   /* a fresh dynamic code of that holder */
+    OC_STRENGTH_CHIP = 3,   /* the card proved itself genuine */
+    OC_STRENGTH_PIN = 4     /* and its PIN was verified */
 };
 
 /** The card at the reader. Texts are never NULL: "" where there is none. Dates are YYYYMMDD, 0
@@ -147,6 +175,15 @@ struct onecard_request {
     const void *opaque; /* the host's own */
     /* since 1.1 */
     enum onecard_presented presented;
+    /* since 1.2 */
+    enum onecard_strength strength;
+    const char *citizen; /* whom it concerns; "" : nobody is known */
+    const struct onecard_doc *document; /* sent with the request; NULL: none */
+    const char *who;      /* operator, "terminal:ID", "participant:ID" */
+    bool institution;     /* a participant's own system asks (OC_BY_PARTICIPANT) */
+    const char *asked_by; /* the service that asks through co_ask(); NULL: the requester himself */
+    const char *txn_hint; /* a word that is this request's alone and stays the same when it is asked
+                             again: for keys of records that it makes; 31 characters */
 };
 
 /* ---- what a plan is made of ------------------------------------------------------------------ */
@@ -160,8 +197,9 @@ enum onecard_account {
     OC_ACCT_LOAD_RECEIVABLE = 5, /* owner: participant; what they owe for cash they took */
     OC_ACCT_BEARER = 6,          /* owner: who bears a concession */
     OC_ACCT_FEE = 10,            /* owner: participant */
-    OC_ACCT_FUND = 12,           /* owner: fund */
-    OC_ACCT_PERSONAL = 13        /* owner: citizen id (insurance personal account) */
+    OC_ACCT_FUND = 12,           /* owner: fund; as deep as its participant's terms allow: no floor */
+    OC_ACCT_PERSONAL = 13,       /* owner: citizen id (insurance personal account); floor 0 */
+    OC_ACCT_DEPOSIT = 14         /* (1.2) owner: what the module chose, such as an admission; floor 0 */
 };
 
 enum onecard_log_level {
@@ -253,6 +291,128 @@ struct onecard_host {
     /** The i-th pair of a map; false at the end. */
     bool (*conf_map_at)(const struct onecard_conf *conf, const char *key, size_t i,
                         const char **ret_name, const char **ret_value);
+
+    /* ---- since 1.2 ---- */
+
+    /* Documents. Functions that make one return NULL where memory ends or the text is no JSON (no
+     * nesting over 32); those that read take NULL for a document that is not there. */
+    struct onecard_doc *(*doc_parse)(const struct onecard_request *req, const char *json);
+    struct onecard_doc *(*doc_object)(const struct onecard_request *req);
+    struct onecard_doc *(*doc_array)(const struct onecard_request *req);
+    /** The member of an object; NULL: absent, or no object. */
+    struct onecard_doc *(*doc_get)(const struct onecard_doc *d, const char *member);
+    /** Members of an object or items of an array; 0 for anything else. */
+    size_t (*doc_count)(const struct onecard_doc *d);
+    /** The i-th; of an object *ret_name is the member's name (ret_name may be NULL). NULL: no such. */
+    struct onecard_doc *(*doc_at)(const struct onecard_doc *d, size_t i, const char **ret_name);
+    /** Its text; NULL: it is no string. */
+    const char *(*doc_as_text)(const struct onecard_doc *d);
+    /** Its number. OC_ENOENT: d is NULL, OC_EINVAL: not a whole number. */
+    int (*doc_as_int)(const struct onecard_doc *d, int64_t *ret_value);
+    /** Its truth; `absent` where d is NULL or neither true nor false. */
+    bool (*doc_as_bool)(const struct onecard_doc *d, bool absent);
+    /** Set a member (replacing it) or, where member is NULL, append to an array. A mistake (no object,
+     * no memory) makes the document unfit for plan_doc(), which then fails the plan. `value` may not be
+     * part of another document already. */
+    void (*doc_set)(struct onecard_doc *d, const char *member, struct onecard_doc *value);
+    void (*doc_set_text)(struct onecard_doc *d, const char *member, const char *value);
+    void (*doc_set_int)(struct onecard_doc *d, const char *member, int64_t value);
+    void (*doc_set_bool)(struct onecard_doc *d, const char *member, bool value);
+    void (*doc_remove)(struct onecard_doc *d, const char *member);
+    /** Compact JSON; lives as long as the document. */
+    const char *(*doc_text_of)(const struct onecard_request *req, const struct onecard_doc *d);
+    /** Reads a YAML file of the module's own (a fare table, rules) in load(): the same checks as the
+     * daemon's configuration (size, nesting, no duplicate keys). Scalars are texts, but whole numbers
+     * and true/false, which are what they are. A relative path counts from the folder of the
+     * configuration file. NULL: *ret_why says what and where ("file:line:col: …"); both live as long
+     * as `conf`. Blocks: in load() only. */
+    struct onecard_doc *(*doc_load)(const struct onecard_conf *conf, const char *path,
+                                    const char **ret_why);
+    /** "file:line:col" of a value that came from doc_load(); "" else. */
+    const char *(*doc_place)(const struct onecard_doc *d);
+    /** The files of a folder that end in `suffix`, in order of their names: the i-th path, NULL at the
+     * end. In load() only. */
+    const char *(*folder_at)(const struct onecard_conf *conf, const char *folder, const char *suffix,
+                             size_t i);
+
+    /** Records with documents of up to ONECARD_DOC_BYTES. Owners that begin with "citizen:" and name a
+     * citizen have theirs sealed under that citizen's own key: erasing the key erases them. Otherwise as
+     * co_record() and plan_record(). */
+    int (*co_doc)(const struct onecard_request *req, const char *owner, const char *key,
+                  uint32_t *ret_version, struct onecard_doc **ret_doc);
+    void (*plan_doc)(struct onecard_plan *plan, const char *owner, const char *key,
+                     uint32_t version_read, const struct onecard_doc *doc);
+    /** The record goes away with the plan. */
+    void (*plan_doc_remove)(struct onecard_plan *plan, const char *owner, const char *key,
+                            uint32_t version_read);
+    /** The next record of that owner whose key begins with `prefix` and comes after `key` ("" : the
+     * first), in order of bytes; `key` (40 bytes) is replaced. OC_ENOENT: no more. Suspends. */
+    int (*co_next_doc)(const struct onecard_request *req, const char *owner, const char *prefix,
+                       char key[40], uint32_t *ret_version, struct onecard_doc **ret_doc);
+
+    /** Nothing moves, but records are written, or messages left: a registration, a booking. */
+    void (*plan_note)(struct onecard_plan *plan);
+    /** One upstream hold (R12), at most: asked of the participant after the intent is durable and before
+     * any card command; confirmed when the transaction is posted, reversed when it is voided, until
+     * acknowledged. `kind`: "load", "settle", "bill" …, 31 characters. `doc` goes along. Members of
+     * `expect` (NULL: none) must come back equal in the answer's document, else everything is undone. */
+    void (*plan_hold)(struct onecard_plan *plan, const char *participant, const char *kind,
+                      fen_t amount, const struct onecard_doc *doc, const struct onecard_doc *expect);
+    /** A message to a participant's system, sent after the commit, at least once, with an idempotency
+     * key of its own. `citizen`: whose data it carries ("" : nobody's). */
+    void (*plan_message)(struct onecard_plan *plan, const char *participant, const char *kind,
+                         const char *citizen, const struct onecard_doc *doc);
+    void (*plan_reply_doc)(struct onecard_plan *plan, const char *key, const struct onecard_doc *doc);
+
+    /** Asks an OC_ASKABLE service of any module, for the same card and citizen. `params`: an object of
+     * texts, numbers and booleans, which its params table must know (NULL: none). With `plan` it may add
+     * legs, records, events, messages and the hold to this plan (never a kind); with NULL it only
+     * answers. *ret_reply: what it replied. OC_EREFUSED: it refused, and with `plan` this plan is refused
+     * with its words: return it. OC_ENOENT: no such service (its module is not loaded). OC_ELOOP: it
+     * is being asked already, or too deep: refuse. Suspends. */
+    int (*co_ask)(const struct onecard_request *req, struct onecard_plan *plan, const char *service,
+                  const struct onecard_doc *params, struct onecard_doc **ret_reply);
+    /** Asks a participant's system a question that changes nothing there, within the route's time-out.
+     * 0: *ret_answer is its document. OC_ENOENT: no route to it, OC_ETIMEDOUT, OC_EBUSY (breaker open or
+     * all lanes taken), OC_EREFUSED (*ret_answer says why, where it said so), OC_EIO. Suspends. */
+    int (*co_call)(const struct onecard_request *req, const char *participant, const char *kind,
+                   const struct onecard_doc *doc, struct onecard_doc **ret_answer);
+    /** What an account holds, free of reservations: credits - debits - pending debits. An account that
+     * never was holds 0. Suspends. */
+    int (*co_account)(const struct onecard_request *req, enum onecard_account account,
+                      const char *owner, fen_t *ret_fen);
+    /** Which citizen holds the card of this printed number. OC_ENOENT. Suspends. */
+    int (*co_holder)(const struct onecard_request *req, const char *card_number, char ret_citizen[32]);
+    /** Is there such a citizen? OC_ENOENT. Suspends. */
+    int (*co_citizen)(const struct onecard_request *req, const char *citizen);
+    /** The citizen's personal data as one object (name, number, born YYYYMMDD, sex, address, phone, and
+     * what else was registered), unsealed: OC_SEES_PERSON. OC_ENOENT: none, or erased. Suspends. */
+    int (*co_person)(const struct onecard_request *req, const char *citizen,
+                     struct onecard_doc **ret_person);
+    /** A concession slot of the citizen's card as the ledger has it: app "transit", "social", …. The
+     * answer has category, from, to. OC_ENOENT. Suspends. */
+    int (*co_slot)(const struct onecard_request *req, const char *app, struct onecard_doc **ret_slot);
+    /** What a terminal did from its request number `first` on, one item a service:
+     * {"service":…,"posted":n,"open":n,"amount_fen":…}, and "next" the number after the last. Suspends. */
+    int (*co_totals)(const struct onecard_request *req, const char *terminal, int64_t first,
+                     struct onecard_doc **ret_totals);
+    /** The card's last transactions in the ledger, newest first, at most `count` (50): txn, service,
+     * state, amount_fen, business_date, at_ms, terminal, counter. Suspends. */
+    int (*co_history)(const struct onecard_request *req, unsigned count,
+                      struct onecard_doc **ret_rows);
+    /** The plan and the reply of an earlier transaction, for one that follows it: id, service, state,
+     * amount_fen, refunded_fen, participant, terminal, business_date, clearing_date, link, reply (object),
+     * legs. OC_ENOENT. Suspends. */
+    int (*co_txn)(const struct onecard_request *req, const char *txn, struct onecard_doc **ret_txn);
+
+    /** A field of the journey record that the chip holds now, by the layout's names (OC_NEEDS_JOURNEY).
+     * OC_ENOENT: this layout lacks it, or the record was never written. */
+    int (*journey_int)(const struct onecard_request *req, const char *field, int64_t *ret_value);
+    int (*journey_text)(const struct onecard_request *req, const char *field, char *ret_text,
+                        size_t cap);
+    /** This plan follows the transaction `txn` without giving money back (a cancellation's counterpart,
+     * an exit after its entry). Not with plan_refund_of_original(). */
+    void (*plan_link)(struct onecard_plan *plan, const char *txn);
 };
 
 /* ---- what a module exports ------------------------------------------------------------------- */
@@ -308,6 +468,9 @@ struct onecard_module {
     const struct onecard_service *const *services;
     size_t service_count;
 };
+/* (1.2) When the operator reloads the configuration, load() is called again with the new one. Where it
+ * fails the old context stays and the operator is told; else decisions that begin afterwards get the new
+ * context, and the old one is unloaded when the last decision with it has ended. */
 
 /** The one symbol that is looked up. */
 extern const struct onecard_module onecard_module;

@@ -17,7 +17,8 @@ enum oc_plan_kind {
     OC_PLAN_NONE = 0,    /* nothing moves (balance, history) */
     OC_PLAN_DEBIT = 1,   /* purse debit: purchase, or CAPP purchase where a record travels with it */
     OC_PLAN_CREDIT = 2,  /* purse credit: load */
-    OC_PLAN_ACCOUNT = 3  /* accounts only: no card command */
+    OC_PLAN_ACCOUNT = 3, /* accounts only: no card command */
+    OC_PLAN_NOTE = 4     /* nothing moves; records are written or messages left */
 };
 
 /** Durable transaction states; allowed moves in docs/LEDGER.md. */
@@ -86,7 +87,26 @@ enum oc_outcome { OC_POSTED = 1, OC_REFUSED = 2, OC_IN_DOUBT = 3, OC_VOIDED = 4 
     X(CARD_STATE, 49, "card_state", "the card cannot go into that state from the one it is in", "卡状态不允许") \
     X(CARD_EXISTS, 50, "card_exists", "the card is registered already", "卡已登记")                          \
     X(ANONYMOUS, 51, "anonymous", "an unnamed card cannot be reported lost", "不记名卡不挂失")                \
-    X(NEEDS_CHIP, 52, "needs_chip", "the card itself must be put on the reader for this", "请使用实体卡")
+    X(NEEDS_CHIP, 52, "needs_chip", "the card itself must be put on the reader for this", "请使用实体卡") \
+    X(NO_CITIZEN, 53, "no_citizen", "no such citizen, or none holds this card", "未登记的市民")               \
+    X(NEEDS_PRESENCE, 54, "needs_presence", "the holder must be present: card or fresh code", "须本人持卡或出示动态码") \
+    X(PIN_WRONG, 55, "pin_wrong", "the PIN is wrong", "密码错误")                                            \
+    X(PIN_BLOCKED, 56, "pin_blocked", "the card's PIN is blocked", "密码已锁定")                             \
+    X(NOT_FOUND, 57, "not_found", "there is no such document", "无此记录")                                   \
+    X(WRONG_STATE, 58, "wrong_state", "it is not in the state for this", "当前状态不允许")                   \
+    X(FULL, 59, "full", "nothing is left: take another one", "已约满")                                       \
+    X(DUPLICATE, 60, "duplicate", "this was done already", "重复办理")                                       \
+    X(TOO_EARLY, 61, "too_early", "it is too early for this", "未到办理时间")                                \
+    X(TOO_LATE, 62, "too_late", "it is too late for this", "已过办理时间")                                   \
+    X(NOT_ELIGIBLE, 63, "not_eligible", "not entitled to this", "不符合条件")                                \
+    X(NO_CONSENT, 64, "no_consent", "only with the card present, or in a recorded emergency", "未经授权")    \
+    X(UPSTREAM_REFUSED, 65, "upstream_refused", "the institution behind refused", "机构拒绝")                \
+    X(UPSTREAM_AWAY, 66, "upstream_away", "the institution behind does not answer", "机构无应答")            \
+    X(ASKED_AGAIN, 67, "asked_in_circle", "services asked one another in a circle", "服务循环调用")          \
+    X(NO_ENTRY, 68, "no_entry", "no entry is open on this card: go to the station desk", "无进站记录")       \
+    X(ENTRY_OPEN, 69, "entry_open", "an entry is still open on this card: go to the station desk", "进站未出站") \
+    X(OVER_TIME, 70, "over_time", "the journey took longer than is allowed: go to the station desk", "行程超时") \
+    X(ERASED, 71, "erased", "the citizen's data was erased", "数据已删除")
 
 enum oc_reason {
 #define OC_REASON_ENUM(name, number, code, en, zh) OC_R_##name = number,

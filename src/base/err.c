@@ -45,6 +45,7 @@ static const struct {
     {OC_EBOOKS, "the books do not balance"},
     {OC_EMODULE, "the module failed"},
     {OC_EABI, "the module was built for another ABI"},
+    {OC_ELOOP, "services asked one another in a circle"},
     {OC_EPARSE, "malformed input"},
     {OC_EHTTP, "HTTP failed"},
 };
