@@ -28,7 +28,7 @@
 #define UNDER     3 /* … and while it may strike */
 #define AFTER     2 /* … and after it has gone */
 
-enum fault { FAULT_NONE, FAULT_FULL, FAULT_SHORT, FAULT_IO, FAULT_SYNC, FAULT_LIMIT };
+enum fault { FAULT_NONE, FAULT_FULL, FAULT_ONCE, FAULT_SHORT, FAULT_IO, FAULT_SYNC, FAULT_LIMIT };
 
 /* What the child leaves behind. */
 struct told {
@@ -42,11 +42,13 @@ static struct told *told;
 /* ---- the fault ---- */
 
 static enum fault fault;
-static unsigned calls_left; /* until it strikes; from then on it does each time */
+static unsigned calls_left; /* until it strikes; from then on it does each time, but for _ONCE */
 
 static bool strikes(void)
 {
     if (fault == FAULT_NONE || fault == FAULT_LIMIT)
+        return false;
+    if (fault == FAULT_ONCE && told->struck > 0)
         return false;
     if (calls_left > 0) {
         calls_left--;
@@ -289,6 +291,14 @@ static void R2_full_disk_at_each_write_is_told_and_loses_nothing(void **state)
     each(FAULT_FULL, OC_EDB_FULL);
 }
 
+/* Somebody makes room at once: what followed is written, what was to be before it is not. */
+static void R2_disk_that_is_full_for_one_write_is_told_and_loses_nothing(void **state)
+{
+    ROLE_ENTER_WORKER();
+    (void)state;
+    each(FAULT_ONCE, OC_EDB_FULL);
+}
+
 static void R2_write_cut_short_by_a_full_disk_is_told_and_loses_nothing(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -337,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R2_full_disk_at_each_write_is_told_and_loses_nothing),
+        cmocka_unit_test(R2_disk_that_is_full_for_one_write_is_told_and_loses_nothing),
         cmocka_unit_test(R2_write_cut_short_by_a_full_disk_is_told_and_loses_nothing),
         cmocka_unit_test(R2_write_error_at_each_write_is_told_and_loses_nothing),
         cmocka_unit_test(R2_failing_sync_of_each_commit_is_told_and_loses_nothing),
