@@ -74,7 +74,7 @@ static WORKER_FN int open_identity(struct agent *a)
 
 static WORKER_FN int open_loop(struct agent *a)
 {
-    struct loop_opts lo = {.max_flows = FLOWS};
+    struct loop_opts lo = {.clock = &agent_clock, .max_flows = FLOWS};
     int rc = loop_new(&a->loop, &lo);
     if (rc == 0)
         rc = pool_new(&a->work, "work", WORKERS, WORK_QUEUE, NULL, NULL);

@@ -323,6 +323,9 @@ struct agent {
     int rc; /* of the boot flow */
 };
 
+/** The loop's clock (clock.c): its monotonic time goes on while the machine sleeps. */
+extern const struct clock agent_clock;
+
 static inline int64_t agent_now_ns(const struct agent *a)
 {
     return loop_now_ns(a->loop);

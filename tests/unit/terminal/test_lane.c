@@ -1,6 +1,10 @@
 /* Cards and lists at a desk. */
 #include "agent_rig.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 static CO_FN int insert(struct rig *r, uint64_t *ret_arrival)
 {
     pb_to_switch *m;
@@ -71,6 +75,53 @@ static void R4_list_past_its_deadline_is_not_begun(void **state)
     rig_init(&r, RIG_DESK);
     rig_run(&r, late_play);
     rig_fini(&r);
+}
+
+/* So long the machine was asleep: the kernel's two clocks part there. */
+static int64_t asleep_ms;
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, t);
+    if (rc == 0 && id == CLOCK_BOOTTIME) {
+        int64_t ns = t->tv_nsec + asleep_ms * NS_PER_MS;
+        t->tv_sec += (time_t)(ns / NS_PER_S);
+        t->tv_nsec = (long)(ns % NS_PER_S);
+    }
+    return rc;
+}
+
+static void sleep_at_first(struct reader_sim *sim, const uint8_t *cmd, size_t len, void *arg)
+{
+    (void)sim;
+    (void)cmd;
+    (void)len;
+    (void)arg;
+    asleep_ms = 2500; /* less than three heartbeats: the connection stands */
+}
+
+static int asleep_play(struct rig *r) CO_FN;
+static int asleep_play(struct rig *r)
+{
+    pb_to_switch *m;
+    uint64_t arrival = 0;
+    RIG_TRY(begin(r, &arrival));
+    reader_sim_hook(r->sim, sleep_at_first, NULL);
+    RIG_TRY(rig_co_list(r, 9, arrival, 3, 2000));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_ANSWERS, &m));
+    RIG_NEED(r, m->answers->n_answers == 3 && reader_sim_commands(r->sim) == 1);
+    for (int i = 1; i < 3; i++)
+        RIG_NEED(r, (int)m->answers->answers[i]->state == PB_ANSWER_NOT_SENT);
+    return 0;
+}
+static void R4_time_asleep_counts_towards_a_lists_deadline(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_init(&r, RIG_DESK);
+    rig_run(&r, asleep_play);
+    rig_fini(&r);
+    asleep_ms = 0;
 }
 
 static int other_play(struct rig *r) CO_FN;
@@ -288,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_is_executed_and_each_command_answered),
         cmocka_unit_test(R4_list_past_its_deadline_is_not_begun),
+        cmocka_unit_test(R4_time_asleep_counts_towards_a_lists_deadline),
         cmocka_unit_test(list_for_another_arrival_is_not_begun),
         cmocka_unit_test(R4_list_of_a_connection_that_ended_sends_no_further_command),
         cmocka_unit_test(card_that_left_before_the_command_is_not_sent),
