@@ -11,6 +11,9 @@
 #define SECRET_CHARS 26
 #define PRINT_CHARS  32
 #define MESSAGE_MAX  (X509_DER_MAX + 1024) /* bytes: a token, a request, a name */
+#define MESSAGE_MS   3000 /* it is one message, and whoever sends it has just shaken hands */
+#define AT_ONE_TIME  64 /* whoever enrols takes no more than this from those who are at work … */
+#define OF_ALL       4  /* … nor more than one of so many connections */
 
 struct enrolment {
     struct terminals *t;
@@ -38,18 +41,23 @@ static CO_FN void answer(struct enrolment *e, const pb_to_terminal *m)
     buf_fini(&b);
 }
 
-static CO_FN void refuse(struct enrolment *e, const char *code, const char *message)
+static CO_FN void say_error(struct enrolment *e, const char *code, const char *message)
 {
     pb_error err = ONECARD__TERMINAL__V1__ERROR__INIT;
     pb_to_terminal m = TO_TERMINAL_INIT;
-    refused(e->t, e->from, code, message);
     err.code = pb_text(code);
     err.message = pb_text(message);
     err.fatal = true;
     m.message_case = SAYS(ERROR);
     m.error = &err;
+    answer(e, &m);
+}
+
+static CO_FN void refuse(struct enrolment *e, const char *code, const char *message)
+{
+    refused(e->t, e->from, code, message);
     if (flow_co_sleep_ms(WRONG_MS) == 0)
-        answer(e, &m);
+        say_error(e, code, message);
 }
 
 /* "ID.SECRET.FINGERPRINT"; the id may have dots itself. */
@@ -175,6 +183,7 @@ static CO_FN void enrol(struct enrolment *e, const pb_enroll *m)
 static void enrolment_free(void *arg)
 {
     struct enrolment *e = arg;
+    e->t->enrolling--;
     secret_wipe(e->secret, sizeof e->secret);
     secret_wipe(e->in, sizeof e->in);
     free(e);
@@ -183,7 +192,8 @@ static void enrolment_free(void *arg)
 /* The one message of this protocol is small, and whoever sends it is nobody yet. */
 static CO_FN int read_message(struct enrolment *e, size_t *ret_head, size_t *ret_len)
 {
-    int64_t deadline = flow_deadline_ms(e->t->config->handshake_ms);
+    int64_t patience = e->t->config->handshake_ms;
+    int64_t deadline = flow_deadline_ms(patience < MESSAGE_MS ? patience : MESSAGE_MS);
     size_t have = 0;
     int rc = OC_EBUSY;
     while (rc == OC_EBUSY) {
@@ -199,6 +209,20 @@ static CO_FN int read_message(struct enrolment *e, size_t *ret_head, size_t *ret
     return rc;
 }
 
+/* Told at once and let go: waiting would cost what is short. */
+static CO_FN bool too_many(struct enrolment *e)
+{
+    struct terminals *t = e->t;
+    unsigned most = t->connections_max / OF_ALL;
+    if (most < 1 || most > AT_ONE_TIME)
+        most = most < 1 ? 1 : AT_ONE_TIME;
+    if (t->enrolling <= most)
+        return false;
+    refused(t, e->from, "too many enrolments", "");
+    say_error(e, "busy", "too many terminals enrol at one time: try again in a few seconds");
+    return true;
+}
+
 void enroll_co_serve(struct terminals *t, struct stream *stream, const struct tls_peer *peer,
                      const char *from)
 {
@@ -208,11 +232,14 @@ void enroll_co_serve(struct terminals *t, struct stream *stream, const struct tl
     struct enrolment *e = calloc(1, sizeof *e);
     if (!e)
         return;
-    flow_defer(enrolment_free, e);
+    t->enrolling++;
     e->t = t;
     e->stream = stream;
     e->peer = peer;
     e->from = from;
+    flow_defer(enrolment_free, e);
+    if (too_many(e))
+        return;
     int rc = read_message(e, &head, &len);
     if (rc == 0)
         rc = frame_get_to_switch(e->in + head, len, flow_arena(), &m, &why);

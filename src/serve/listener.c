@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LOGGED_A_SECOND 10
 #define ACCEPT_AGAIN_MS 200
 #define ACCEPTS_A_TURN  32          /* then other flows run */
 #define SEND_BUFFER     (32 * 1024) /* the kernel doubles it */
@@ -22,22 +21,13 @@
 void refused(struct terminals *t, const char *from, const char *why, const char *detail)
 {
     char labels[96];
-    int64_t now = loop_now_ns(t->serve->loop);
     (void)snprintf(labels, sizeof labels, "why=\"%s\"", why);
     metric_add(metric_counter(t->serve->metrics, "onecard_terminal_refused_total", labels,
                               "Connections of terminals that were refused."),
                1);
-    if (now - t->log_since_ns > NS_PER_S) {
-        if (t->unlogged > 0)
-            log_warn("terminal", "and %u more connections were refused", t->unlogged);
-        t->log_since_ns = now;
-        t->logged = t->unlogged = 0;
-    }
-    if (t->logged++ < LOGGED_A_SECOND)
+    if (lines_may(&t->refusals, why))
         log_warn("terminal", "refused %s: %s%s%s", from, why, detail[0] != '\0' ? ", " : "",
                  detail);
-    else
-        t->unlogged++;
 }
 
 struct arrival {

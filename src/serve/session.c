@@ -72,8 +72,9 @@ void session_end(struct session *se, const char *code, const char *message)
     metric_add(metric_counter(se->t->serve->metrics, "onecard_terminal_closed_total", labels,
                               "Ended sessions of terminals."),
                1);
-    log_info("terminal", "terminal=%s session %016llx ends: %s%s%s", se->station->row.t.id,
-             (unsigned long long)se->id, code, message[0] != '\0' ? ", " : "", message);
+    if (lines_may(&se->t->ends, code))
+        log_info("terminal", "terminal=%s session %016llx ends: %s%s%s", se->station->row.t.id,
+                 (unsigned long long)se->id, code, message[0] != '\0' ? ", " : "", message);
     if (card_take_back(se)) /* and they must not leave after this (R4) */
         session_drop(se);
     if (strcmp(code, "closed") != 0)

@@ -13,6 +13,7 @@
 #define SERVE_SESSION_H
 
 #include "serve/internal.h"
+#include "serve/lines.h"
 #include "wire/wire.h"
 
 #define SESSION_READERS    FRAME_READERS_MAX
@@ -126,8 +127,8 @@ struct terminals {
     uint64_t last_script, last_list;
     bool draining;
     struct loop_task on_stop;
-    int64_t log_since_ns;
-    unsigned logged, unlogged;
+    unsigned enrolling; /* connections of the enrolment protocol */
+    struct lines refusals, ends;
     struct metric *m_connected, *m_frames, *m_lists;
     /* Scratch for what never suspends. */
     struct card_list list;
@@ -171,7 +172,8 @@ int authority_fingerprint(struct terminals *t, char ret[33]) MUST_USE;
 /* ---- listener.c ---- */
 int listener_open(struct terminals *t) MUST_USE;
 void listener_stop(struct terminals *t);
-/** Counts and, so often, logs a connection that was refused. `why`: static, for the metric. */
+/** Counts and, where no like one was within the second, logs a connection that was refused. `why`:
+ * static, for the metric. */
 void refused(struct terminals *t, const char *from, const char *why, const char *detail);
 
 /* ---- enroll.c ---- */

@@ -35,6 +35,8 @@ static struct terminals *terminals_new(struct serve *s)
     list_init(&t->sessions);
     list_init(&t->dirty);
     flow_cond_init(&t->handshake_free);
+    lines_init(&t->refusals, s->loop, "connections were refused");
+    lines_init(&t->ends, s->loop, "sessions ended");
     flow_cond_init(&t->dirty_kick);
     t->m_connected = metric_gauge(s->metrics, "onecard_terminals_connected", NULL,
                                   "Terminals connected over the network.");

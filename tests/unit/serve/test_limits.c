@@ -76,6 +76,33 @@ static void silent_connections_keep_nobody_out(void **state)
         (void)close(fds[i]);
 }
 
+static void open_enrolment(struct wire_terminal *t)
+{
+    wt_open(t, &site, "till");
+    assert_int_equal(wt_dial(t, "onecard-enroll/1"), 0);
+}
+
+/* A quarter of eight connections. */
+static void enrolments_at_one_time_are_bounded_and_leave_sessions_alone(void **state)
+{
+    static struct wire_terminal silent[2], late;
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        open_enrolment(&silent[i]);
+    wt_open(&late, &site, "other");
+    assert_int_equal(wt_enrol_with(&late, "other.x"), OC_EPERM);
+    assert_string_equal(late.error, "busy");
+    assert_int_equal(wt_connect(&other), 0);
+    wt_hang_up(&silent[0]);
+    wt_rest(&other, 200);
+    assert_int_equal(wt_enrol_with(&late, "other.x"), OC_EPERM);
+    assert_string_equal(late.error, "enroll_refused");
+    for (int i = 0; i < 2; i++)
+        wt_close(&silent[i]);
+    wt_close(&late);
+    wt_hang_up(&other);
+}
+
 static int beat(void)
 {
     pb_heartbeat h = ONECARD__TERMINAL__V1__HEARTBEAT__INIT;
@@ -270,6 +297,7 @@ int main(void)
         T(more_requests_than_agreed_are_an_error),
         T(request_beyond_the_places_is_busy_and_served_later),
         T(connections_over_the_limit_are_closed),
+        T(enrolments_at_one_time_are_bounded_and_leave_sessions_alone),
         T(switch_that_ends_does_not_wait_for_who_says_nothing),
     };
     return cmocka_run_group_tests_name("limits", tests, open_site, close_site);
