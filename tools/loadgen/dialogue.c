@@ -167,15 +167,21 @@ static void send_after_card(struct term *t)
 
 /* ---- cards ---- */
 
-static void put_card(struct term *t, uint64_t card)
+static void power_up(struct term *t)
 {
-    t->arrival++;
-    t->card_on = true;
+    uint64_t card = t->call.card;
     t->tap_commands = 0;
     chip_on(&t->chip, t->load->kind, card, &t->load->site.stores[card]);
     answers_begin(0);
     if (t->arm_script)
         run_list(t, t->arm->commands, t->arm->n_commands, 0);
+}
+
+static void put_card(struct term *t)
+{
+    t->arrival++;
+    t->card_on = true;
+    power_up(t);
 }
 
 static void fill_card(const struct term *t, uint8_t atr[33], pb_card *ret)
@@ -240,8 +246,6 @@ static void say_request(struct term *t)
         fill_card(t, atr, &card);
         r.card = &card;
         t->arm_script = 0;
-    } else {
-        say_card(t);
     }
     m.request = &r;
     say(t, &m);
@@ -252,7 +256,20 @@ static void say_request(struct term *t)
 static void present(struct term *t)
 {
     say_removed(t);
-    put_card(t, t->call.card);
+    put_card(t);
+    if (t->call.service != SERVICE_RIDE)
+        say_card(t);
+    say_request(t);
+    send_after_card(t);
+}
+
+/* The switch was busy, and the card still lies there: a desk asks again, a gate reads it anew and asks. */
+static void ask_again(struct term *t)
+{
+    if (t->call.service == SERVICE_RIDE)
+        power_up(t);
+    else
+        answers_begin(0);
     say_request(t);
     send_after_card(t);
 }
@@ -322,7 +339,6 @@ static void on_busy(struct term *t, const pb_busy *b)
     if (!t->call.open || b->number != t->call.number)
         return;
     t->load->all.busy++;
-    take_card_away(t);
     work_set(t, WORK_AGAIN,
              t->load->now_ns + (int64_t)(b->retry_after_ms ? b->retry_after_ms : 1) * NS_PER_MS);
 }
@@ -495,7 +511,11 @@ void dialogue_timer(struct term *t, enum work what)
             present(t);
         break;
     case WORK_AGAIN:
-        if (t->phase == PHASE_UP && t->call.open)
+        if (t->phase != PHASE_UP || !t->call.open)
+            break;
+        if (t->card_on)
+            ask_again(t);
+        else
             present(t);
         break;
     }
