@@ -115,9 +115,7 @@ int serve_config_check(const char *file, struct buf *out)
     arena_init(&a, 0);
     log_set_level(LOG_ERROR);
     int rc = conf_snapshot_open(file, serve_config_schema(), &errors, &s);
-    if (rc == OC_ENOENT)
-        conf_errors_add(&errors, file, 0, 0, "there is no such file");
-    else if (rc != 0 && errors.count == 0)
+    if (rc != 0 && errors.count == 0)
         conf_errors_add(&errors, file, 0, 0, "%s", oc_strerror(rc));
     if (rc == 0) {
         const struct serve_config *c = conf_snapshot_value(s);

@@ -36,11 +36,10 @@ static WORKER_FN int open_config(struct agent *a)
     (void)fputs(buf_cstr(&out), stderr);
     buf_fini(&out);
     conf_errors_fini(&errors);
-    if (rc != 0) {
-        log_error("terminal", "configuration %s: %s", o->file,
-                  rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc));
+    if (rc != 0 && rc != OC_ENOENT) /* that has been said */
+        log_error("terminal", "configuration %s: %s", o->file, oc_strerror(rc));
+    if (rc != 0)
         return rc;
-    }
     a->config = conf_snapshot_value(a->snapshot);
     log_set_level(a->config->log.level);
     return 0;

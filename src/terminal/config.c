@@ -212,9 +212,7 @@ static WORKER_FN int open_or_tell(const char *file, struct buf *out, struct conf
     struct conf_errors errors;
     conf_errors_init(&errors);
     int rc = conf_snapshot_open(file, &config_schema, &errors, ret);
-    if (rc == OC_ENOENT)
-        conf_errors_add(&errors, file, 0, 0, "there is no such file");
-    else if (rc != 0 && errors.count == 0)
+    if (rc != 0 && errors.count == 0)
         conf_errors_add(&errors, file, 0, 0, "%s", oc_strerror(rc));
     conf_errors_print(&errors, out);
     conf_errors_fini(&errors);

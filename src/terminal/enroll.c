@@ -269,8 +269,6 @@ int terminal_enroll(const char *file, const char *token, bool again, struct buf 
     int rc = conf_snapshot_open(file, terminal_config_schema(), &errors, &s);
     conf_errors_print(&errors, out);
     conf_errors_fini(&errors);
-    if (rc == OC_ENOENT)
-        buf_printf(out, "%s: there is no such file\n", file);
     if (rc == 0) {
         e->config = conf_snapshot_value(s);
         rc = read_token(e);

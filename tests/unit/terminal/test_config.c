@@ -74,6 +74,21 @@ static void sample_file_is_the_one_in_the_tree(void **state)
     buf_fini(&file);
 }
 
+static void file_that_is_not_there_is_said_once(void **state)
+{
+    struct buf out;
+    const char *said = "/nonexistent: there is no such file\n";
+    (void)state;
+    ROLE_ENTER_WORKER();
+    buf_init(&out, 0);
+    assert_int_not_equal(terminal_config_check("/nonexistent", &out), 0);
+    assert_string_equal(buf_cstr(&out), said);
+    buf_reset(&out);
+    assert_int_not_equal(terminal_enroll("/nonexistent", "token", false, &out), 0);
+    assert_string_equal(buf_cstr(&out), said);
+    buf_fini(&out);
+}
+
 static void addresses_are_taken_apart(void **state)
 {
     char host[HOST_MAX];
@@ -106,6 +121,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named_with_their_place),
         cmocka_unit_test(minimal_file_is_good),
         cmocka_unit_test(sample_file_is_the_one_in_the_tree),
+        cmocka_unit_test(file_that_is_not_there_is_said_once),
         cmocka_unit_test(addresses_are_taken_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
