@@ -14,6 +14,7 @@
 #include "flow/http.h"
 #include "flow/loop.h"
 #include "flow/offload.h"
+#include "flow/poll.h"
 #include "flow/sock.h"
 #include "flow/stack.h"
 #include "flow/tls.h"
