@@ -5,6 +5,7 @@
 
 #include "crypto/context.h"
 #include "crypto/custody.h"
+#include "crypto/ed25519.h"
 #include "crypto/kdf.h"
 #include "crypto/keystore.h"
 #include "crypto/mac.h"
