@@ -141,6 +141,46 @@ sleep 1
 has "the agent's state" "$(at pc1 status | jq -r '.link.state + " " + .link.why')" '(down|connecting) .*revoked'
 is "a sale now" "$(at pc1 requests -d '{"service":"payment.balance"}' | jq -r .error.code)" no_link
 
+say "a city with an authority of its own: its certificates, pinned by the ledger"
+agent_kill9 pc1
+authority_new "$CITY/ca" "the city's authority"
+authority_new "$CITY/foreign-ca" "the city's authority"
+ctl terminal authority >"$CITY/site-authority.pem" || wrong "no authority of the site"
+daemon_kill9
+printf '  authority: "%s"\n' "$CITY/ca/ca.pem" >>"$CITY/site/onecardd.yaml"
+daemon_start
+ctl terminal add --id city1 --kind desk --participant cardco --sam 100000000033 --services '*' >/dev/null || wrong "terminal add city1"
+agent_file city1 "$SLOT_A" desk
+for file in first second; do certificate_new "$CITY/ca" city1 "$CITY/city1/$file"; done
+certificate_new "$CITY/ca" bus7 "$CITY/city1/named-bus7"
+certificate_new "$CITY/foreign-ca" city1 "$CITY/city1/foreign"
+agent_identity city1 "$CITY/city1/foreign"
+has "enrolling with a foreign certificate" "$(agent_enroll city1 2>&1)" 'unknown.ca|unknown authority|refused|no answer'
+agent_identity city1 "$CITY/city1/named-bus7"
+has "enrolling with another terminal's name" "$(agent_enroll city1 2>&1)" 'refused'
+agent_identity city1 "$CITY/city1/first"
+has "enrolling" "$(agent_enroll city1 2>&1)" 'enrolled: terminal city1'
+is "no key of ours was made" "$(test -e "$CITY/city1/state/identity.pem"; echo $?)" 1
+agent_up city1
+put A one
+ask city1 '{"service":"payment.purchase","amount":"1.00"}'
+is "a sale" "$outcome" posted
+agree one
+agent_kill9 city1
+agent_identity city1 "$CITY/city1/foreign"
+agent_refused city1
+has "another authority of the same name" "$why" 'unknown.ca|unknown authority'
+agent_identity city1 "$CITY/city1/second"
+agent_refused city1
+has "a key that is not pinned" "$why" 'wrong_certificate'
+agent_identity city1 "$CITY/city1/named-bus7"
+agent_refused city1
+has "another terminal's name" "$why" 'wrong_certificate'
+agent_identity city1 "$CITY/city1/first"
+agent_up city1
+is "the pinned one again" "$(at city1 status | jq -r .link.state)" up
+has "counted" "$(curl -sS --unix-socket "$CITY/site/run/onecardd.sock" http://x/metrics)" 'onecard_terminal_refused_total.*why="(unknown|wrong_certificate)'
+
 reconcile one
 reconcile two
 is "the books" "$(ctl ledger verify >/dev/null; echo $?)" 0

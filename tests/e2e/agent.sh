@@ -76,6 +76,38 @@ settled() { # name
         sleep 0.1
     done
 }
+# An authority of somebody's own, by openssl: authority_new FOLDER NAME
+authority_new() {
+    mkdir -p "$1"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1/ca.key" -out "$1/ca.pem" -days 3650 \
+        -subj "/CN=$2" -addext keyUsage=critical,keyCertSign,cRLSign 2>>"$CITY/log/openssl.log" || city_fail "no authority $1"
+}
+# A key and its certificate for a terminal: certificate_new FOLDER NAME FILE
+certificate_new() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$3.key" -out "$3.csr" -subj "/CN=$2" \
+        2>>"$CITY/log/openssl.log" || city_fail "no key $3"
+    openssl x509 -req -in "$3.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 365 -out "$3.pem" \
+        -extfile <(printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n') \
+        2>>"$CITY/log/openssl.log" || city_fail "no certificate $3"
+    chmod 600 "$3.key"
+}
+agent_identity() { # name file: shows that certificate from now on
+    sed -i '/^identity:/d' "$CITY/$1/terminal.yaml"
+    printf 'identity: {certificate: "%s.pem", key: "%s.key", authority: "%s"}\n' "$2" "$2" "$CITY/site-authority.pem" >>"$CITY/$1/terminal.yaml"
+}
+# What an agent says about its link once it has tried: agent_refused NAME
+agent_refused() {
+    local i
+    "$ONECARD_BIN/onecard-terminal" -c "$CITY/$1/terminal.yaml" >>"$CITY/log/$1.log" 2>&1 9>&- &
+    local pid=$!
+    for i in $(seq 100); do
+        why=$(at "$1" status | jq -r '.link.state + " " + .link.why')
+        grep -qE '^(down|connecting) .' <<<"$why" && break
+        sleep 0.1
+    done
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+}
 # The site, two terminals over the network, and a card for each: agents_site
 agents_site() {
     SITE_EDIT=with_terminals
