@@ -72,8 +72,8 @@ static int64_t expected_ms(const struct admit *a)
     return ((int64_t)a->waiting + 1) * a->hold_ns / a->max_active / NS_PER_MS;
 }
 
-/* Twice as long as the queue is now: who was sent away stands behind those who wait, and being asked again too early
- * costs what a sale would. */
+/* Twice as long as the queue is now: who was sent away stands behind those who wait, and being
+ * asked again too early costs what a sale would. */
 uint32_t admit_retry_ms(const struct admit *a)
 {
     int64_t ms = 2 * expected_ms(a);
@@ -90,7 +90,8 @@ static CO_FN int wait_turn(struct admit *a, struct admit_lane *lane)
         list_add_tail(&a->ring, &lane->link);
     list_add_tail(&lane->waiters, &w.link);
     metric_set(a->m_waiting, ++a->waiting);
-    int64_t deadline = flow_deadline_ms(2 * ADMIT_WAIT_MAX_MS); /* the estimate may have been wrong */
+    int64_t deadline =
+        flow_deadline_ms(2 * ADMIT_WAIT_MAX_MS); /* the estimate may have been wrong */
     while (!w.granted && rc == 0)
         rc = flow_co_wait(&w.cond, deadline);
     metric_set(a->m_waiting, --a->waiting);
@@ -103,10 +104,18 @@ static CO_FN int wait_turn(struct admit *a, struct admit_lane *lane)
     return rc;
 }
 
+/* Whoever waits is a flow: requests that wait must not keep terminals from connecting. */
+static bool flows_scarce(const struct admit *a)
+{
+    unsigned most = loop_max_flows(a->loop);
+    return loop_flows(a->loop) > most - most / 8;
+}
+
 bool admit_full(struct admit *a)
 {
-    bool full = (a->active >= a->max_active || !list_empty(&a->ring)) &&
-                (a->waiting >= a->max_waiting || expected_ms(a) > ADMIT_WAIT_MAX_MS);
+    bool full =
+        (a->active >= a->max_active || !list_empty(&a->ring)) &&
+        (a->waiting >= a->max_waiting || expected_ms(a) > ADMIT_WAIT_MAX_MS || flows_scarce(a));
     if (full)
         metric_add(a->m_busy, 1);
     return full;

@@ -7,7 +7,9 @@
 #include "base/base.h"
 #include "flow/flow.h"
 
-#define ADMIT_WAIT_MAX_MS 2000 /* a longer wait than this is not begun */
+/* A longer wait than this is not begun. Who waits costs memory; who is sent away and asks again
+ * costs core time, both sides, of which there is none to spare just then. */
+#define ADMIT_WAIT_MAX_MS 5000
 
 /** One queue: a terminal's. */
 struct admit_lane {
@@ -35,10 +37,12 @@ void admit_fini(struct admit *a);
 /** Takes effect at once; places that are held stay. */
 void admit_limits(struct admit *a, unsigned max_active, unsigned max_waiting);
 void admit_lane_init(struct admit_lane *l);
-/** Waits for a place, at most twice ADMIT_WAIT_MAX_MS. OC_EBUSY: *ret_retry_ms says when to ask again; OC_ECANCELED. */
+/** Waits for a place, at most twice ADMIT_WAIT_MAX_MS. OC_EBUSY: *ret_retry_ms says when to ask
+ * again; OC_ECANCELED. */
 int admit_co_enter(struct admit *a, struct admit_lane *lane, struct admit_place *ret,
                    uint32_t *ret_retry_ms) CO_FN MUST_USE;
-/** Would who enters now be sent away? Counted as busy if so: to be asked before anything is made for a request. */
+/** Would who enters now be sent away? An eighth of the loop's flows is kept from those who wait.
+ * Counted as busy if so: to be asked before anything is made for a request. */
 bool admit_full(struct admit *a);
 /** Gives the place back; harmless when it was given back already. */
 void admit_leave(struct admit_place *p);

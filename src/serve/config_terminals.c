@@ -90,7 +90,7 @@ static const struct conf_item terminals_items[] = {
      .help = "Messages that it may send at once after a rest."},
     {CONF_AT(T, max_active, CONF_INT), .min = 1, .max = 16384, .dflt = "512",
      .help = "Dialogues at work at one time, local ones counted. Changed by a reload."},
-    {CONF_AT(T, queue, CONF_INT), .min = 0, .max = 65536, .dflt = "4096",
+    {CONF_AT(T, queue, CONF_INT), .min = 0, .max = 65536, .dflt = "16384",
      .help = "Requests that wait for a place, taken in turn from the terminals; more are answered "
              "Busy. Changed by a reload."},
 };

@@ -17,16 +17,22 @@ static char order[64];
 static uint32_t retry_ms;
 static int last_rc;
 
-static int set_up(void **state)
+static int set_up_with(const struct loop_opts *o)
 {
-    (void)state;
     metrics = metrics_new();
-    assert_int_equal(loop_new(&loop, NULL), 0);
+    assert_int_equal(loop_new(&loop, o), 0);
     admit_init(&admit, loop, metrics);
     for (int i = 0; i < 3; i++)
         admit_lane_init(&lanes[i]);
     memset(order, 0, sizeof order);
+    retry_ms = 0;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_with(NULL);
 }
 
 static int tear_down(void **state)
@@ -115,10 +121,95 @@ static void long_wait_is_not_begun(void **state)
 {
     (void)state;
     admit_limits(&admit, 1, 100);
-    admit.hold_ns = 3 * NS_PER_S;
+    admit.hold_ns = (ADMIT_WAIT_MAX_MS + 1) * NS_PER_MS;
     assert_int_equal(run_all("ab"), 0);
     assert_int_equal(strlen(order), 1);
-    assert_true(retry_ms >= 3000);
+    assert_true(retry_ms > ADMIT_WAIT_MAX_MS);
+}
+
+static void wait_within_patience_is_begun(void **state)
+{
+    (void)state;
+    admit_limits(&admit, 1, 100);
+    admit.hold_ns = ADMIT_WAIT_MAX_MS * NS_PER_MS;
+    assert_int_equal(run_all("ab"), 0);
+    assert_string_equal(order, "ab");
+    assert_int_equal(retry_ms, 0);
+}
+
+static int few_flows(void **state)
+{
+    const struct loop_opts o = {.max_flows = 16};
+    (void)state;
+    return set_up_with(&o);
+}
+
+/* 16 flows: of one that starts them and 15 that come, the last may not wait. */
+static void waiting_leaves_flows_to_others(void **state)
+{
+    (void)state;
+    admit_limits(&admit, 1, 100);
+    assert_int_equal(run_all("aaaaaaaaaaaaa"), 0); /* 14 flows: all wait */
+    assert_int_equal(strlen(order), 13);
+    memset(order, 0, sizeof order);
+    assert_int_equal(run_all("aaaaaaaaaaaaaaa"), 0);
+    assert_true(strlen(order) < 15);
+    assert_true(strlen(order) >= 13);
+    assert_true(retry_ms > 0);
+}
+
+static int at_once(void *arg) CO_FN;
+static int at_once(void *arg)
+{
+    struct admit_place first = {0}, second = {0};
+    (void)arg;
+    int rc = admit_co_enter(&admit, &lanes[0], &first, &retry_ms);
+    if (rc == 0)
+        rc = admit_co_enter(&admit, &lanes[1], &second, &retry_ms);
+    admit_leave(&first);
+    return rc;
+}
+
+/* ---- in virtual time ---- */
+
+static int64_t virtual_ns;
+
+static int64_t virtual_mono(const struct clock *c)
+{
+    (void)c;
+    return virtual_ns;
+}
+
+static bool skip_to(void *arg, int64_t next_ns)
+{
+    (void)arg;
+    if (next_ns == FLOW_FOREVER)
+        return false;
+    virtual_ns = next_ns;
+    return true;
+}
+
+static int virtual_time(void **state)
+{
+    static const struct clock clock = {.mono_ns = virtual_mono};
+    const struct loop_opts o = {.clock = &clock, .idle = skip_to};
+    (void)state;
+    virtual_ns = NS_PER_S;
+    return set_up_with(&o);
+}
+
+/* The place is never given back while the second one waits: its time is bounded all the same. */
+static void wait_that_was_estimated_too_short_ends(void **state)
+{
+    (void)state;
+    admit_limits(&admit, 1, 100);
+    int64_t began = virtual_ns;
+    assert_int_equal(loop_run_flow(loop, "one", at_once, NULL), OC_EBUSY);
+    assert_int_equal((virtual_ns - began) / NS_PER_MS, 2 * ADMIT_WAIT_MAX_MS);
+    assert_true(retry_ms > 0);
+    assert_true(list_empty(&admit.ring));
+    assert_int_equal(admit.waiting, 0);
+    assert_int_equal(admit.active, 0);
 }
 
 static int leave_and_again(void *arg) CO_FN;
@@ -188,6 +279,10 @@ int main(void)
         T(places_are_used_to_the_last),
         T(full_queue_is_busy_with_a_time),
         T(long_wait_is_not_begun),
+        T(wait_within_patience_is_begun),
+        cmocka_unit_test_setup_teardown(waiting_leaves_flows_to_others, few_flows, tear_down),
+        cmocka_unit_test_setup_teardown(wait_that_was_estimated_too_short_ends, virtual_time,
+                                        tear_down),
         T(place_given_back_for_a_person_is_taken_again),
         T(waiter_that_is_cancelled_leaves_no_trace),
     };
