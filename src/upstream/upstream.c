@@ -1,0 +1,212 @@
+/* Routes: made, found, looked at, ended. */
+#include "upstream/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct route *upstream_route_(const struct upstream *u, const char *participant)
+{
+    if (!u)
+        return NULL;
+    LIST_EACH(pos, &u->routes)
+    {
+        struct route *r = CONTAINER_OF(pos, struct route, link);
+        if (strcmp(r->participant, participant) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+bool upstream_has(const struct upstream *u, const char *participant)
+{
+    return upstream_route_(u, participant) != NULL;
+}
+
+unsigned upstream_lanes(const struct upstream *u, const char *participant)
+{
+    const struct route *r = upstream_route_(u, participant);
+    return r ? r->o.lanes : 0;
+}
+
+const char *upstream_why(const struct upstream *u, const char *participant)
+{
+    const struct route *r = upstream_route_(u, participant);
+    return r ? r->last_error : "";
+}
+
+/* ---- making ---- */
+
+/* https://host[:port][/path], nothing else: no user, no query, no fragment. */
+static bool url_ok(const char *url)
+{
+    static const char scheme[] = "https://";
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0 || strlen(url) > 400)
+        return false;
+    const char *host = url + sizeof scheme - 1;
+    if (host[strspn(
+            host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]/")] != '\0')
+        return false;
+    return strcspn(host, "/") > 0 && host[0] != ':' && strstr(host, "//") == NULL &&
+           strstr(host, "/.") == NULL;
+}
+
+static int copy_url(struct route *r, const char *url)
+{
+    if (!url_ok(url)) {
+        log_error("upstream", "route to=%s: \"%.200s\" must look like https://host:port/path",
+                  r->participant, url);
+        return OC_EINVAL;
+    }
+    r->url = strdup(url);
+    if (!r->url)
+        return OC_ENOMEM;
+    size_t len = strlen(r->url);
+    while (len > 0 && r->url[len - 1] == '/')
+        r->url[--len] = '\0';
+    r->path = strchr(r->url + strlen("https://"), '/');
+    if (!r->path)
+        r->path = r->url + len;
+    return 0;
+}
+
+static void fill_numbers(struct route *r, const struct upstream_route *o)
+{
+    r->o = (struct upstream_route){
+        .connect_ms = o->connect_ms ? o->connect_ms : 3000,
+        .timeout_ms = o->timeout_ms ? o->timeout_ms : 8000,
+        .lane_wait_ms = o->lane_wait_ms ? o->lane_wait_ms : 1000,
+        .slow_ms = o->slow_ms ? o->slow_ms : 5000,
+        .lanes = o->lanes ? o->lanes : 4,
+    };
+    r->breaker = (struct breaker){.limit = o->failures ? o->failures : 5,
+                                  .open_ms = o->open_ms ? o->open_ms : 2000,
+                                  .open_max_ms = o->open_max_ms ? o->open_max_ms : 60000};
+}
+
+static void make_metrics(struct route *r, struct metrics *m)
+{
+    static const char *const outcomes[OUT_COUNT] = {[OUT_OK] = "ok",
+                                                    [OUT_SERVER_ERROR] = "server_error",
+                                                    [OUT_NOT_SENT] = "not_sent",
+                                                    [OUT_TIMED_OUT] = "timed_out",
+                                                    [OUT_LOST] = "lost",
+                                                    [OUT_TOO_LARGE] = "too_large",
+                                                    [OUT_BUSY] = "busy"};
+    char label[96];
+    if (!m)
+        return;
+    for (unsigned i = 0; i < OUT_COUNT; i++) {
+        (void)snprintf(label, sizeof label, "to=\"%s\",outcome=\"%s\"", r->participant,
+                       outcomes[i]);
+        r->m_outcome[i] = metric_counter(m, "onecard_upstream_calls_total", label,
+                                         "Calls to institutions by what became of them.");
+    }
+    (void)snprintf(label, sizeof label, "to=\"%s\"", r->participant);
+    r->m_seconds =
+        metric_histogram(m, "onecard_upstream_seconds", label, "Time institutions took to answer.");
+    r->m_breaker =
+        metric_gauge(m, "onecard_upstream_breaker", label, "0 closed, 1 open, 2 half open.");
+    r->m_busy = metric_gauge(m, "onecard_upstream_busy", label, "Lanes in use.");
+}
+
+static void route_free(struct route *r)
+{
+    link_free(&r->line);
+    flow_cond_fini(&r->free);
+    free(r->url);
+    free(r);
+}
+
+static int add_route(struct upstream *u, const struct upstream_route *o)
+{
+    if (strlen(o->participant) >= UPSTREAM_PARTICIPANT || upstream_has(u, o->participant)) {
+        log_error("upstream", "route to=%.40s: named twice, or too long a name", o->participant);
+        return OC_EINVAL;
+    }
+    struct route *r = calloc(1, sizeof *r);
+    if (!r)
+        return OC_ENOMEM;
+    flow_cond_init(&r->free);
+    (void)snprintf(r->participant, sizeof r->participant, "%s", o->participant);
+    fill_numbers(r, o);
+    int rc = copy_url(r, o->url);
+    if (rc == 0 && !u->o.co_exchange)
+        rc = link_new(u, r, o, &r->line);
+    if (rc != 0) {
+        route_free(r);
+        return rc;
+    }
+    make_metrics(r, u->o.metrics);
+    list_add_tail(&u->routes, &r->link);
+    u->count++;
+    return 0;
+}
+
+int upstream_open(const struct upstream_opts *o, struct upstream **ret)
+{
+    struct upstream *u = calloc(1, sizeof *u);
+    if (!u)
+        return OC_ENOMEM;
+    list_init(&u->routes);
+    u->o = *o;
+    u->o.routes = NULL;
+    u->seed = secret_alloc(ED25519_LEN);
+    int rc = u->seed ? 0 : OC_ENOMEM;
+    if (rc == 0)
+        memcpy(u->seed, o->seed, ED25519_LEN);
+    (void)snprintf(u->from, sizeof u->from, "%s", o->from ? o->from : "site");
+    for (size_t i = 0; rc == 0 && i < o->route_count; i++)
+        rc = add_route(u, &o->routes[i]);
+    if (rc != 0) {
+        upstream_close(&u);
+        return rc;
+    }
+    *ret = u;
+    return 0;
+}
+
+void upstream_close(struct upstream **ref)
+{
+    struct upstream *u = *ref;
+    *ref = NULL;
+    if (!u)
+        return;
+    LIST_EACH_SAFE(pos, tmp, &u->routes)
+    {
+        list_del(pos);
+        route_free(CONTAINER_OF(pos, struct route, link));
+    }
+    secret_free(u->seed, ED25519_LEN);
+    free(u);
+}
+
+bool upstream_state_at(const struct upstream *u, size_t i, struct upstream_state *ret)
+{
+    if (!u)
+        return false;
+    LIST_EACH(pos, &u->routes)
+    {
+        const struct route *r = CONTAINER_OF(pos, struct route, link);
+        if (i-- > 0)
+            continue;
+        int64_t left = r->breaker.until_ns - loop_now_ns(u->o.loop);
+        *ret = (struct upstream_state){
+            .participant = r->participant,
+            .url = r->url,
+            .breaker = r->breaker.state,
+            .open_ms = r->breaker.state == BREAKER_OPEN && left > 0 ? left / NS_PER_MS : 0,
+            .lanes = r->o.lanes,
+            .busy = r->busy,
+            .waiting = r->waiting,
+            .failures = r->breaker.failures,
+            .calls = r->calls,
+            .failed = r->failed,
+            .mean_us = r->mean_ns / 1000,
+            .last_us = r->last_ns / 1000,
+            .last_good_ms = r->last_good_ms,
+            .last_error = r->last_error};
+        return true;
+    }
+    return false;
+}
