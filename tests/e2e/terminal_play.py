@@ -247,7 +247,7 @@ class Play:
             self.outcome("without the card", r, "IN_DOUBT answer_lost")
             self.agree(card, doubt=True)
             self.fresh(t, other)
-            r = t.settle(number, 4)
+            r = t.settle(number, 2)
             self.is_("with another card", r and r.outcome, (IN_DOUBT, None))
             self.agree(other)
             self.agree(card, doubt=True)
@@ -420,20 +420,33 @@ class Play:
         # Who is cut while bytes of his are on their way may lose the last words.
         lost = ("closed by the switch", "network: Connection reset by peer", "network: Broken pipe",
                 "tls: EOF")
-        wanted = {"flood": ("flood", *lost), "slow": ("too_slow", *lost),
-                  "silent": "silent", "half-open": "silent", "frame": "bad_frame", "length": "bad_frame", "zero": "bad_frame",
-                  "order": "bad_order", "enroll": "bad_order", "reader": "", "script": "", "unknown": ""}
+        wanted = {"flood": ("flood", *lost), "slow": ("too_slow", *lost), "frame": "bad_frame", "length": "bad_frame",
+                  "zero": "bad_frame", "order": "bad_order", "enroll": "bad_order"}
+        # Those of which nothing comes, or only when a time is over: each a terminal of its own, all at the same time.
+        waiting = {"silent": "silent", "half-open": "silent", "reader": "", "script": "", "unknown": "", "no-hello": "silent"}
+        self.where = "bad terminal"
+        self.is_("all of them", set(wanted) | set(waiting) | {"twice"} >= set(BAD_TALK), True)
+        got, threads = {}, []
+        for i, what in enumerate(waiting):
+            self.site.add("bad-" + what, "%012d" % (100000000400 + i), "--kind", "desk", "--services", "*")
+            threads.append(threading.Thread(target=self.wait_badly, args=(self.site.terminal("bad-" + what), what, got)))
+            threads[-1].start()
         for what, code in wanted.items():
-            self.where = "bad terminal"
-            assert what in BAD_TALK
             self.is_(what, bad(t, what), code)
             t.cut()
-        self.is_("no Hello", bad(t, "no-hello"), "silent")
-        t.cut()
+        for thread in threads:
+            thread.join()
+        for what, code in waiting.items():
+            self.is_(what, got.get(what), code)
         self.is_("connected twice", bad(t, "replaced"), "replaced")
         t.cut()
         t.connect()
         self.is_("and is welcome again", t.welcome.terminal, "till")
+        t.cut()
+
+    @staticmethod
+    def wait_badly(t, what, got):
+        got[what] = bad(t, what)
         t.cut()
 
     def scene_cardsim(self):
