@@ -23,10 +23,17 @@ bool upstream_has(const struct upstream *u, const char *participant)
     return upstream_route_(u, participant) != NULL;
 }
 
-unsigned upstream_lanes(const struct upstream *u, const char *participant)
+bool upstream_delivery(const struct upstream *u, const char *participant,
+                       struct upstream_delivery *ret)
 {
     const struct route *r = upstream_route_(u, participant);
-    return r ? r->o.lanes : 0;
+    if (!r)
+        return false;
+    *ret = (struct upstream_delivery){.lanes = r->o.lanes,
+                                      .attempts = r->o.attempts,
+                                      .retry_ms = r->o.retry_ms,
+                                      .retry_max_ms = r->o.retry_max_ms};
+    return true;
 }
 
 const char *upstream_why(const struct upstream *u, const char *participant)
@@ -78,6 +85,9 @@ static void fill_numbers(struct route *r, const struct upstream_route *o)
         .lane_wait_ms = o->lane_wait_ms ? o->lane_wait_ms : 1000,
         .slow_ms = o->slow_ms ? o->slow_ms : 5000,
         .lanes = o->lanes ? o->lanes : 4,
+        .attempts = o->attempts ? o->attempts : 20,
+        .retry_ms = o->retry_ms ? o->retry_ms : 1000,
+        .retry_max_ms = o->retry_max_ms ? o->retry_max_ms : 300000,
     };
     r->breaker = (struct breaker){.limit = o->failures ? o->failures : 5,
                                   .open_ms = o->open_ms ? o->open_ms : 2000,

@@ -40,6 +40,8 @@ struct upstream_route {
     unsigned lanes;                     /* calls at one time [4] */
     unsigned failures;                  /* in a row that open the breaker [5] */
     int64_t open_ms, open_max_ms;       /* how long it opens first, and at most [2,000; 60,000] */
+    unsigned attempts;                  /* an outbox message refused so often is dead [20] */
+    int64_t retry_ms, retry_max_ms; /* between its attempts, first and at most [1,000; 300,000] */
 };
 
 /** What one exchange is; for transports. */
@@ -109,8 +111,13 @@ struct upstream_state {
 };
 /** The i-th route's state; false at the end. Texts live as long as `u`. */
 bool upstream_state_at(const struct upstream *u, size_t i, struct upstream_state *ret);
-/** Lanes of a route; 0: no route. */
-unsigned upstream_lanes(const struct upstream *u, const char *participant);
+/** How messages go there. False: no route. */
+struct upstream_delivery {
+    unsigned lanes, attempts;
+    int64_t retry_ms, retry_max_ms;
+};
+bool upstream_delivery(const struct upstream *u, const char *participant,
+                       struct upstream_delivery *ret);
 /** Why an exchange with that participant failed last, for people: "" where none did. */
 const char *upstream_why(const struct upstream *u, const char *participant);
 
