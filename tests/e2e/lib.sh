@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Helpers of the end-to-end tests: a throw-away site, the real pcscd, and cards that none of the switch's code knows
 # (card.py). Sourced by NN-name.sh. From the environment: ONECARD_ROOT, ONECARD_BUILD, ONECARD_PREFIX, ONECARD_TMP; run by
-# hand, all have defaults. ONECARD_PCSC_LOCK names a file to lock where several test runs share one machine's pcscd.
+# hand, all have defaults. ONECARD_PCSC_LOCK names the file that test runs lock one after another: a machine has one pcscd.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -77,7 +77,7 @@ trap 'exit 130' INT TERM
 
 # Other test runs of this machine must not put their cards into our readers.
 pcsc_lock() {
-    [ -z "${ONECARD_PCSC_LOCK:-}" ] || { exec 9>"$ONECARD_PCSC_LOCK"; flock 9; }
+    exec 9>>"${ONECARD_PCSC_LOCK:-/tmp/onecard-e2e.lock}" && flock 9
 }
 
 # ---- cards

@@ -11,12 +11,14 @@
 static struct site site;
 static struct wire_terminal till, other;
 
-static int open_site(void **state)
+static int furnish(const char *handshake)
 {
-    (void)state;
-    site_open(&site, "terminals: {listen: [\"127.0.0.1:0\"], heartbeat: 300ms, handshake: 1s, "
+    char conf[300];
+    (void)snprintf(conf, sizeof conf,
+                   "terminals: {listen: [\"127.0.0.1:0\"], heartbeat: 300ms, handshake: %s, "
                      "write: 500ms, max_requests: 2, frames_per_second: 100, burst: 150, "
-                     "max_active: 1, queue: 0, max_connections: 8, handshakes: 2}\n");
+                     "max_active: 1, queue: 0, max_connections: 8, handshakes: 2}\n", handshake);
+    site_open(&site, conf);
     site_furnish(&site, false);
     const char *const ids[] = {"till", "other"};
     for (int i = 0; i < 2; i++) {
@@ -30,6 +32,12 @@ static int open_site(void **state)
     wt_open(&till, &site, "till");
     wt_open(&other, &site, "other");
     return wt_enrol(&till) != 0 || wt_enrol(&other) != 0;
+}
+
+static int open_site(void **state)
+{
+    (void)state;
+    return furnish("1s");
 }
 
 static int close_site(void **state)
@@ -59,6 +67,8 @@ static void ends_with(const char *code)
 /* Places for handshakes are not for those who say nothing. */
 static void silent_connections_keep_nobody_out(void **state)
 {
+    assert_int_equal(close_site(state), 0);
+    assert_int_equal(furnish("120s"), 0);
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                              .sin_port = htons((uint16_t)serve_terminal_port(site.serve))};
@@ -264,19 +274,21 @@ static void connections_over_the_limit_are_closed(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup(f, begin)
+/* Whoever says nothing has two minutes here. */
 static void switch_that_ends_does_not_wait_for_who_says_nothing(void **state)
 {
+    assert_int_equal(close_site(state), 0);
+    assert_int_equal(furnish("120s"), 0);
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                              .sin_port = htons((uint16_t)serve_terminal_port(site.serve))};
-    (void)state;
     wt_hang_up(&till);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     (void)usleep(50000);
     int64_t began = clock_mono_ns(&clock_system);
     site_stop(&site);
-    assert_true(clock_mono_ns(&clock_system) - began < 700 * NS_PER_MS);
+    assert_true(clock_mono_ns(&clock_system) - began < 60000 * NS_PER_MS);
     (void)close(fd);
 }
 
