@@ -9,21 +9,12 @@
 #include <string.h>
 
 #define ARM_WAIT_NS (20 * NS_PER_MS) /* nobody changes cards faster */
-#define ANSWERS_MAX FRAME_LIST_MAX
 #define TRIES_MAX   20
 #define LOAD_AMOUNT 1000
 
 const char *const service_names[SERVICE_COUNT] = {"payment.purchase", "payment.load",
                                                   "payment.balance", "transit.ride"};
 
-/* What one list came to; one thread, one list at a time. */
-static struct answers {
-    pb_answer items[ANSWERS_MAX];
-    pb_answer *each[ANSWERS_MAX];
-    uint8_t bytes[ANSWERS_MAX][CHIP_ANSWER_MAX];
-    size_t count;
-    unsigned executed;
-} answers;
 static struct arena scratch;
 
 /* ---- sending ---- */
@@ -43,11 +34,6 @@ static pb_to_switch to_switch(enum pb_to_switch_case which)
     return m;
 }
 
-static uint64_t mono_ms(const struct load *l)
-{
-    return (uint64_t)(l->now_ns / NS_PER_MS);
-}
-
 static void say_hello(struct term *t)
 {
     static uint32_t versions[] = {1};
@@ -62,7 +48,7 @@ static void say_hello(struct term *t)
     hello.versions = versions;
     hello.software = software;
     hello.instance = load_random(t->load) | 1;
-    hello.mono_ms = mono_ms(t->load);
+    hello.mono_ms = load_mono_ms(t->load);
     hello.wall_ms = clock_wall_ms(&clock_system);
     hello.n_readers = 1;
     hello.readers = readers;
@@ -83,88 +69,6 @@ static void say_removed(struct term *t)
     t->removed = 0;
 }
 
-/* ---- commands for the card ---- */
-
-static bool accepted(const pb_command *c, unsigned sw)
-{
-    for (size_t i = 0; i < c->n_accept; i++)
-        if (c->accept[i] == sw)
-            return true;
-    return c->n_accept == 0 && sw == 0x9000;
-}
-
-static void answers_begin(size_t count)
-{
-    answers.count = count < ANSWERS_MAX ? count : ANSWERS_MAX;
-    answers.executed = 0;
-    for (size_t i = 0; i < answers.count; i++) {
-        onecard__terminal__v1__answer__init(&answers.items[i]);
-        answers.each[i] = &answers.items[i];
-    }
-}
-
-static unsigned execute(struct term *t, const pb_command *c, size_t at)
-{
-    pb_answer *a = &answers.items[at];
-    size_t n = chip_transmit(t->load->kind, &t->chip, c->apdu.data, c->apdu.len, answers.bytes[at]);
-    a->state = (__typeof__(a->state))PB_ANSWER_ANSWERED;
-    a->bytes.data = answers.bytes[at];
-    a->bytes.len = n;
-    a->micros = t->load->o.card_ms > 0
-                    ? 1000 * t->load->o.card_ms / (t->last_commands ? t->last_commands : 8)
-                    : 5;
-    answers.executed++;
-    return (unsigned)(answers.bytes[at][n - 2] << 8 | answers.bytes[at][n - 1]);
-}
-
-/* What a card command takes, where cards are made slow. */
-static int64_t command_ns(const struct term *t)
-{
-    return (int64_t)t->load->o.card_ms * NS_PER_MS / (t->last_commands ? t->last_commands : 8);
-}
-
-/* deadline 0: none */
-static void run_list(struct term *t, pb_command *const *commands, size_t count,
-                     uint64_t deadline_mono_ms)
-{
-    int64_t begun = clock_mono_ns(&clock_system);
-    size_t next = 0;
-    answers_begin(count);
-    for (size_t i = 0; i < answers.count; i++) {
-        uint64_t when = mono_ms(t->load) + (uint64_t)(command_ns(t) * answers.executed / NS_PER_MS);
-        if (i < next)
-            continue;
-        if (deadline_mono_ms != 0 && when > deadline_mono_ms) {
-            answers.items[i].state = (__typeof__(answers.items[i].state))PB_ANSWER_NOT_SENT;
-            next = answers.count;
-            continue;
-        }
-        unsigned sw = execute(t, commands[i], i);
-        next = accepted(commands[i], sw)    ? i + 1
-               : commands[i]->otherwise > i ? commands[i]->otherwise
-                                            : answers.count;
-    }
-    t->tap_commands += answers.executed;
-    t->load->all.commands += answers.executed;
-    t->load->all.card_ns += clock_mono_ns(&clock_system) - begun;
-}
-
-static void not_sent(size_t count)
-{
-    answers_begin(count);
-    for (size_t i = 0; i < answers.count; i++)
-        answers.items[i].state = (__typeof__(answers.items[i].state))PB_ANSWER_NOT_SENT;
-}
-
-/* Sends what stands in t->out, after the card's time has passed. */
-static void send_after_card(struct term *t)
-{
-    if (t->load->o.card_ms > 0 && answers.executed > 0)
-        work_set(t, WORK_HELD, t->load->now_ns + command_ns(t) * answers.executed);
-    else
-        link_flush(t);
-}
-
 /* ---- cards ---- */
 
 static void power_up(struct term *t)
@@ -172,9 +76,9 @@ static void power_up(struct term *t)
     uint64_t card = t->call.card;
     t->tap_commands = 0;
     chip_on(&t->chip, t->load->kind, card, &t->load->site.stores[card]);
-    answers_begin(0);
+    list_begin(0);
     if (t->arm_script)
-        run_list(t, t->arm->commands, t->arm->n_commands, 0);
+        list_run(t, t->arm->commands, t->arm->n_commands, 0);
 }
 
 static void put_card(struct term *t)
@@ -193,8 +97,8 @@ static void fill_card(const struct term *t, uint8_t atr[33], pb_card *ret)
     ret->atr.len = chip_atr(t->load->kind, atr);
     ret->technology = (__typeof__(ret->technology))PB_TECHNOLOGY_CONTACTLESS;
     ret->script = t->arm_script;
-    ret->n_answers = answers.count;
-    ret->answers = answers.each;
+    ret->n_answers = list_answers.count;
+    ret->answers = list_answers.each;
 }
 
 static void say_card(struct term *t)
@@ -260,18 +164,19 @@ static void present(struct term *t)
     if (t->call.service != SERVICE_RIDE)
         say_card(t);
     say_request(t);
-    send_after_card(t);
+    list_send(t);
 }
 
-/* The switch was busy, and the card still lies there: a desk asks again, a gate reads it anew and asks. */
+/* The switch was busy, and the card still lies there: a desk asks again, a gate reads it anew and
+ * asks. */
 static void ask_again(struct term *t)
 {
     if (t->call.service == SERVICE_RIDE)
         power_up(t);
     else
-        answers_begin(0);
+        list_begin(0);
     say_request(t);
-    send_after_card(t);
+    list_send(t);
 }
 
 void dialogue_begin(struct term *t, enum service service, int64_t intended_ns)
@@ -349,15 +254,15 @@ static void on_list(struct term *t, const pb_list *list)
     pb_to_switch m = to_switch(TO_SWITCH_ANSWERS);
     t->call.lists++;
     if (t->card_on && list->arrival == t->arrival && list->reader == 1)
-        run_list(t, list->commands, list->n_commands, list->deadline_mono_ms);
+        list_run(t, list->commands, list->n_commands, list->deadline_mono_ms);
     else
-        not_sent(list->n_commands);
+        list_not_sent(list->n_commands);
     reply.list = list->list;
-    reply.n_answers = answers.count;
-    reply.answers = answers.each;
+    reply.n_answers = list_answers.count;
+    reply.answers = list_answers.each;
     m.answers = &reply;
     say(t, &m);
-    send_after_card(t);
+    list_send(t);
 }
 
 /* The message stays where it was unpacked: the arena changes hands. */
@@ -486,7 +391,7 @@ void dialogue_beat(struct term *t)
     struct load *l = t->load;
     if (t->phase != PHASE_UP)
         return;
-    beat.mono_ms = mono_ms(l);
+    beat.mono_ms = load_mono_ms(l);
     beat.wall_ms = clock_wall_ms(&clock_system);
     m.heartbeat = &beat;
     timer_set(l, &t->beat, l->now_ns + (int64_t)t->heartbeat_ms * NS_PER_MS);

@@ -4,6 +4,7 @@
  *
  *   pace.c    when which terminal begins what (closed loop, or arrivals at a fixed rate)
  *   dialogue.c one terminal: what it says and answers, and whether results agree with the card
+ *   list.c    lists of commands at its card
  *   link.c    TLS, connecting again, bytes
  *   report.c  progress, JSON */
 #ifndef LOADGEN_LOAD_H
@@ -128,6 +129,28 @@ void link_event(struct term *t, uint32_t events);
 void link_flush(struct term *t);
 /** Closes, and connects again after a while. */
 void link_drop(struct term *t, const char *why);
+
+/** Now, as the terminal's own monotonic clock has it. */
+static inline uint64_t load_mono_ms(const struct load *l)
+{
+    return (uint64_t)(l->now_ns / NS_PER_MS);
+}
+
+/* ---- list.c ---- */
+/** What the list before came to. */
+struct list_answers {
+    pb_answer **each;
+    size_t count;
+    unsigned executed;
+};
+extern struct list_answers list_answers;
+/** `count` answers, none of them given yet. */
+void list_begin(size_t count);
+/** Has the card execute it. deadline 0: none. */
+void list_run(struct term *t, pb_command *const *commands, size_t count, uint64_t deadline_mono_ms);
+void list_not_sent(size_t count);
+/** Sends what stands in t->out, after the card's time has passed. */
+void list_send(struct term *t);
 
 /* ---- dialogue.c ---- */
 void dialogue_up(struct term *t);                                   /* TLS stands */
