@@ -1,0 +1,323 @@
+/* Identity with minimum disclosure, and what citizens are eligible for. Whoever asks learns yes or
+ * no to the questions that he names and nothing else: no name, no birthday. What the register does
+ * not know is refused, never answered "no". */
+#include "social.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- questions about a person -------------------------------------------------------------------
+ */
+
+struct person {
+    const struct onecard_request *req;
+    const struct social *s;
+    const char *citizen;
+    struct onecard_doc *doc; /* read once, where a question needs it */
+    bool read;
+};
+
+static int co_person(struct person *p)
+{
+    if (p->read) {
+        return p->doc ? 0 : OC_ENOENT;
+    }
+    int rc = p->req->host->co_person(p->req, p->citizen, &p->doc);
+    if (rc) {
+        p->doc = NULL;
+    }
+    p->read = rc == 0 || rc == OC_ENOENT;
+    return rc;
+}
+
+/* A citizen's number 公民身份号码 of 18 digits holds the day of birth in its places 7 to 14. */
+static int32_t born(const struct person *p)
+{
+    const char *text = get_text(p->req, p->doc, "born", "");
+    const char *number = get_text(p->req, p->doc, "number", "");
+    int64_t date = get_int(p->req, p->doc, "born", 0);
+    char part[9] = "";
+    if (strlen(number) == 18 && strspn(number, "0123456789") >= 17) {
+        memcpy(part, number + 6, 8);
+    }
+    date = date ? date : strlen(text) == 8 ? strtol(text, NULL, 10) : 0;
+    date = date ? date : strtol(part, NULL, 10);
+    return date_check(date) ? 0 : (int32_t)date;
+}
+
+/* 0: *ret is the answer; OC_ENOENT: the register does not know. */
+static int co_over(struct person *p, int years, bool *ret)
+{
+    int rc = co_person(p);
+    int32_t day = rc ? 0 : born(p);
+    if (rc || day == 0) {
+        return rc ? rc : OC_ENOENT;
+    }
+    *ret = p->req->business_date - day >= years * 10000;
+    return 0;
+}
+
+static int co_resident(struct person *p, bool *ret)
+{
+    const struct onecard_host *h = p->req->host;
+    int rc = co_person(p);
+    if (rc) {
+        return rc;
+    }
+    const struct onecard_doc *member = h->doc_get(p->doc, "resident");
+    const char *text = h->doc_as_text(member), *address = get_text(p->req, p->doc, "address", "");
+    if (member) {
+        *ret =
+            h->doc_as_bool(member, text && (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0));
+        return 0;
+    }
+    if (!p->s->city || !*p->s->city || !*address) {
+        return OC_ENOENT;
+    }
+    *ret = strncmp(address, p->s->city, strlen(p->s->city)) == 0;
+    return 0;
+}
+
+static int co_insured(struct person *p, bool *ret)
+{
+    struct insured who;
+    int rc = insured_co_find(p->req, p->citizen, p->req->business_date, &who);
+    *ret = rc == 0 && *who.insurance;
+    return rc;
+}
+
+/* ---- eligibility --------------------------------------------------------------------------------
+ */
+
+struct entitled {
+    bool yes;
+    int32_t until; /* 0: open */
+    char category[16];
+};
+
+static int co_granted(struct person *p, const char *what, struct entitled *ret)
+{
+    char owner[SOCIAL_OWNER], key[SOCIAL_KEY];
+    uint32_t version;
+    struct onecard_doc *d;
+    if (!social_key(key, "elig/", what)) {
+        return 0;
+    }
+    int rc = co_optional(p->req, citizen_owner(owner, p->citizen), key, &version, &d);
+    int32_t today = p->req->business_date;
+    int64_t until = get_int(p->req, d, "until", 0);
+    if (rc == 0 && d && get_int(p->req, d, "from", 0) <= today && (!until || until >= today)) {
+        ret->yes = true;
+        ret->until = (int32_t)until;
+    }
+    return rc;
+}
+
+/* By age, where the book says so; residency where it is wanted, too. */
+static int co_entitled_by_age(struct person *p, const struct social_entitlement *e,
+                              struct entitled *ret)
+{
+    bool old = false, resident = true;
+    int rc = co_over(p, e->age, &old);
+    if (rc == 0 && old && e->resident) {
+        rc = co_resident(p, &resident);
+    }
+    ret->yes = rc == 0 && old && resident;
+    return rc;
+}
+
+static int co_entitled(struct person *p, const char *what, struct entitled *ret)
+{
+    const struct social_entitlement *e = book_entitlement(&p->s->book, what);
+    memset(ret, 0, sizeof(*ret));
+    snprintf(ret->category, sizeof(ret->category), "%s", e ? e->category : what);
+    if (strcmp(what, "insured") == 0) {
+        return co_insured(p, &ret->yes);
+    }
+    if (strcmp(what, "resident") == 0) {
+        return co_resident(p, &ret->yes);
+    }
+    if (!e) {
+        return OC_EINVAL;
+    }
+    int rc = co_granted(p, what, ret);
+    if (rc == 0 && !ret->yes && e->age > 0) {
+        rc = co_entitled_by_age(p, e, ret);
+    }
+    return rc;
+}
+
+int social_eligible(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    const char *what = h->param_text(req, "what");
+    struct person p = {.req = req, .s = ctx, .citizen = whose(req)};
+    struct entitled e;
+    if (!*p.citizen) {
+        return h->refuse(plan, OC_R_NO_CITIZEN, "who? citizen=ID, or a card that a citizen holds");
+    }
+    if (!req->asked_by && req->strength < OC_STRENGTH_CODE &&
+        strcmp(req->terminal.participant, p.s->bureau) != 0) {
+        return h->refuse(plan, OC_R_NEEDS_PRESENCE, "the holder must be there: card or fresh code");
+    }
+    int rc = co_entitled(&p, what ? what : "", &e);
+    if (rc == OC_EINVAL) {
+        return h->refuse(plan, OC_R_PARAMETER, "nobody keeps a list of \"%.16s\"",
+                         what ? what : "");
+    }
+    if (rc == OC_ENOENT) {
+        return h->refuse(plan, OC_R_NOT_FOUND, "the register does not say: bring the paper");
+    }
+    if (rc) {
+        return rc;
+    }
+    h->plan_reply_raw(plan, "eligible", e.yes ? "true" : "false");
+    h->plan_reply_int(plan, "until", e.until);
+    h->plan_reply_text(plan, "category", e.yes ? e.category : "");
+    return 0;
+}
+
+static int take_back(const struct onecard_request *req, struct onecard_plan *plan,
+                     const char *owner, const char *key, uint32_t version,
+                     const struct social_entitlement *e)
+{
+    const struct onecard_host *h = req->host;
+    char event[160];
+    if (version == 0) {
+        return h->refuse(plan, OC_R_NOT_FOUND, "that was never granted");
+    }
+    h->plan_note(plan);
+    h->plan_doc_remove(plan, owner, key, version);
+    snprintf(event, sizeof(event), "%s %s: clear the card's transit slot", req->citizen,
+             e->category);
+    h->plan_event(plan, "concession_revoked", event);
+    h->plan_reply_text(plan, "category", e->category);
+    return 0;
+}
+
+/* The transit slot on the card is a card operation of the issuer's desk: here the right is written,
+ * and the desk is told by an event. */
+int social_concession_grant(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct social *s = ctx;
+    const struct onecard_host *h = req->host;
+    const char *what = h->param_text(req, "what"), *revoke = h->param_text(req, "revoke");
+    const struct social_entitlement *e = book_entitlement(&s->book, what ? what : "");
+    char owner[SOCIAL_OWNER], key[SOCIAL_KEY], event[160];
+    uint32_t version;
+    struct onecard_doc *d;
+    int32_t from, until;
+    int rc = only_bureau(s, req, plan);
+    if (rc) {
+        return rc;
+    }
+    if (!e || !social_key(key, "elig/", what)) {
+        return h->refuse(plan, OC_R_PARAMETER, "nobody keeps a list of \"%.16s\"",
+                         what ? what : "");
+    }
+    if (param_date(req, "from", req->business_date, &from) || param_date(req, "until", 0, &until) ||
+        (until && until < from)) {
+        return h->refuse(plan, OC_R_PARAMETER, "from and until are days, until not before from");
+    }
+    rc = co_optional(req, citizen_owner(owner, req->citizen), key, &version, &d);
+    if (rc) {
+        return rc;
+    }
+    if (revoke && strcmp(revoke, "yes") == 0) {
+        return take_back(req, plan, owner, key, version, e);
+    }
+    d = d ? d : h->doc_object(req);
+    h->doc_set_int(d, "from", from);
+    h->doc_set_int(d, "until", until);
+    h->doc_set_text(d, "by", req->who ? req->who : "");
+    h->plan_note(plan);
+    h->plan_doc(plan, owner, key, version, d);
+    snprintf(event, sizeof(event), "%s %s from %d until %d: renew the card's transit slot",
+             req->citizen, e->category, (int)from, (int)until);
+    h->plan_event(plan, "concession_granted", event);
+    h->plan_reply_text(plan, "category", e->category);
+    h->plan_reply_int(plan, "from", from);
+    h->plan_reply_int(plan, "until", until);
+    return 0;
+}
+
+/* ---- social.identity ----------------------------------------------------------------------------
+ */
+
+/* "over_65" → 65; -1: no such question. */
+static int years_of(const char *question)
+{
+    const char *digits = question + strlen("over_");
+    if (strncmp(question, "over_", strlen("over_")) != 0 || strlen(digits) > 3 || !*digits ||
+        strspn(digits, "0123456789") != strlen(digits)) {
+        return -1;
+    }
+    return (int)strtol(digits, NULL, 10);
+}
+
+static int co_answer(struct person *p, const char *question, bool *ret)
+{
+    struct entitled e;
+    int years = years_of(question);
+    if (years >= 0) {
+        return co_over(p, years, ret);
+    }
+    const char *what = strncmp(question, "is_", 3) == 0 ? question + 3 : question;
+    int rc = co_entitled(p, what, &e);
+    *ret = e.yes;
+    return rc;
+}
+
+static int strong_enough(const struct person *p, struct onecard_plan *plan)
+{
+    int wanted = p->s->identity_strength;
+    if ((int)p->req->strength >= wanted) {
+        return 0;
+    }
+    return p->req->host->refuse(plan, OC_R_NEEDS_PRESENCE,
+                                wanted == OC_STRENGTH_PIN
+                                    ? "the card's PIN is wanted here: social.identity_pin"
+                                    : "the card itself is wanted here, a code does not do");
+}
+
+static int co_one(struct person *p, struct onecard_plan *plan, const char *question)
+{
+    const struct onecard_host *h = p->req->host;
+    bool yes = false;
+    int rc = co_answer(p, question, &yes);
+    if (rc == OC_EINVAL) {
+        return h->refuse(plan, OC_R_PARAMETER, "there is no question \"%.24s\"", question);
+    }
+    if (rc == OC_ENOENT) {
+        return h->refuse(plan, OC_R_NOT_FOUND, "the register does not say \"%.24s\"", question);
+    }
+    if (rc == 0) {
+        h->plan_reply_raw(plan, question, yes ? "true" : "false");
+    }
+    return rc;
+}
+
+int social_identity(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    struct person p = {.req = req, .s = ctx, .citizen = req->citizen};
+    const char *ask = req->host->param_text(req, "ask");
+    int rc = strong_enough(&p, plan), n = 0;
+    while (rc == 0 && ask && *ask) {
+        char question[24];
+        size_t len = strcspn(ask, ",");
+        if (len == 0 || len >= sizeof(question) || ++n > SOCIAL_ASKS_MAX) {
+            break;
+        }
+        memcpy(question, ask, len);
+        question[len] = '\0';
+        ask += len + (ask[len] == ',');
+        rc = co_one(&p, plan, question);
+    }
+    if (rc == 0 && (n == 0 || n > SOCIAL_ASKS_MAX || *ask)) {
+        return req->host->refuse(plan, OC_R_PARAMETER,
+                                 "ask=is_resident,over_65,insured …: 1 to %d questions",
+                                 SOCIAL_ASKS_MAX);
+    }
+    return rc;
+}
