@@ -1,5 +1,5 @@
 /* Applies what is not about a card or a transaction: participants, terminals and their SAMs, keys,
- * citizens, lists. */
+ * lists. */
 #include "ledger/apply.h"
 #include "ledger/cache.h"
 #include "ledger/fold.h"
@@ -210,7 +210,7 @@ int apply_restored(struct fold *f, const struct ledger_op *op)
     return db_end(&q);
 }
 
-/* ---- keys, citizens, slots ---- */
+/* ---- keys, slots ---- */
 
 int apply_key(struct fold *f, const struct ledger_op *op)
 {
@@ -229,22 +229,6 @@ int apply_key(struct fold *f, const struct ledger_op *op)
     db_put_blob(&q, k->kcv, sizeof k->kcv);
     db_put_blob(&q, k->sealed, k->sealed_len);
     db_put_i64(&q, k->revoked);
-    db_put_i64(&q, op->at_ms);
-    return db_end(&q);
-}
-
-int apply_citizen(struct fold *f, const struct ledger_op *op)
-{
-    const struct op_citizen *c = &op->citizen;
-    struct db_q q;
-    db_q(
-        &q, f->db,
-        "INSERT INTO citizen (shard, " ROW_CITIZEN ") VALUES (?1, ?2, ?3, ?4, ?5) "
-        "ON CONFLICT (shard, id) DO UPDATE SET sealed = excluded.sealed, search = excluded.search");
-    db_put_i64(&q, f->site.shard);
-    db_put_text(&q, c->id);
-    db_put_blob(&q, c->sealed, c->sealed_len);
-    db_put_blob(&q, c->search, sizeof c->search);
     db_put_i64(&q, op->at_ms);
     return db_end(&q);
 }

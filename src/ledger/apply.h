@@ -1,5 +1,5 @@
 /* What applies each operation that is about standing data, days and lists (apply.c, apply_day.c,
- * terminal_key.c).
+ * terminal_key.c, citizen.c).
  */
 #ifndef LEDGER_APPLY_H
 #define LEDGER_APPLY_H

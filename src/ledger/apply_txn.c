@@ -1,9 +1,10 @@
 /* Applies intents, outcomes and refusals:
  *
- *    intent ──► INTENDED ──► POSTED        legs pending → posted, records written, clearing day
- * stamped │          │  ├────► VOIDED        everything that was reserved is given back │ ▼  │ │
- * IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED └─ an account-only plan posts at
- * once                refusal ──► REFUSED
+ *    intent ──► INTENDED ──► POSTED     legs pending → posted, records written, messages out, day stamped
+ *       │          │  └────► VOIDED     everything that was reserved is given back
+ *       │          └─► IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED
+ *       └─ a plan without card command and hold posts at once
+ *    refusal ──► REFUSED
  *
  * At any time the row, the card's open_txn, the accounts and the records tell the same. */
 #include "ledger/cache.h"
@@ -13,6 +14,12 @@
 static bool moves_chip(const struct op_intent *in)
 {
     return in->plan_kind == OC_PLAN_DEBIT || in->plan_kind == OC_PLAN_CREDIT;
+}
+
+/* An outcome follows: the chip or an institution is asked first. */
+static bool waits(const struct op_intent *in)
+{
+    return moves_chip(in) || in->hold.to[0];
 }
 
 /* ---- intent ---- */
@@ -120,7 +127,10 @@ static WORKER_FN int add_events(struct fold *f, const struct event_at *at,
 static WORKER_FN int intent_row(struct fold *f, const struct ledger_op *op, int64_t before)
 {
     const struct op_intent *in = &op->intent;
-    bool now = !moves_chip(in);
+    bool now = !waits(in);
+    uint8_t hold = !in->hold.to[0]  ? TXN_HOLD_NONE
+                   : moves_chip(in) ? TXN_HOLD_CHIP
+                                    : TXN_HOLD_BOOKS;
     struct txn_full t = {.id = in->txn,
                          .state = now ? OC_TXN_POSTED : OC_TXN_INTENDED,
                          .intent_seq = f->seq,
@@ -132,7 +142,8 @@ static WORKER_FN int intent_row(struct fold *f, const struct ledger_op *op, int6
                          .amount = in->amount,
                          .link = in->link,
                          .refund = in->refund,
-                         .before_txn = before};
+                         .before_txn = before,
+                         .hold = hold};
     memcpy(t.terminal, in->terminal, sizeof t.terminal);
     memcpy(t.service, in->service, sizeof t.service);
     memcpy(t.request_hash, in->request_hash, sizeof t.request_hash);
@@ -144,13 +155,22 @@ static WORKER_FN int intent_row(struct fold *f, const struct ledger_op *op, int6
 
 static WORKER_FN int intent_money(struct fold *f, struct card_full *c, const struct op_intent *in)
 {
-    bool chip = moves_chip(in);
-    int rc = legs_move(f, c, in, chip ? LEGS_RESERVE : LEGS_DIRECT);
+    bool later = waits(in);
+    int rc = legs_move(f, c, in, later ? LEGS_RESERVE : LEGS_DIRECT);
     if (!rc)
-        rc = chip ? records_lock(f, in) : records_write(f, in);
+        rc = later ? records_lock(f, in) : records_write(f, in);
     if (!rc && in->refund)
         rc = txn_refunded(f, in->link, in->amount);
     return rc;
+}
+
+static WORKER_FN int intent_outside(struct fold *f, const struct ledger_op *op)
+{
+    const struct op_intent *in = &op->intent;
+    if (!waits(in))
+        return messages_insert(f, in, op->at_ms);
+    cache_put_intent(f->cache, in);
+    return in->hold.to[0] ? hold_insert(f, in, op->at_ms) : 0;
 }
 
 int apply_intent(struct fold *f, const struct ledger_op *op)
@@ -175,8 +195,8 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
         rc = txn_yield_number(f, in);
     if (!rc)
         rc = intent_row(f, op, before);
-    if (!rc && moves_chip(in))
-        cache_put_intent(f->cache, in);
+    if (!rc)
+        rc = intent_outside(f, op);
     const struct event_at at = {op->at_ms, in->card, in->txn, in->terminal};
     if (!rc)
         rc = add_events(f, &at, in->events, in->event_count);
@@ -237,12 +257,14 @@ static void day_float(struct fold *f, const struct op_intent *in)
 }
 
 static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_intent *in,
-                          const struct op_outcome *o)
+                          const struct op_outcome *o, int64_t at_ms)
 {
     int rc = legs_move(f, c, in, LEGS_POST);
     if (!rc)
         rc = records_write(f, in);
-    if (rc)
+    if (!rc)
+        rc = messages_insert(f, in, at_ms);
+    if (rc || !moves_chip(in))
         return rc;
     c->r.open_txn = 0;
     due_after_post(c, in, o);
@@ -250,16 +272,22 @@ static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_i
     return 0;
 }
 
+#define BEFORE_MAX 8
+
 /* The card's last transaction is again the one before, so that a torn tap does not count as a tap
- * (R8). */
+ * (R8); not one that was voided meanwhile, which only those without a card command can be. */
 static WORKER_FN int last_before(struct fold *f, struct card_full *c, const struct txn_full *t)
 {
-    if (c->r.last_txn != t->id)
+    if (!c || c->r.last_txn != t->id)
         return 0;
-    struct txn_full before = {0};
-    int rc = t->before_txn ? txn_load(f, t->before_txn, &before) : 0;
-    if (rc)
-        return rc;
+    struct txn_full before = {.before_txn = t->before_txn, .state = OC_TXN_VOIDED};
+    for (unsigned i = 0; i < BEFORE_MAX && before.state == OC_TXN_VOIDED; i++) {
+        int64_t id = before.before_txn;
+        before = (struct txn_full){0};
+        int rc = id ? txn_load(f, id, &before) : 0;
+        if (rc)
+            return rc;
+    }
     c->r.last_txn = before.id;
     c->r.last_txn_ms = before.created_ms;
     memcpy(c->r.last_terminal, before.terminal, sizeof before.terminal);
@@ -294,20 +322,23 @@ static WORKER_FN int give_back(struct fold *f, struct card_full *c, const struct
         rc = uncount_terminal(f, in);
     if (rc)
         return rc;
-    uncount_day(c, in);
-    c->r.open_txn = 0;
+    if (moves_chip(in)) {
+        uncount_day(c, in);
+        c->r.open_txn = 0;
+    }
     return last_before(f, c, t);
 }
 
 static WORKER_FN int move_state(struct fold *f, struct card_full *c, const struct txn_full *t,
-                                const struct op_outcome *o)
+                                const struct ledger_op *op)
 {
     const struct op_intent *in = &f->intent->intent;
+    const struct op_outcome *o = &op->outcome;
     int rc = t->state == OC_TXN_IN_DOUBT ? legs_doubt(f, in, t->suspense, -1) : 0;
     if (rc)
         return rc;
     if (o->to == OC_TXN_POSTED)
-        return post(f, c, in, o);
+        return post(f, c, in, o, op->at_ms);
     if (o->to == OC_TXN_VOIDED)
         return give_back(f, c, in, t);
     return legs_doubt(f, in, o->suspense, 1);
@@ -348,7 +379,7 @@ static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
     if (o->to == OC_TXN_POSTED)
         rc = seen_posted(f, &c, &in->seen, &at);
     if (!rc)
-        rc = move_state(f, &c, t, o);
+        rc = move_state(f, &c, t, op);
     if (!rc)
         rc = flag_card(f, &c, t, o, &at);
     if (rc)
@@ -356,6 +387,26 @@ static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
     const struct card_seen seen = seen_after(in, o);
     rc = seen_note(f, &c, &seen, &at);
     return rc ? rc : card_store(f, &c);
+}
+
+/* Of a plan without a card command: what the card's row keeps of it is its accounts and that it was the last. */
+static WORKER_FN int outcome_books(struct fold *f, const struct ledger_op *op,
+                                   const struct txn_full *t)
+{
+    struct card_full c;
+    int rc = t->card ? card_load(f, t->card, &c) : 0;
+    if (!rc)
+        rc = move_state(f, t->card ? &c : NULL, t, op);
+    return rc || !t->card ? rc : card_store(f, &c);
+}
+
+static WORKER_FN int outcome_moves(struct fold *f, const struct ledger_op *op,
+                                   const struct txn_full *t)
+{
+    int rc = moves_chip(&f->intent->intent) ? outcome_card(f, op, t) : outcome_books(f, op, t);
+    if (rc || t->hold == TXN_HOLD_NONE || op->outcome.to == OC_TXN_IN_DOUBT)
+        return rc;
+    return hold_decided(f, t->id, op->outcome.to == OC_TXN_POSTED, op->at_ms);
 }
 
 int apply_outcome(struct fold *f, const struct ledger_op *op)
@@ -368,7 +419,7 @@ int apply_outcome(struct fold *f, const struct ledger_op *op)
     if (!rc)
         rc = txn_intent(f, &t);
     if (!rc)
-        rc = outcome_card(f, op, &t);
+        rc = outcome_moves(f, op, &t);
     if (rc)
         return rc == OC_ENOENT ? OC_EINTERNAL : rc;
     t.state = o->to;

@@ -7,6 +7,7 @@
 #define TXNS         8192
 #define TERMINALS    4096
 #define PARTICIPANTS 256
+#define DOCS_KEPT    4096 /* bytes of an intent's documents; of one with more the journal is asked again */
 
 struct card_place {
     uint64_t generation;
@@ -16,12 +17,17 @@ struct txn_place {
     uint64_t generation;
     struct txn_full row;
 };
+struct intent_rest {
+    struct op_record records[LEDGER_RECORDS];
+    struct op_message messages[LEDGER_MESSAGES];
+    char docs[];
+};
 struct intent_place {
     uint64_t generation;
     int64_t txn;
     int64_t link;
-    uint8_t refund, record_count;
-    struct op_record *records;
+    uint8_t refund, record_count, message_count;
+    struct intent_rest *rest; /* NULL: neither records nor messages */
     char head[offsetof(struct op_intent, records)];
 };
 struct terminal_place {
@@ -73,10 +79,10 @@ struct fold_cache *cache_new(void)
     return c;
 }
 
-static void drop_records(struct intent_place *p)
+static void drop_rest(struct intent_place *p)
 {
-    free(p->records);
-    p->records = NULL;
+    free(p->rest);
+    p->rest = NULL;
     p->generation = 0;
 }
 
@@ -85,7 +91,7 @@ void cache_free(struct fold_cache *c)
     if (!c)
         return;
     for (size_t i = 0; c->intents && i < TXNS; i++)
-        free(c->intents[i].records);
+        free(c->intents[i].rest);
     free(c->cards);
     free(c->txns);
     free(c->intents);
@@ -158,6 +164,48 @@ static struct intent_place *intent_place(struct fold_cache *c, int64_t txn)
     return c ? &c->intents[place_of((uint64_t)txn, TXNS)] : NULL;
 }
 
+/* Points a copy of `d` into the block, and moves on. */
+static void keep_doc(struct op_doc *d, char **at)
+{
+    if (d->len)
+        memcpy(*at, d->text, d->len);
+    d->text = d->len ? *at : NULL;
+    *at += d->len;
+}
+
+static size_t docs_len(const struct op_intent *in)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < in->record_count; i++)
+        sum += in->records[i].doc.len;
+    for (unsigned i = 0; i < in->message_count; i++)
+        sum += in->messages[i].doc.len;
+    return sum;
+}
+
+/* False: no memory, or so much that the journal may be asked again. */
+static bool keep_rest(struct intent_place *p, const struct op_intent *in)
+{
+    size_t records = in->record_count * sizeof in->records[0];
+    size_t messages = in->message_count * sizeof in->messages[0];
+    size_t docs = docs_len(in);
+    if (docs > DOCS_KEPT)
+        return false;
+    if (records + messages == 0)
+        return true;
+    p->rest = malloc(sizeof *p->rest + docs);
+    if (!p->rest)
+        return false;
+    char *at = p->rest->docs;
+    memcpy(p->rest->records, in->records, records);
+    memcpy(p->rest->messages, in->messages, messages);
+    for (unsigned i = 0; i < in->record_count; i++)
+        keep_doc(&p->rest->records[i].doc, &at);
+    for (unsigned i = 0; i < in->message_count; i++)
+        keep_doc(&p->rest->messages[i].doc, &at);
+    return true;
+}
+
 bool cache_intent(struct fold_cache *c, int64_t txn, struct op_intent *ret)
 {
     const struct intent_place *p = intent_place(c, txn);
@@ -165,10 +213,15 @@ bool cache_intent(struct fold_cache *c, int64_t txn, struct op_intent *ret)
         return false;
     memcpy(ret, p->head, sizeof p->head);
     if (p->record_count)
-        memcpy(ret->records, p->records, p->record_count * sizeof *p->records);
+        memcpy(ret->records, p->rest->records, p->record_count * sizeof ret->records[0]);
+    if (p->message_count)
+        memcpy(ret->messages, p->rest->messages, p->message_count * sizeof ret->messages[0]);
+    ret->message_count = p->message_count;
     ret->event_count = 0;
     ret->link = p->link;
     ret->refund = p->refund;
+    ret->hold.to[0] = '\0';
+    ret->hold.doc = ret->hold.expect = (struct op_doc){0};
     return true;
 }
 
@@ -177,18 +230,15 @@ void cache_put_intent(struct fold_cache *c, const struct op_intent *in)
     struct intent_place *p = intent_place(c, in->txn);
     if (!p)
         return;
-    drop_records(p);
-    if (in->record_count) {
-        p->records = malloc(in->record_count * sizeof *p->records);
-        if (!p->records)
-            return;
-        memcpy(p->records, in->records, in->record_count * sizeof *p->records);
-    }
+    drop_rest(p);
+    if (!keep_rest(p, in))
+        return;
     p->generation = c->txns_now;
     p->txn = in->txn;
     p->link = in->link;
     p->refund = in->refund;
     p->record_count = in->record_count;
+    p->message_count = in->message_count;
     memcpy(p->head, in, sizeof p->head);
 }
 
@@ -196,7 +246,7 @@ void cache_forget_intent(struct fold_cache *c, int64_t txn)
 {
     struct intent_place *p = intent_place(c, txn);
     if (p && p->txn == txn)
-        drop_records(p);
+        drop_rest(p);
 }
 
 /* ---- terminals and participants ---- */

@@ -25,7 +25,8 @@ const struct txn_full *cache_txn(struct fold_cache *c, int64_t id);
 void cache_put_txn(struct fold_cache *c, const struct txn_full *row);
 void cache_forget_txn(struct fold_cache *c, int64_t id);
 
-/** An intent as far as its outcome needs it: without events, plan and reply. */
+/** An intent as far as its outcome needs it: without events, plan, reply and what was asked of an institution. Documents stay valid
+ * until it is forgotten or another takes its place. */
 bool cache_intent(struct fold_cache *c, int64_t txn, struct op_intent *ret);
 void cache_put_intent(struct fold_cache *c, const struct op_intent *in);
 void cache_forget_intent(struct fold_cache *c, int64_t txn);

@@ -11,7 +11,7 @@ static WORKER_FN int read_site(struct fold *f)
     struct db_q q;
     db_q(&q, f->db,
          "SELECT shard, name, city_offset_min, first_day, last_at_ms, last_txn, last_card, "
-         "last_event, deny_epoch, cards FROM site");
+         "last_event, deny_epoch, cards, last_message FROM site");
     if (db_row(&q)) {
         s->exists = true;
         s->shard = (uint8_t)db_get_i64(&q);
@@ -24,6 +24,7 @@ static WORKER_FN int read_site(struct fold *f)
         s->last_event = db_get_i64(&q);
         s->deny_epoch = db_get_i64(&q);
         s->cards = db_get_i64(&q);
+        s->last_message = db_get_i64(&q);
     }
     return db_end(&q);
 }
@@ -48,11 +49,12 @@ static WORKER_FN int read_open_day(struct fold *f)
     return rc;
 }
 
-/* Only what is open is counted, by its own index: nothing at the start may take longer because there
+/* Only what is open or due is counted, by its own index: nothing at the start may take longer because there
  * are more cards. */
 static WORKER_FN int read_counts(struct fold *f)
 {
-    return db_number(f->db, "SELECT count(*) FROM txn WHERE state IN (1, 4)", &f->open_txns);
+    int rc = db_number(f->db, "SELECT count(*) FROM txn WHERE state IN (1, 4)", &f->open_txns);
+    return rc ? rc : db_number(f->db, "SELECT count(*) FROM outbox", &f->outbox);
 }
 
 int fold_reload(struct fold *f)
@@ -69,6 +71,7 @@ int fold_init(struct fold *f, struct db *db, struct db *journal)
 {
     *f = (struct fold){.db = db, .journal = journal ? journal : db};
     map_init(&f->accounts, 0);
+    buf_init(&f->intent_bytes, OP_BYTES_MAX);
     f->intent = calloc(1, sizeof *f->intent);
     f->cache = cache_new();
     int rc = f->intent && f->cache ? fold_reload(f) : OC_ENOMEM;
@@ -82,6 +85,7 @@ void fold_fini(struct fold *f)
     hot_forget(f);
     map_fini(&f->accounts);
     cache_free(f->cache);
+    buf_fini(&f->intent_bytes);
     free(f->intent);
     f->cache = NULL;
     f->intent = NULL;
@@ -94,7 +98,8 @@ static WORKER_FN int write_site(struct fold *f)
     db_q(&q, f->db,
          "INSERT OR REPLACE INTO site (shard, name, city_offset_min, first_day, open_day, "
          "last_at_ms, last_txn, last_card, "
-         "last_event, deny_epoch, cards) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+         "last_event, deny_epoch, cards, last_message) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+         "?10, ?11, ?12)");
     db_put_i64(&q, s->shard);
     db_put_text(&q, s->name);
     db_put_i64(&q, s->city_offset_min);
@@ -106,6 +111,7 @@ static WORKER_FN int write_site(struct fold *f)
     db_put_i64(&q, s->last_event);
     db_put_i64(&q, s->deny_epoch);
     db_put_i64(&q, s->cards);
+    db_put_i64(&q, s->last_message);
     return db_end(&q);
 }
 
@@ -155,6 +161,8 @@ static const apply_fn appliers[] = {
     [LOP_DAY_CLOSE] = apply_day_close, [LOP_SETTLED] = apply_settled,
     [LOP_RESTORED] = apply_restored,   [LOP_AUTHORITY] = apply_authority,
     [LOP_TERMINAL_KEY] = apply_terminal_key,
+    [LOP_HOLD] = apply_hold,           [LOP_MESSAGE] = apply_message,
+    [LOP_ERASED] = apply_erased,       [LOP_PARTICIPANT_KEY] = apply_participant_key,
 };
 
 int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq, const uint8_t mac[32])

@@ -104,16 +104,50 @@ int terminal_load(struct fold *f, const char *id, struct terminal_full *ret) MUS
 /** OC_ENOENT. */
 int participant_load(struct fold *f, const char *id,
                      struct participant_row *ret) MUST_USE WORKER_FN;
-extern const struct sm txn_states, card_states;
+extern const struct sm txn_states, card_states, hold_states, message_states;
 int apply_intent(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_outcome(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_refusal(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+
+/* ---- holds at institutions (hold.c, R12) ---- */
+/** The transaction's hold. OC_ENOENT. */
+int hold_load(struct fold *f, int64_t txn, struct hold_row *ret) MUST_USE WORKER_FN;
+int hold_insert(struct fold *f, const struct op_intent *in, int64_t at_ms) MUST_USE WORKER_FN;
+/** The transaction was POSTED or VOIDED: the hold is to be confirmed or reversed, and the outbox says so. */
+int hold_decided(struct fold *f, int64_t txn, bool posted, int64_t at_ms) MUST_USE WORKER_FN;
+/** A confirm or reverse message was sent or dropped. */
+int hold_told(struct fold *f, int64_t txn, bool sent, const char *note, int64_t at_ms) MUST_USE WORKER_FN;
+int prepare_hold(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_hold(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+
+/* ---- the outbox (message.c) ---- */
+#define MESSAGE_CONFIRM "confirm"
+#define MESSAGE_REVERSE "reverse"
+/** Is it one of the ledger's own kinds, about a hold? */
+bool message_of_hold(const char *kind);
+int message_insert(struct fold *f, int64_t txn, int64_t at_ms, const struct op_message *m) MUST_USE WORKER_FN;
+/** All messages of an intent that posts. */
+int messages_insert(struct fold *f, const struct op_intent *in, int64_t at_ms) MUST_USE WORKER_FN;
+int prepare_message(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_message(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+
+/* ---- citizens, institutions' keys (citizen.c, participant_key.c) ---- */
+/** Keeps a citizen's key; not journalled. OC_EEXIST, OC_ESTATE (erased). */
+int citizen_key_put(struct fold *f, const char *citizen, uint8_t what, const struct citizen_key_row *key,
+                    int64_t at_ms) MUST_USE WORKER_FN;
+int prepare_citizen(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int prepare_erased(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_erased(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+int prepare_participant_key(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_participant_key(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 
 /* ---- prepare ---- */
 /** Fills reason and detail, gives OC_EREFUSED. */
 int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...) PRINTF_FN(3, 4);
 /** Request numbers are JSON numbers: 0 … 2^53. OC_EREFUSED. */
 int prepare_request_no(struct ledger_op *op, int64_t request_no) MUST_USE;
+/** OC_ENOENT with these words: no such `what`. */
+int prepare_missing(struct ledger_op *op, const char *what, const char *id);
 /** OC_EINVAL with these words. */
 int prepare_invalid(struct ledger_op *op, const char *why);
 int prepare_authority(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;

@@ -16,7 +16,7 @@ static size_t key_of(enum acct_kind kind, const char *owner, char key[LEDGER_ID 
 static WORKER_FN int first_floor(struct fold *f, struct account_row *a)
 {
     a->floor = INT64_MIN;
-    if (a->kind == ACCT_CITIZEN || a->kind == ACCT_PERSONAL)
+    if (a->kind == ACCT_CITIZEN || a->kind == ACCT_PERSONAL || a->kind == ACCT_DEPOSIT)
         a->floor = 0;
     if (a->kind != ACCT_LOAD_RECEIVABLE)
         return 0;

@@ -45,7 +45,7 @@ void row_card(struct db_q *q, struct card_full *ret) WORKER_FN;
 #define ROW_TXN                                                                                    \
     "id, state, intent_seq, outcome_seq, created_ms, decided_ms, card, terminal, service, "        \
     "request_no, request_hash, clearing_date, amount, link, refund, refunded, suspense, tries, "   \
-    "before_txn"
+    "before_txn, hold"
 struct txn_full {
     int64_t id;
     uint8_t state;
@@ -64,7 +64,10 @@ struct txn_full {
     uint8_t suspense;
     uint32_t tries;
     int64_t before_txn;
+    uint8_t hold; /* enum txn_hold */
 };
+/** A hold of a plan with a card command stands in its card's way like any (card.open_txn); without one the card is free. */
+enum txn_hold { TXN_HOLD_NONE = 0, TXN_HOLD_CHIP = 1, TXN_HOLD_BOOKS = 2 };
 void row_txn(struct db_q *q, struct txn_full *ret) WORKER_FN;
 
 /* FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam */
@@ -93,7 +96,7 @@ void row_deny(struct db_q *q, struct deny_row *ret) WORKER_FN;
 void row_event(struct db_q *q, struct event_row *ret) WORKER_FN;
 #define ROW_KEY "purpose, alg, version, issuer, kcv, sealed, revoked, created_ms"
 void row_key(struct db_q *q, struct key_row *ret) WORKER_FN;
-#define ROW_CITIZEN "id, sealed, search, created_ms"
+#define ROW_CITIZEN "id, sealed, search, created_ms, erased, documents_due"
 void row_citizen(struct db_q *q, struct citizen_row *ret) WORKER_FN;
 
 #define ROW_TERMINAL_KEY                                                                           \
@@ -107,8 +110,16 @@ void row_terminal_key(struct db_q *q, struct terminal_key_full *ret) WORKER_FN;
 #define ROW_AUTHORITY "cert, sealed"
 void row_authority(struct db_q *q, struct op_authority *ret) WORKER_FN;
 
-/** Reads and decodes one journal row. `ret` is large (16 KiB): heap. OC_ENOENT, OC_EPARSE. */
-int journal_read(struct db *db, uint8_t shard, int64_t seq,
+#define ROW_HOLD "txn, state, participant, kind, amount, reference, note, changed_ms"
+void row_hold(struct db_q *q, struct hold_row *ret) WORKER_FN;
+/* Without the document, which is the last column. */
+#define ROW_MESSAGE "id, txn, created_ms, state, participant, kind, citizen, tries, note"
+void row_message(struct db_q *q, struct message_row *ret) WORKER_FN;
+
+#define OP_BYTES_MAX (LEDGER_DOCS_MAX + 64 * 1024) /* of an encoded operation */
+/** Reads and decodes one journal row. `bytes` keeps what documents point into, until it is used again. `ret` is large (11 KiB): heap.
+ *  OC_ENOENT, OC_EPARSE. */
+int journal_read(struct db *db, uint8_t shard, int64_t seq, struct buf *bytes,
                  struct ledger_op *ret) MUST_USE WORKER_FN;
 
 /** LOP_RESTORED and the rest: the newest schema. */
@@ -138,7 +149,7 @@ struct fold_site {
     int city_offset_min;
     date_t first_day;
     int64_t last_at_ms, last_txn, last_card, last_event, deny_epoch;
-    int64_t cards;
+    int64_t cards, last_message;
 };
 struct hot_account {
     struct account_row row;
@@ -157,7 +168,9 @@ struct fold {
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
     int64_t open_txns;
+    int64_t outbox; /* messages in it */
     struct ledger_op *intent; /* scratch: the intent or outcome before that an outcome belongs to */
+    struct buf intent_bytes;  /* what its documents point into, where it was read from the journal */
 };
 /** Makes a fold over tables that may be empty (before LOP_SITE). `journal` NULL: db. Reads site,
  * open day. */
@@ -210,7 +223,7 @@ struct ledger {
     uint8_t head[32]; /* the writer's: MAC of the last committed journal row */
     const char *why;  /* NULL: healthy; else why the store refuses, static text */
 
-    atomic_llong seq, ops, batches, open_txns, cards, open_day;
+    atomic_llong seq, ops, batches, open_txns, cards, open_day, outbox;
     pthread_t writer, checkpointer;
     bool writer_runs, checkpointer_runs;
     pthread_cond_t ckpt_wake;

@@ -19,7 +19,7 @@ struct ledger_job *job_new(struct ledger_op *op)
     if (!j)
         return NULL;
     j->op = op;
-    j->asked_no = op->type == LOP_INTENT ? op->intent.request_no : 0;
+    j->asked_no = op && op->type == LOP_INTENT ? op->intent.request_no : 0;
     atomic_init(&j->refs, 2);
     flow_cond_init(&j->cond);
     return j;
@@ -59,12 +59,9 @@ int job_answer(struct ledger_job *j)
     return rc;
 }
 
-int ledger_co_submit(struct ledger *l, struct ledger_op *op)
+/* Queues a job of a flow and waits for its result. */
+static CO_FN int co_run(struct ledger *l, struct ledger_job *j)
 {
-    CHECK(l->loop);
-    struct ledger_job *j = job_new(op);
-    if (!j)
-        return OC_ENOMEM;
     j->on_loop = true;
     int rc = job_queue(l, j);
     if (rc) {
@@ -79,10 +76,33 @@ int ledger_co_submit(struct ledger *l, struct ledger_op *op)
         CHECK(rc == 0);
     }
     flow_unshield();
-    rc = job_answer(j);
+    return job_answer(j);
+}
+
+int ledger_co_submit(struct ledger *l, struct ledger_op *op)
+{
+    CHECK(l->loop);
+    struct ledger_job *j = job_new(op);
+    int rc = j ? co_run(l, j) : OC_ENOMEM;
     if (rc == 0)
         front_learn(l, op);
     return rc;
+}
+
+int ledger_co_citizen_key_add(struct ledger *l, const char *citizen, uint8_t what,
+                              const struct citizen_key_row *key)
+{
+    CHECK(l->loop);
+    size_t len = strlen(citizen);
+    if (len == 0 || len >= LEDGER_ID || (what != ERASE_PERSONAL && what != ERASE_DOCUMENTS) ||
+        key->sealed_len == 0 || key->sealed_len > sizeof key->sealed)
+        return OC_EINVAL;
+    const struct key_job asked = {citizen, what, key};
+    struct ledger_job *j = job_new(NULL);
+    if (!j)
+        return OC_ENOMEM;
+    j->key = &asked;
+    return co_run(l, j);
 }
 
 static void wait_done(struct ledger *l, struct ledger_job *j)

@@ -4,9 +4,17 @@
 
 #include "ledger/internal.h"
 
+/* A citizen's key: written by the writer, never journalled. */
+struct key_job {
+    const char *citizen;
+    uint8_t what;
+    const struct citizen_key_row *row;
+};
+
 /* The operation is the submitter's: it waits, shielded, until the writer has done with it. */
 struct ledger_job {
-    struct ledger_op *op;
+    struct ledger_op *op;       /* NULL: `key` is what is to be kept */
+    const struct key_job *key;  /* the submitter's likewise */
     int64_t asked_no; /* an intent's request number as it was submitted */
     int64_t queued_ns;
     int rc;

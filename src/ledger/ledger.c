@@ -9,7 +9,6 @@
 #define TAIL_ROWS      64 /* rows of the chain proved at every start */
 #define CLOCK_SLACK_MS 5000
 #define DEFAULT_BATCH  4096
-#define OP_SIZE_MAX    (64 * 1024)
 
 const struct db_step ledger_schema[] = {
     {
@@ -19,6 +18,10 @@ const struct db_step ledger_schema[] = {
     {
         2,
 #include "ledger_schema2.inc"
+    },
+    {
+        3,
+#include "ledger_schema3.inc"
     },
 };
 const size_t ledger_schema_len = ARRAY_LEN(ledger_schema);
@@ -175,7 +178,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
     l->before_commit = o->before_commit;
     l->hook_arg = o->hook_arg;
     l->last = &l->first;
-    buf_init(&l->bytes, OP_SIZE_MAX);
+    buf_init(&l->bytes, OP_BYTES_MAX);
     init_locks(l);
     init_metrics(l, o->metrics);
     return l;
@@ -197,6 +200,8 @@ static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, e
         rc = db_open(l->path, mode, &l->db);
     if (!rc)
         rc = db_migrate(l->db, ledger_schema, ledger_schema_len);
+    if (!rc) /* a citizen's key that is deleted must be gone from its page (R20) */
+        rc = db_exec(l->db, "PRAGMA secure_delete=ON");
     if (!rc)
         rc = fold_init(&l->fold, l->db, NULL);
     if (!rc)
@@ -256,8 +261,10 @@ static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
     if (rc)
         return rc;
     atomic_store(&l->seq, seq);
+    l->fold.seq = seq;
     atomic_store(&l->open_txns, l->fold.open_txns);
     atomic_store(&l->cards, l->fold.site.cards);
+    atomic_store(&l->outbox, l->fold.outbox);
     atomic_store(&l->open_day, l->fold.day.date);
     rc = db_open(l->path, DB_WRITE, &l->ckpt_db);
     if (!rc)
@@ -330,6 +337,7 @@ void ledger_stats(struct ledger *l, struct ledger_stats *ret)
                                  .batches = atomic_load(&l->batches),
                                  .open_txns = atomic_load(&l->open_txns),
                                  .cards = atomic_load(&l->cards),
+                                 .outbox = atomic_load(&l->outbox),
                                  .open_day = (date_t)atomic_load(&l->open_day),
                                  .wal_bytes = db_wal_bytes(l->wal),
                                  .checkpoint_age_ms = db_wal_age_ns(l->wal) / NS_PER_MS};

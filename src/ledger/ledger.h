@@ -121,7 +121,7 @@ struct txn_row {
     int64_t created_ms, decided_ms; /* intent, last outcome */
     trace_t trace;
     char who[LEDGER_ID];
-    struct op_intent in; /* for REFUSED rows: service, card, terminal, amount, dates, request only */
+    struct op_intent in; /* for REFUSED rows: service, card, terminal, amount, dates, request only. Without documents: their len is 0 */
     uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
     uint8_t reason, evidence, suspense, tac_verdict; /* the last outcome's; in doubt the verdict, mac2 and tac that were given */
     uint16_t sw;
@@ -134,6 +134,8 @@ struct txn_row {
     uint32_t tries; /* outcomes written while in doubt */
     struct timeline timeline; /* the last outcome's where it has one, else the intent's or refusal's */
     uint8_t presented;        /* enum presented */
+    uint8_t message_count;
+    bool held;                /* it has a hold: ledger_co_hold() */
 };
 struct day_row {
     date_t date;
@@ -155,9 +157,35 @@ struct event_row {
     char terminal[LEDGER_ID];
     struct op_event_item item;
 };
+/** A module's record. The document stands in the arena that the reader gave, NUL-terminated. */
 struct record_row {
-    uint32_t version; /* 0: does not exist */
-    char doc[LEDGER_DOC];
+    uint32_t version;
+    char *doc;
+    uint32_t doc_len;
+};
+/** A message in the outbox: what is due or dead. Of kind "confirm" or "reverse" it is about the hold of `txn`, and has no document:
+ *  ledger_co_hold() has the reference. `id` is an idempotency key for ever. */
+struct message_row {
+    int64_t id, txn, created_ms;
+    uint8_t state; /* enum message_state */
+    char to[LEDGER_ID], kind[32], citizen[LEDGER_ID];
+    uint32_t tries;
+    char note[128];
+    char *doc; /* in the reader's arena, NUL-terminated */
+    uint32_t doc_len;
+};
+struct hold_row {
+    int64_t txn;
+    uint8_t state; /* enum hold_state */
+    char to[LEDGER_ID], kind[32];
+    fen_t amount;
+    char reference[64], note[128];
+    int64_t changed_ms;
+};
+/** A citizen's key, wrapped under the site's. */
+struct citizen_key_row {
+    uint8_t sealed[128];
+    uint16_t sealed_len;
 };
 /** How a terminal proves itself. */
 struct terminal_key_row {
@@ -176,8 +204,10 @@ struct terminal_total {
     fen_t amount;          /* of the posted ones */
 };
 struct citizen_row {
-    struct op_citizen c;
+    struct op_citizen c; /* `sealed` is empty once the personal data were erased */
     int64_t created_ms;
+    uint8_t erased;       /* ERASE_PERSONAL | ERASE_DOCUMENTS */
+    date_t documents_due; /* documents may not be erased before; 0: no date was set */
 };
 
 /* ---- reads: each suspends while a reader thread looks. OC_ENOENT: there is no such row (also where an id is longer than any can
@@ -196,9 +226,28 @@ int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret) MUST_USE C
 /** By idempotency key. Of a dialogue whose card was tapped again this is the last attempt: an intent with the request number and
  *  hash of its `link`, which is VOIDED, takes the number over. The earlier row's `in.request_no` still says what it was. */
 int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no, struct txn_row *ret) MUST_USE CO_FN;
-int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
+/** The document goes into `a`. */
+int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key, struct arena *a,
                      struct record_row *ret) MUST_USE CO_FN;
+/** The next record of that owner by key, in order of bytes, whose key begins with `prefix` and comes after `after` ("": the first).
+ *  OC_ENOENT: no more. */
+int ledger_co_record_next(struct ledger *l, const char *scope, const char *owner, const char *prefix, const char *after,
+                          struct arena *a, char ret_key[40], struct record_row *ret) MUST_USE CO_FN;
 int ledger_co_citizen(struct ledger *l, const char *id, struct citizen_row *ret) MUST_USE CO_FN;
+/** By the keyed hash of the personal number; zeros: OC_ENOENT. */
+int ledger_co_citizen_search(struct ledger *l, const uint8_t search[16], struct citizen_row *ret) MUST_USE CO_FN;
+/** The key under which a citizen's personal data (`what` 1) or documents (2) are sealed. The one table that is no fold of the
+ *  journal: what must be forgettable may not stand in a journal. OC_ENOENT: none was made yet; OC_ESTATE: erased. */
+int ledger_co_citizen_key(struct ledger *l, const char *citizen, uint8_t what, struct citizen_key_row *ret) MUST_USE CO_FN;
+/** Keeps a new key: durable when it returns. May come before the citizen's own row, whose data are sealed under it. OC_EEXIST: another
+ *  was faster, read that one; OC_ESTATE: erased; OC_EINVAL. Not cancellable; else errors as ledger_co_submit(). */
+int ledger_co_citizen_key_add(struct ledger *l, const char *citizen, uint8_t what, const struct citizen_key_row *key) MUST_USE CO_FN;
+/** The public key that a participant signs with. OC_ENOENT: none. */
+int ledger_co_participant_key(struct ledger *l, const char *participant, uint8_t ret[32]) MUST_USE CO_FN;
+/** The hold of a transaction. OC_ENOENT: it has none. */
+int ledger_co_hold(struct ledger *l, int64_t txn, struct hold_row *ret) MUST_USE CO_FN;
+/** OC_ENOENT: no such message, or it was sent or dropped. The document goes into `a`. */
+int ledger_co_message(struct ledger *l, int64_t id, struct arena *a, struct message_row *ret) MUST_USE CO_FN;
 int ledger_co_day(struct ledger *l, date_t date, struct day_row *ret) MUST_USE CO_FN; /* 0: the open day */
 /** OC_ENOENT: not on the list, or taken off it: a row given here never has action 0. */
 int ledger_co_denied(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const uint8_t serial[OC_SERIAL_LEN],
@@ -253,9 +302,19 @@ int ledger_co_deny_list(struct ledger *l, int64_t after_epoch, struct deny_row *
 int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows, unsigned cap,
                      unsigned *ret_n) MUST_USE CO_FN;
 
+int ledger_co_citizens(struct ledger *l, const char *after_id, struct citizen_row *rows, unsigned cap,
+                       unsigned *ret_n) MUST_USE CO_FN;
+/** By ascending id: of one state (0: any) and to one participant (NULL: any). Documents go into `a`. */
+int ledger_co_messages(struct ledger *l, int64_t after_id, uint8_t state_or_0, const char *to_or_null, struct arena *a,
+                       struct message_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+/** By ascending transaction: of one state, 0: any. */
+int ledger_co_holds(struct ledger *l, int64_t after_txn, uint8_t state_or_0, struct hold_row *rows, unsigned cap,
+                    unsigned *ret_n) MUST_USE CO_FN;
+
 /* ---- figures ---- */
 struct ledger_stats {
     int64_t journal_seq, ops, batches, open_txns, cards;
+    int64_t outbox; /* messages due or dead */
     int64_t wal_bytes;         /* of log that no checkpoint has copied whole */
     int64_t checkpoint_age_ms; /* since when something waits there; 0: nothing does */
     int64_t queue;

@@ -31,6 +31,16 @@
 /* What version 2 brought. */
 #define NUM2(s, f)       F_(s, f, OPF_NUMBER, sizeof(((s *)0)->f), NULL, 2)
 #define INSIDE2(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 2)
+/* What version 3 brought. */
+#define NUM3(s, f)       F_(s, f, OPF_NUMBER, sizeof(((s *)0)->f), NULL, 3)
+#define INSIDE3(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 3)
+#define ARRAY3(s, f, n, x)                                                                         \
+    {                                                                                              \
+        .name = #f, .type = OPF_ARRAY, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]),   \
+        .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                             \
+        .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 3                              \
+    }
+#define DOC(s, f) F_(s, f, OPF_DOC, sizeof(((s *)0)->f), NULL, 1)
 #define TABLE(name, ...)                                                                           \
     static const struct op_field name##_fields[] = {__VA_ARGS__};                                  \
     static const struct op_fields name = {name##_fields, ARRAY_LEN(name##_fields)}
@@ -40,7 +50,13 @@ TABLE(t_seen, NUM(struct card_seen, has), SNUM(struct card_seen, balance),
 TABLE(t_leg, NUM(struct leg, kind), TEXT(struct leg, owner), SNUM(struct leg, amount));
 TABLE(t_record, TEXT(struct op_record, scope), TEXT(struct op_record, owner),
       TEXT(struct op_record, key), NUM(struct op_record, version_read),
-      TEXT(struct op_record, doc));
+      DOC(struct op_record, doc), NUM3(struct op_record, remove),
+      NUM3(struct op_record, version_new));
+TABLE(t_message, TEXT(struct op_message, to), TEXT(struct op_message, kind),
+      TEXT(struct op_message, citizen), DOC(struct op_message, doc));
+TABLE(t_hold_plan, TEXT(struct op_hold_plan, to), TEXT(struct op_hold_plan, kind),
+      SNUM(struct op_hold_plan, amount), DOC(struct op_hold_plan, doc),
+      DOC(struct op_hold_plan, expect));
 TABLE(t_item, TEXT(struct op_event_item, kind), TEXT(struct op_event_item, text));
 TABLE(t_limits, SNUM(struct op_limits, single_max), SNUM(struct op_limits, card_day_max),
       NUM(struct op_limits, card_day_count), SNUM(struct op_limits, terminal_day_max));
@@ -100,7 +116,9 @@ TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
       ARRAY(struct op_intent, events, event_count, t_item), SNUM(struct op_intent, link),
       NUM(struct op_intent, refund), INSIDE(struct op_intent, limits, t_limits),
       TEXT(struct op_intent, plan), TEXT(struct op_intent, reply),
-      NUM2(struct op_intent, presented), INSIDE2(struct op_intent, timeline, t_timeline));
+      NUM2(struct op_intent, presented), INSIDE2(struct op_intent, timeline, t_timeline),
+      ARRAY3(struct op_intent, messages, message_count, t_message),
+      INSIDE3(struct op_intent, hold, t_hold_plan));
 TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to),
       NUM(struct op_outcome, reason), NUM(struct op_outcome, evidence),
       NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),
@@ -131,6 +149,14 @@ TABLE(t_terminal_key, TEXT(struct op_terminal_key, terminal), NUM(struct op_term
       FIXED(struct op_terminal_key, token_hash), SNUM(struct op_terminal_key, token_until_ms),
       FIXED(struct op_terminal_key, pin), FIXED(struct op_terminal_key, next_pin),
       SNUM(struct op_terminal_key, not_after_ms), TEXT(struct op_terminal_key, why));
+TABLE(t_hold, SNUM(struct op_hold, txn), NUM(struct op_hold, to), TEXT(struct op_hold, reference),
+      TEXT(struct op_hold, note));
+TABLE(t_message_end, SNUM(struct op_message_end, message), NUM(struct op_message_end, to),
+      NUM(struct op_message_end, tries), TEXT(struct op_message_end, note));
+TABLE(t_erased, TEXT(struct op_erased, citizen), NUM(struct op_erased, what),
+      SNUM(struct op_erased, due), TEXT(struct op_erased, why));
+TABLE(t_participant_key, TEXT(struct op_participant_key, participant),
+      FIXED(struct op_participant_key, key), TEXT(struct op_participant_key, why));
 
 #define KIND(type, label, member, table)                                                           \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
@@ -138,6 +164,9 @@ TABLE(t_terminal_key, TEXT(struct op_terminal_key, terminal), NUM(struct op_term
 #define KIND2(type, label, member, table)                                                          \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
               &(table), 2}
+#define KIND3(type, label, member, table)                                                           \
+    [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
+              &(table), 3}
 static const struct op_kind kinds[] = {
     KIND(LOP_SITE, "site", site, t_site),
     KIND(LOP_PARTICIPANT, "participant", participant, t_participant),
@@ -158,6 +187,10 @@ static const struct op_kind kinds[] = {
     KIND(LOP_RESTORED, "restored", restored, t_restored),
     KIND2(LOP_AUTHORITY, "authority", authority, t_authority),
     KIND2(LOP_TERMINAL_KEY, "terminal_key", terminal_key, t_terminal_key),
+    KIND3(LOP_HOLD, "hold", hold, t_hold),
+    KIND3(LOP_MESSAGE, "message", message, t_message_end),
+    KIND3(LOP_ERASED, "erased", erased, t_erased),
+    KIND3(LOP_PARTICIPANT_KEY, "participant_key", participant_key, t_participant_key),
 };
 
 const struct op_kind *op_kind(unsigned type)
@@ -192,6 +225,7 @@ const char *acct_kind_name(enum acct_kind k)
         [ACCT_RESERVE] = "reserve",
         [ACCT_FUND] = "fund",
         [ACCT_PERSONAL] = "personal",
+        [ACCT_DEPOSIT] = "deposit",
     };
     return name_in(names, ARRAY_LEN(names), (unsigned)k);
 }
@@ -209,6 +243,28 @@ const char *card_kind_name(enum card_kind k)
 {
     static const char *const names[] = {[CARD_ANONYMOUS] = "anonymous", [CARD_NAMED] = "named"};
     return name_in(names, ARRAY_LEN(names), (unsigned)k);
+}
+
+const char *hold_state_name(enum hold_state s)
+{
+    static const char *const names[] = {
+        [HOLD_ASKED] = "asked",           [HOLD_HELD] = "held",
+        [HOLD_REFUSED] = "refused",       [HOLD_UNKNOWN] = "unknown",
+        [HOLD_CONFIRM_DUE] = "confirm_due", [HOLD_CONFIRMED] = "confirmed",
+        [HOLD_REVERSE_DUE] = "reverse_due", [HOLD_REVERSED] = "reversed",
+    };
+    return name_in(names, ARRAY_LEN(names), (unsigned)s);
+}
+
+const char *message_state_name(enum message_state s)
+{
+    static const char *const names[] = {
+        [MESSAGE_DUE] = "due",
+        [MESSAGE_SENT] = "sent",
+        [MESSAGE_DEAD] = "dead",
+        [MESSAGE_DROPPED] = "dropped",
+    };
+    return name_in(names, ARRAY_LEN(names), (unsigned)s);
 }
 
 const char *step_name(enum step s)

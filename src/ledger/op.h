@@ -6,15 +6,17 @@
 
 #include "base/base.h"
 
-#define LEDGER_ID      32  /* participant, terminal, citizen, bearer ids, with NUL */
-#define LEDGER_SERVICE 48
-#define LEDGER_LEGS    8
-#define LEDGER_RECORDS 4
-#define LEDGER_EVENTS  4
-#define LEDGER_DOC     2048 /* a module record's document, JSON text with NUL */
-#define LEDGER_PLAN    4096 /* the plan as JSON text, kept with the intent as evidence */
-#define LEDGER_REPLY   2048
-#define LEDGER_CAPP    128
+#define LEDGER_ID       32  /* participant, terminal, citizen, bearer ids, with NUL */
+#define LEDGER_SERVICE  48
+#define LEDGER_LEGS     12
+#define LEDGER_RECORDS  16
+#define LEDGER_MESSAGES 4
+#define LEDGER_EVENTS   4
+#define LEDGER_DOC_MAX  65535  /* bytes of one document */
+#define LEDGER_DOCS_MAX 131072 /* of all documents of an operation */
+#define LEDGER_PLAN     4096 /* the plan as JSON text, kept with the intent as evidence */
+#define LEDGER_REPLY    2048
+#define LEDGER_CAPP     128
 
 enum ledger_op_type {
     LOP_SITE = 1,        /* first operation of every ledger */
@@ -35,7 +37,11 @@ enum ledger_op_type {
     LOP_SETTLED = 16,    /* a day's batch was published: its manifest's hash */
     LOP_RESTORED = 17,   /* a backup was installed: all SAM sequences jump forward (R10) */
     LOP_AUTHORITY = 18,  /* the site's certificate authority: once */
-    LOP_TERMINAL_KEY = 19 /* how a terminal proves itself: token, pinned key, renewal, revocation */
+    LOP_TERMINAL_KEY = 19, /* how a terminal proves itself: token, pinned key, renewal, revocation */
+    LOP_HOLD = 20,       /* what an institution answered to a hold (R12): ASKED -> HELD|REFUSED|UNKNOWN */
+    LOP_MESSAGE = 21,    /* what became of a message in the outbox */
+    LOP_ERASED = 22,     /* a citizen's personal data or documents are forgotten, or shall be (R20) */
+    LOP_PARTICIPANT_KEY = 23 /* the public key that an institution signs with */
 };
 
 enum card_state {
@@ -69,7 +75,8 @@ enum acct_kind {
     ACCT_FEE = 10,
     ACCT_RESERVE = 11,
     ACCT_FUND = 12,
-    ACCT_PERSONAL = 13
+    ACCT_PERSONAL = 13,
+    ACCT_DEPOSIT = 14 /* owner: what a module chose, such as an admission (住院预交金) */
 };
 /** "purse", "pending_load", …; NULL for a number not in the table. */
 const char *acct_kind_name(enum acct_kind k);
@@ -93,13 +100,35 @@ struct card_seen {
     uint16_t online, offline; /* counters as INITIALIZE reports them: the next transaction's */
 };
 
+/** A document inside an operation: JSON text or a sealed blob's text, without NUL; the ledger never looks into it. Not owned:
+ *  it lives where the submitter keeps it until the result is there; of a decoded operation, in the bytes it was decoded from. */
+struct op_doc {
+    const char *text; /* not NUL-terminated; may be NULL where len is 0 */
+    uint32_t len;     /* bytes, LEDGER_DOC_MAX at most */
+};
 /** A module record: (scope, owner, key) -> document with a version. */
 struct op_record {
     char scope[16];  /* module name */
     char owner[40];  /* "card:<id>", "citizen:<id>", "terminal:<id>" or what the module chose */
     char key[40];
     uint32_t version_read; /* 0: did not exist. Checked and locked at intent, R2; another version: OC_R_STALE */
-    char doc[LEDGER_DOC];
+    uint32_t version_new;  /* [out] of a record that did not exist: higher than any that stood there before (version 3) */
+    uint8_t remove;        /* 1: goes away when the transaction posts; no document then (version 3) */
+    struct op_doc doc;
+};
+/** A message to a participant's system; enters the outbox in the commit that posts (version 3). */
+struct op_message {
+    char to[LEDGER_ID];      /* participant */
+    char kind[32];           /* "confirm" and "reverse" are the ledger's own */
+    char citizen[LEDGER_ID]; /* whose data it carries, or "" */
+    struct op_doc doc;
+};
+/** What is asked of an institution after the intent is durable and before any card command (R12, version 3). */
+struct op_hold_plan {
+    char to[LEDGER_ID]; /* participant; "": the transaction has no hold */
+    char kind[32];
+    fen_t amount;
+    struct op_doc doc, expect; /* what goes along; members that must come back equal */
 };
 struct op_event_item {
     char kind[32];   /* "category_mismatch", "balance_mismatch", … */
@@ -247,7 +276,7 @@ struct op_intent {
     int64_t txn;      /* [out] */
     trace_t trace;
     char service[LEDGER_SERVICE];
-    uint8_t plan_kind; /* enum oc_plan_kind: DEBIT, CREDIT or ACCOUNT */
+    uint8_t plan_kind; /* enum oc_plan_kind: DEBIT, CREDIT, ACCOUNT or NOTE */
     uint8_t card_type; /* type in MACs: 02 load, 06 purchase, 09 CAPP; 0 account */
     int64_t card;      /* 0: none */
     char terminal[LEDGER_ID], participant[LEDGER_ID];
@@ -256,7 +285,7 @@ struct op_intent {
     int64_t request_no;    /* the terminal's own ascending number; 0: the writer allots [out] */
     uint8_t request_hash[16];
     date_t business_date; /* stamped at admission (R11) */
-    date_t clearing_date; /* [out] for ACCOUNT plans */
+    date_t clearing_date; /* [out] for plans that post at once: ACCOUNT and NOTE without a hold */
     date_t card_day, terminal_day; /* [out] whose sums count this: the business date, or a later day already counted (R2) */
     uint8_t card_date[4], card_time[3]; /* host's, packed BCD */
     fen_t amount, gross;  /* what the chip moves; what the service costs in all (R14) */
@@ -280,6 +309,60 @@ struct op_intent {
     char reply[LEDGER_REPLY]; /* ACCOUNT plans: final reply */
     uint8_t presented;        /* enum presented (version 2) */
     struct timeline timeline; /* up to the intent (version 2) */
+    uint8_t message_count;
+    struct op_message messages[LEDGER_MESSAGES]; /* (version 3) */
+    struct op_hold_plan hold;                    /* (version 3) */
+};
+
+/** Where a hold stands (R12). Edges: hold.c. */
+enum hold_state {
+    HOLD_ASKED = 1,       /* the intent is durable; the institution may or may not have heard of it */
+    HOLD_HELD = 2,        /* it answered; its reference is kept */
+    HOLD_REFUSED = 3,     /* it refused (final) */
+    HOLD_UNKNOWN = 4,     /* it was sent, no answer came; or nobody ever acknowledged how it ends and a person dropped that */
+    HOLD_CONFIRM_DUE = 5, /* POSTED; the outbox says so until it is acknowledged */
+    HOLD_CONFIRMED = 6,   /* (final) */
+    HOLD_REVERSE_DUE = 7, /* VOIDED; likewise 冲正 */
+    HOLD_REVERSED = 8     /* (final) */
+};
+/** "asked", "held", …; NULL for a number not in the table. */
+const char *hold_state_name(enum hold_state s);
+/** OC_ESTATE: the hold is not ASKED, or there is none. (version 3) */
+struct op_hold {
+    int64_t txn;
+    uint8_t to; /* HOLD_HELD, HOLD_REFUSED or HOLD_UNKNOWN */
+    char reference[64]; /* the institution's own, with HELD */
+    char note[128];
+};
+
+/** SENT and DROPPED messages leave the table, the journal keeps them. */
+enum message_state { MESSAGE_DUE = 1, MESSAGE_SENT = 2, MESSAGE_DEAD = 3, MESSAGE_DROPPED = 4 };
+/** "due", "sent", …; NULL for a number not in the table. */
+const char *message_state_name(enum message_state s);
+/** DUE -> SENT|DEAD|DROPPED, DEAD -> DUE|SENT|DROPPED. OC_ENOENT: it was sent or dropped already. Of a confirm or reverse message
+ *  SENT moves the hold to CONFIRMED or REVERSED, DROPPED to UNKNOWN: nobody acknowledged it. (version 3) */
+struct op_message_end {
+    int64_t message;
+    uint8_t to; /* enum message_state */
+    uint32_t tries;
+    char note[128];
+};
+
+enum { ERASE_PERSONAL = 1, ERASE_DOCUMENTS = 2 };
+/** A citizen's personal data (`what` 1) or documents (2) are forgotten: with their key everything sealed under it, in tables,
+ *  journal and outbox. Refused with OC_R_WRONG_STATE while something of that citizen is open, with OC_R_TOO_EARLY before the
+ *  documents' due date. (version 3) */
+struct op_erased {
+    char citizen[LEDGER_ID];
+    uint8_t what;
+    date_t due; /* documents: not before this day, and nothing is erased yet; 0: now */
+    char why[64];
+};
+/** (version 3) */
+struct op_participant_key {
+    char participant[LEDGER_ID];
+    uint8_t key[32]; /* Ed25519, public; zeros: none any more */
+    char why[64];
 };
 
 enum evidence {
@@ -382,12 +465,16 @@ struct ledger_op {
         struct op_restored restored;
         struct op_authority authority;
         struct op_terminal_key terminal_key;
+        struct op_hold hold;
+        struct op_message_end message;
+        struct op_erased erased;
+        struct op_participant_key participant_key;
     };
 };
 
 /** Appends the canonical encoding of `op` (version byte first). Errors in b->err. */
 void op_encode(const struct ledger_op *op, struct buf *b);
-/** Reads an encoding back; every byte must be used. OC_EPARSE, OC_ENOTSUP (version newer than this program). */
+/** Reads an encoding back; every byte must be used. Documents point into `bytes`. OC_EPARSE, OC_ENOTSUP (version newer than this program). */
 int op_decode(const void *bytes, size_t len, struct ledger_op *ret_op) MUST_USE;
 /** "intent", "outcome", …; NULL for a number not in the table. */
 const char *op_name(enum ledger_op_type t);

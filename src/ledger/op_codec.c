@@ -4,6 +4,8 @@
 #include "ledger/op_table.h"
 #include <string.h>
 
+#define DOC_MAX_V2 2047 /* of a record, before version 3 */
+
 static uint64_t load_number(const void *p, size_t size)
 {
     uint64_t v8 = 0;
@@ -91,6 +93,32 @@ static void get_text(struct buf *b, char *ret, size_t cap)
     ret[len] = '\0';
 }
 
+static void put_doc(struct buf *b, const struct op_doc *d)
+{
+    CHECK(d->len <= LEDGER_DOC_MAX);
+    buf_put_u32(b, d->len);
+    buf_put(b, d->text, d->len);
+}
+
+/* Not copied: what is decoded points into what it is decoded from. */
+static void get_doc(struct buf *b, struct op_doc *ret, unsigned version)
+{
+    size_t len = version < 3 ? buf_get_u16(b) : buf_get_u32(b);
+    if (len > (version < 3 ? DOC_MAX_V2 : LEDGER_DOC_MAX)) {
+        bad(b);
+        return;
+    }
+    const uint8_t *p = buf_take(b, len);
+    if (!p || len == 0)
+        return;
+    if (memchr(p, 0, len)) {
+        bad(b);
+        return;
+    }
+    ret->text = (const char *)p;
+    ret->len = (uint32_t)len;
+}
+
 static void put_fields(struct buf *b, const struct op_fields *t, const uint8_t *s);
 
 static void put_field(struct buf *b, const struct op_field *f, const uint8_t *s)
@@ -112,6 +140,9 @@ static void put_field(struct buf *b, const struct op_field *f, const uint8_t *s)
         CHECK(n <= f->size);
         buf_put_u16(b, (uint16_t)n);
         buf_put(b, p, (size_t)n);
+        break;
+    case OPF_DOC:
+        put_doc(b, (const struct op_doc *)(const void *)p);
         break;
     case OPF_STRUCT:
         put_fields(b, f->nested, p);
@@ -173,6 +204,9 @@ static void get_field(struct buf *b, const struct op_field *f, uint8_t *s, unsig
     case OPF_BYTES:
         get_bytes(b, f, s);
         break;
+    case OPF_DOC:
+        get_doc(b, (struct op_doc *)(void *)p, version);
+        break;
     case OPF_STRUCT:
         get_fields(b, f->nested, p, version);
         break;
@@ -192,6 +226,11 @@ static void get_fields(struct buf *b, const struct op_fields *t, uint8_t *s, uns
 
 static bool fields_valid(const struct op_fields *t, const uint8_t *s);
 
+static bool doc_valid(const struct op_doc *d)
+{
+    return d->len == 0 || (d->len <= LEDGER_DOC_MAX && d->text && !memchr(d->text, 0, d->len));
+}
+
 static bool field_valid(const struct op_field *f, const uint8_t *s)
 {
     const uint8_t *p = s + f->offset;
@@ -201,6 +240,8 @@ static bool field_valid(const struct op_field *f, const uint8_t *s)
         return memchr(p, 0, f->size) != NULL;
     case OPF_BYTES:
         return n <= f->size;
+    case OPF_DOC:
+        return doc_valid((const struct op_doc *)(const void *)p);
     case OPF_STRUCT:
         return fields_valid(f->nested, p);
     case OPF_ARRAY:
@@ -223,11 +264,25 @@ static bool fields_valid(const struct op_fields *t, const uint8_t *s)
     return true;
 }
 
+/* Of counts that fit. */
+static bool docs_fit(const struct ledger_op *op)
+{
+    const struct op_intent *in = &op->intent;
+    if (op->type != LOP_INTENT)
+        return true;
+    size_t sum = (size_t)in->hold.doc.len + in->hold.expect.len;
+    for (unsigned i = 0; i < in->record_count; i++)
+        sum += in->records[i].doc.len;
+    for (unsigned i = 0; i < in->message_count; i++)
+        sum += in->messages[i].doc.len;
+    return sum <= LEDGER_DOCS_MAX;
+}
+
 bool op_valid(const struct ledger_op *op)
 {
     const struct op_kind *k = op_kind(op->type);
     return k && memchr(op->who, 0, sizeof op->who) &&
-           fields_valid(k->fields, (const uint8_t *)op + k->offset);
+           fields_valid(k->fields, (const uint8_t *)op + k->offset) && docs_fit(op);
 }
 
 void op_encode(const struct ledger_op *op, struct buf *b)
@@ -257,7 +312,7 @@ int op_decode(const void *bytes, size_t len, struct ledger_op *ret_op)
     ret_op->at_ms = (int64_t)buf_get_u64(&b);
     get_text(&b, ret_op->who, sizeof ret_op->who);
     get_fields(&b, k->fields, (uint8_t *)ret_op + k->offset, version);
-    if (b.err || buf_left(&b) != 0)
+    if (b.err || buf_left(&b) != 0 || !docs_fit(ret_op))
         return OC_EPARSE;
     return 0;
 }

@@ -6,7 +6,7 @@
 #include "ledger/op.h"
 #include <stdbool.h>
 
-#define OP_VERSION 2
+#define OP_VERSION 3
 
 enum op_field_type {
     OPF_NUMBER, /* unsigned, 1 to 8 bytes, big-endian */
@@ -14,6 +14,7 @@ enum op_field_type {
     OPF_TEXT,   /* length in 2 bytes, then the text without NUL */
     OPF_FIXED,  /* all `size` bytes */
     OPF_BYTES,  /* length in 2 bytes, then so many of `size` bytes */
+    OPF_DOC,    /* struct op_doc: length in 4 bytes, then the text; before version 3 length in 2 bytes */
     OPF_STRUCT, /* the fields of `nested` */
     OPF_ARRAY   /* count in 1 byte, then so many of `max` elements */
 };

@@ -17,7 +17,7 @@ int refuse(struct ledger_op *op, enum oc_reason reason, const char *fmt, ...)
     return OC_EREFUSED;
 }
 
-static int missing(struct ledger_op *op, const char *what, const char *id)
+int prepare_missing(struct ledger_op *op, const char *what, const char *id)
 {
     snprintf(op->detail, sizeof op->detail, "no such %s: %s", what, id);
     return OC_ENOENT;
@@ -82,7 +82,7 @@ static WORKER_FN int prepare_terminal(struct fold *f, struct ledger_op *op)
         return prepare_invalid(op, "a terminal needs an id");
     struct participant_row p;
     int rc = participant_load(f, t->participant, &p);
-    return rc == OC_ENOENT ? missing(op, "participant", t->participant) : rc;
+    return rc == OC_ENOENT ? prepare_missing(op, "participant", t->participant) : rc;
 }
 
 static int prepare_key(struct fold *f, struct ledger_op *op)
@@ -128,7 +128,7 @@ static WORKER_FN int find_card(struct fold *f, struct ledger_op *op, int64_t id,
 {
     char text[IDENT_TEXT];
     int rc = card_load(f, id, ret);
-    return rc == OC_ENOENT ? missing(op, "card", ident_text(id, text)) : rc;
+    return rc == OC_ENOENT ? prepare_missing(op, "card", ident_text(id, text)) : rc;
 }
 
 static WORKER_FN int prepare_card_state(struct fold *f, struct ledger_op *op)
@@ -166,15 +166,9 @@ static WORKER_FN int prepare_deny(struct fold *f, struct ledger_op *op)
     if (rc)
         return rc;
     if (d->remove && action == 0)
-        return missing(op, "entry", "this card is not on the deny list");
+        return prepare_missing(op, "entry", "this card is not on the deny list");
     d->epoch = f->site.deny_epoch + 1;
     return 0;
-}
-
-static int prepare_citizen(struct fold *f, struct ledger_op *op)
-{
-    (void)f;
-    return op->citizen.id[0] ? 0 : prepare_invalid(op, "a citizen needs an id");
 }
 
 /* R5: what the card answered to the command stays in sight while it is asked again: an outcome that
@@ -183,7 +177,7 @@ static WORKER_FN int keep_evidence(struct fold *f, const struct txn_full *t, str
 {
     if (t->state != OC_TXN_IN_DOUBT || o->to != OC_TXN_IN_DOUBT || o->tac_verdict != TAC_NONE)
         return 0;
-    int rc = journal_read(f->journal, f->site.shard, t->outcome_seq, f->intent);
+    int rc = journal_read(f->journal, f->site.shard, t->outcome_seq, &f->intent_bytes, f->intent);
     if (rc)
         return rc == OC_ENOENT || rc == OC_EPARSE || rc == OC_ENOTSUP ? OC_ECHAIN : rc;
     const struct op_outcome *had = &f->intent->outcome;
@@ -194,6 +188,25 @@ static WORKER_FN int keep_evidence(struct fold *f, const struct txn_full *t, str
     memcpy(o->tac, had->tac, sizeof o->tac);
     if (o->sw == 0)
         o->sw = had->sw;
+    return 0;
+}
+
+/* R12: nothing posts before the institution holds its part, and without a card command nothing can be in doubt. A right
+ * program knows that: the hold's answer is durable before it goes on. */
+static WORKER_FN int outcome_hold(struct fold *f, struct ledger_op *op, const struct txn_full *t)
+{
+    struct hold_row h;
+    int rc = hold_load(f, t->id, &h);
+    if (rc)
+        return rc == OC_ENOENT ? OC_EBOOKS : rc;
+    if (op->outcome.to == OC_TXN_POSTED && h.state != HOLD_HELD) {
+        snprintf(op->detail, sizeof op->detail, "its hold is %s", hold_state_name(h.state));
+        return OC_ESTATE;
+    }
+    if (op->outcome.to == OC_TXN_IN_DOUBT && t->hold == TXN_HOLD_BOOKS) {
+        snprintf(op->detail, sizeof op->detail, "no card was at work");
+        return OC_ESTATE;
+    }
     return 0;
 }
 
@@ -218,6 +231,9 @@ static WORKER_FN int prepare_outcome(struct fold *f, struct ledger_op *op)
                  oc_txn_state_name(t.state), to ? to : "?");
         return OC_ESTATE;
     }
+    rc = t.hold ? outcome_hold(f, op, &t) : 0;
+    if (rc)
+        return rc;
     if (o->to == OC_TXN_POSTED)
         o->clearing_date = f->day.date;
     return keep_evidence(f, &t, o);
@@ -303,6 +319,8 @@ static const prepare_fn preparers[] = {
     [LOP_DAY_CLOSE] = prepare_day_close, [LOP_SETTLED] = prepare_settled,
     [LOP_RESTORED] = prepare_restored,   [LOP_AUTHORITY] = prepare_authority,
     [LOP_TERMINAL_KEY] = prepare_terminal_key,
+    [LOP_HOLD] = prepare_hold,           [LOP_MESSAGE] = prepare_message,
+    [LOP_ERASED] = prepare_erased,       [LOP_PARTICIPANT_KEY] = prepare_participant_key,
 };
 
 int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)

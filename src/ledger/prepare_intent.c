@@ -13,6 +13,7 @@ struct asked {
     struct card_full card;
     struct terminal_full terminal;
     bool chip;              /* the plan moves the chip */
+    bool waits;             /* an outcome follows: the chip or an institution is asked first */
     bool refund_to_account; /* owed to the holder whatever became of the card */
 };
 
@@ -62,14 +63,40 @@ static int records_form(struct asked *a)
             if (same_record(&in->records[i], &in->records[j]))
                 return malformed(a, "the same record twice");
         }
+        const struct op_record *r = &in->records[i];
+        if (r->remove > 1 || (r->remove && (r->version_read == 0 || r->doc.len)))
+            return malformed(a, "only a record that was read can go away, and without a document");
     }
     return 0;
+}
+
+static int outside_form(struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    const struct op_hold_plan *h = &in->hold;
+    for (unsigned i = 0; i < in->message_count; i++) {
+        const struct op_message *m = &in->messages[i];
+        if (!m->to[0] || !m->kind[0] || message_of_hold(m->kind))
+            return malformed(a, "a message needs a participant and a kind of its own");
+    }
+    if (h->to[0] ? !h->kind[0] || h->amount < 0 || h->amount > AMOUNT_MAX
+                 : h->kind[0] || h->amount || h->doc.len || h->expect.len)
+        return malformed(a, "a hold needs a participant, a kind and a possible amount");
+    return 0;
+}
+
+static int note_form(struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    if (in->plan_kind != OC_PLAN_NOTE || (!in->amount && !in->leg_count && !in->refund))
+        return 0;
+    return malformed(a, "a note moves nothing");
 }
 
 static int ask_form(struct asked *a)
 {
     const struct op_intent *in = a->in;
-    if (in->plan_kind < OC_PLAN_DEBIT || in->plan_kind > OC_PLAN_ACCOUNT)
+    if (in->plan_kind < OC_PLAN_DEBIT || in->plan_kind > OC_PLAN_NOTE)
         return malformed(a, "no such kind of plan");
     if (in->amount < 0 || in->amount > AMOUNT_MAX || in->gross < 0 || in->gross > AMOUNT_MAX)
         return malformed(a, "the amount is not possible");
@@ -80,7 +107,11 @@ static int ask_form(struct asked *a)
     int rc = prepare_request_no(a->op, in->request_no);
     if (!rc)
         rc = legs_form(a);
-    return rc ? rc : records_form(a);
+    if (!rc)
+        rc = note_form(a);
+    if (!rc)
+        rc = records_form(a);
+    return rc ? rc : outside_form(a);
 }
 
 /* ---- the questions ---- */
@@ -239,6 +270,8 @@ static int ask_limits(struct asked *a)
 {
     const struct op_limits *l = &a->in->limits;
     fen_t amount = a->in->amount;
+    if (a->in->plan_kind == OC_PLAN_NOTE)
+        return 0;
     if (l->single_max && amount > l->single_max)
         return refuse(a->op, OC_R_LIMIT, "at most %lld fen at a time", (long long)l->single_max);
     int rc = ask_card_limits(a);
@@ -350,6 +383,14 @@ static date_t later(date_t x, date_t y)
     return x > y ? x : y;
 }
 
+/* Of a record that did not exist. One may have stood there before, and been removed: each write took a journal row at
+ * least, so none had a version above the journal's length. */
+static uint32_t version_next(const struct fold *f)
+{
+    uint32_t v = (uint32_t)(f->seq + 1);
+    return v ? v : 1;
+}
+
 static void allot(struct asked *a)
 {
     struct op_intent *in = a->in;
@@ -357,9 +398,11 @@ static void allot(struct asked *a)
     in->terminal_day = later(in->business_date, a->terminal.day);
     in->txn = ident_next(a->f->site.last_txn, a->op->at_ms, a->f->site.shard);
     in->terminal_seq = in->plan_kind == OC_PLAN_DEBIT ? a->terminal.r.next_seq : 0;
-    in->clearing_date = a->chip ? 0 : a->f->day.date;
+    in->clearing_date = a->waits ? 0 : a->f->day.date;
     if (in->request_no == 0)
         in->request_no = a->terminal.r.next_request;
+    for (unsigned i = 0; i < in->record_count; i++)
+        in->records[i].version_new = in->records[i].version_read ? 0 : version_next(a->f);
 }
 
 int prepare_intent(struct fold *f, struct ledger_op *op)
@@ -369,6 +412,7 @@ int prepare_intent(struct fold *f, struct ledger_op *op)
         return OC_ENOMEM;
     *a = (struct asked){.f = f, .op = op, .in = &op->intent};
     a->chip = a->in->plan_kind == OC_PLAN_DEBIT || a->in->plan_kind == OC_PLAN_CREDIT;
+    a->waits = a->chip || a->in->hold.to[0];
     a->refund_to_account = a->in->plan_kind == OC_PLAN_ACCOUNT && a->in->refund;
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(questions) && !rc; i++)

@@ -9,6 +9,7 @@
     32768 /* more than a loop has flows, so that it bounds memory and refuses nobody in practice   \
            */
 #define MAX_LONG     8
+#define DOCS_MAX     ((size_t)256 * (LEDGER_DOC_MAX + 1)) /* of a page of messages */
 #define LIST_READERS 2
 
 struct readers {
@@ -123,6 +124,8 @@ static void destroy(struct offload_job *job)
     free(q->rows);
     free(q->op);
     free(q->extra);
+    buf_fini(&q->op_bytes);
+    buf_fini(&q->docs);
 }
 
 struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *), size_t row_size,
@@ -136,6 +139,8 @@ struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *
     q->look = ask;
     q->row_size = row_size;
     q->cap = cap;
+    buf_init(&q->op_bytes, OP_BYTES_MAX);
+    buf_init(&q->docs, DOCS_MAX);
     return q;
 }
 
@@ -191,6 +196,8 @@ static struct query *next_turn(struct query *q)
 {
     struct query *n = query_new(q->l, q->look, q->row_size, q->cap);
     if (n) {
+        buf_fini(&n->op_bytes);
+        buf_fini(&n->docs);
         memcpy((char *)n + sizeof n->job, (char *)q + sizeof q->job, sizeof *n - sizeof n->job);
         n->more = false;
         if (n->filter.terminal)
@@ -198,6 +205,8 @@ static struct query *next_turn(struct query *q)
         q->rows = NULL;
         q->op = NULL;
         q->extra = NULL;
+        buf_init(&q->op_bytes, 0);
+        buf_init(&q->docs, 0);
     }
     offload_job_put(&q->job);
     return n;
@@ -221,22 +230,53 @@ int query_co_one(struct query *q, void *ret)
     return rc;
 }
 
-int query_co_list(struct query *q, void *rows, unsigned *ret_n)
+/* All turns; gives the last one's job, NULL: no memory. */
+static CO_FN struct query *list(struct query *q, int *ret_err)
 {
-    int rc = 0;
     bool more = true;
-    while (q && !rc && more) {
-        rc = q->l->query ? ask(q, &q->l->query->lists) : OC_ECLOSED;
-        more = !rc && q->more;
+    *ret_err = 0;
+    while (q && !*ret_err && more) {
+        *ret_err = q->l->query ? ask(q, &q->l->query->lists) : OC_ECLOSED;
+        more = !*ret_err && q->more;
         if (more)
             q = next_turn(q);
     }
+    return q;
+}
+
+static void give_rows(const struct query *q, void *rows, unsigned *ret_n)
+{
+    if (q->n)
+        memcpy(rows, q->rows, (size_t)q->n * q->row_size);
+    *ret_n = q->n;
+}
+
+int query_co_list(struct query *q, void *rows, unsigned *ret_n)
+{
+    int rc;
+    q = list(q, &rc);
     if (!q)
         return OC_ENOMEM;
+    if (!rc)
+        give_rows(q, rows, ret_n);
+    offload_job_put(&q->job);
+    return rc;
+}
+
+int query_co_list_docs(struct query *q, struct arena *a, void (*place)(void *row, char **at),
+                       void *rows, unsigned *ret_n)
+{
+    int rc;
+    q = list(q, &rc);
+    if (!q)
+        return OC_ENOMEM;
+    char *docs = !rc && q->n ? arena_copy(a, q->docs.data, q->docs.len) : NULL;
+    if (!rc && q->n && !docs)
+        rc = OC_ENOMEM;
     if (!rc) {
-        if (q->n)
-            memcpy(rows, q->rows, (size_t)q->n * q->row_size);
-        *ret_n = q->n;
+        give_rows(q, rows, ret_n);
+        for (unsigned i = 0; i < q->n; i++)
+            place((char *)rows + i * q->row_size, &docs);
     }
     offload_job_put(&q->job);
     return rc;

@@ -36,6 +36,8 @@ struct query {
     bool more;            /* a list's: its turn is over, what is asked says where it goes on */
     int err;              /* sticky: no memory for a row */
     struct ledger_op *op; /* scratch of query_txn */
+    struct buf op_bytes;  /* what its documents point into */
+    struct buf docs;      /* documents found, each with a NUL; rows of query_doc.c say where */
     void *extra;          /* a second thing found, free()d with the job */
 };
 
@@ -58,6 +60,10 @@ int query_co_ask(struct query *q) MUST_USE CO_FN;
 /** Runs the question, in as many turns as it asks for (q->more), and puts its rows in `rows`; drops
  * the job. */
 int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;
+
+/** The same of rows with documents: `place` points a row to the document at *at and moves *at past it. */
+int query_co_list_docs(struct query *q, struct arena *a, void (*place)(void *row, char **at), void *rows,
+                       unsigned *ret_n) MUST_USE CO_FN;
 
 /** A row with the terminal of q->text[0]; none where there is no such terminal. */
 int query_terminal(struct query *q, struct db *db) MUST_USE WORKER_FN;

@@ -85,52 +85,6 @@ int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner,
     return q ? query_co_one(q, ret) : rc;
 }
 
-static WORKER_FN int record(struct query *q, struct db *db)
-{
-    struct db_q s;
-    db_q(&s, db,
-         "SELECT version, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = "
-         "?4"
-         " AND version > 0"); /* 0: a place that a transaction holds; nothing was written yet */
-    db_put_i64(&s, q->l->shard);
-    for (unsigned i = 0; i < 3; i++)
-        db_put_text(&s, q->text[i]);
-    struct record_row *r = db_row(&s) ? query_row(q) : NULL;
-    if (r) {
-        r->version = (uint32_t)db_get_i64(&s);
-        db_get_text(&s, r->doc, sizeof r->doc);
-    }
-    return db_end(&s);
-}
-
-int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
-                     struct record_row *ret)
-{
-    int rc;
-    const char *const texts[] = {scope, owner, key};
-    struct query *q = with_text(l, record, sizeof *ret, texts, 3, &rc);
-    return q ? query_co_one(q, ret) : rc;
-}
-
-static WORKER_FN int citizen(struct query *q, struct db *db)
-{
-    struct db_q s;
-    db_q(&s, db, "SELECT " ROW_CITIZEN " FROM citizen WHERE shard = ?1 AND id = ?2");
-    db_put_i64(&s, q->l->shard);
-    db_put_text(&s, q->text[0]);
-    struct citizen_row *r = db_row(&s) ? query_row(q) : NULL;
-    if (r)
-        row_citizen(&s, r);
-    return db_end(&s);
-}
-
-int ledger_co_citizen(struct ledger *l, const char *id, struct citizen_row *ret)
-{
-    int rc;
-    struct query *q = with_text(l, citizen, sizeof *ret, &id, 1, &rc);
-    return q ? query_co_one(q, ret) : rc;
-}
-
 static WORKER_FN int day(struct query *q, struct db *db)
 {
     struct db_q s;

@@ -44,7 +44,7 @@ static WORKER_FN int load_op(struct query *q, struct db *db, int64_t seq)
         q->op = malloc(sizeof *q->op);
     if (!q->op)
         return OC_ENOMEM;
-    int rc = journal_read(db, q->l->shard, seq, q->op);
+    int rc = journal_read(db, q->l->shard, seq, &q->op_bytes, q->op);
     if (rc != OC_ENOENT && rc != OC_EPARSE)
         return rc;
     log_error("ledger", "journal row %lld is missing or damaged", (long long)seq);
@@ -88,12 +88,25 @@ static void fill_outcome(const struct op_outcome *o, struct txn_row *r)
         r->timeline = o->timeline;
 }
 
+/* The bytes they stand in end with the look. */
+static void drop_docs(struct op_intent *in)
+{
+    for (unsigned i = 0; i < in->record_count; i++)
+        in->records[i].doc = (struct op_doc){0};
+    for (unsigned i = 0; i < in->message_count; i++)
+        in->messages[i].doc = (struct op_doc){0};
+    in->hold.doc = in->hold.expect = (struct op_doc){0};
+}
+
 static int fill_first(struct query *q, struct txn_row *r)
 {
     const struct ledger_op *op = q->op;
     memcpy(r->who, op->who, sizeof r->who);
     if (op->type == LOP_INTENT) {
         r->in = op->intent;
+        drop_docs(&r->in);
+        r->message_count = op->intent.message_count;
+        r->held = op->intent.hold.to[0] != '\0';
         memcpy(r->reply, op->intent.reply, sizeof r->reply);
     } else if (op->type == LOP_REFUSAL) {
         fill_refusal(&op->refusal, r);

@@ -41,17 +41,37 @@ static WORKER_FN int lock(struct fold *f, const struct op_intent *in, const stru
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
+/* A record that comes again after it was removed has a version that no reader of the old one read. */
+static int64_t first_version(const struct op_record *r)
+{
+    return r->version_new ? r->version_new : 1;
+}
+
 static WORKER_FN int write(struct fold *f, const struct op_intent *in, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
          "INSERT INTO record (shard, scope, owner, key, version, doc, locked_by) VALUES (?1, ?2, "
-         "?3, ?4, 1, ?5, 0) "
-         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET version = version + 1, doc = "
-         "excluded.doc, locked_by = 0 "
-         "WHERE version = ?6 AND locked_by IN (0, ?7)");
+         "?3, ?4, ?5, CAST(?6 AS TEXT), 0) "
+         "ON CONFLICT (shard, scope, owner, key) DO UPDATE SET version = CASE version WHEN 0 THEN "
+         "excluded.version ELSE version + 1 END, doc = excluded.doc, locked_by = 0 "
+         "WHERE version = ?7 AND locked_by IN (0, ?8)");
     put_key(&q, f, r);
-    db_put_text(&q, r->doc);
+    db_put_i64(&q, first_version(r));
+    db_put_blob(&q, r->doc.len ? r->doc.text : "", r->doc.len);
+    db_put_i64(&q, r->version_read);
+    db_put_i64(&q, in->txn);
+    int rc = db_end(&q);
+    return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
+}
+
+static WORKER_FN int erase(struct fold *f, const struct op_intent *in, const struct op_record *r)
+{
+    struct db_q q;
+    db_q(&q, f->db,
+         "DELETE FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 AND "
+         "version = ?5 AND locked_by IN (0, ?6)");
+    put_key(&q, f, r);
     db_put_i64(&q, r->version_read);
     db_put_i64(&q, in->txn);
     int rc = db_end(&q);
@@ -86,7 +106,7 @@ int records_write(struct fold *f, const struct op_intent *in)
 {
     int rc = 0;
     for (unsigned i = 0; i < in->record_count && !rc; i++)
-        rc = write(f, in, &in->records[i]);
+        rc = in->records[i].remove ? erase(f, in, &in->records[i]) : write(f, in, &in->records[i]);
     return rc;
 }
 

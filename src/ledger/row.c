@@ -116,6 +116,7 @@ void row_txn(struct db_q *q, struct txn_full *ret)
     ret->suspense = get_u8(q);
     ret->tries = get_u32(q);
     ret->before_txn = db_get_i64(q);
+    ret->hold = get_u8(q);
 }
 
 void row_terminal(struct db_q *q, struct terminal_full *ret)
@@ -234,6 +235,35 @@ void row_citizen(struct db_q *q, struct citizen_row *ret)
     ret->c.sealed_len = (uint16_t)get_some(q, ret->c.sealed, sizeof ret->c.sealed);
     GET_FIXED(q, ret->c.search);
     ret->created_ms = db_get_i64(q);
+    ret->erased = get_u8(q);
+    ret->documents_due = get_date(q);
+}
+
+void row_hold(struct db_q *q, struct hold_row *ret)
+{
+    *ret = (struct hold_row){0};
+    ret->txn = db_get_i64(q);
+    ret->state = get_u8(q);
+    GET_TEXT(q, ret->to);
+    GET_TEXT(q, ret->kind);
+    ret->amount = db_get_i64(q);
+    GET_TEXT(q, ret->reference);
+    GET_TEXT(q, ret->note);
+    ret->changed_ms = db_get_i64(q);
+}
+
+void row_message(struct db_q *q, struct message_row *ret)
+{
+    *ret = (struct message_row){0};
+    ret->id = db_get_i64(q);
+    ret->txn = db_get_i64(q);
+    ret->created_ms = db_get_i64(q);
+    ret->state = get_u8(q);
+    GET_TEXT(q, ret->to);
+    GET_TEXT(q, ret->kind);
+    GET_TEXT(q, ret->citizen);
+    ret->tries = get_u32(q);
+    GET_TEXT(q, ret->note);
 }
 
 void row_terminal_key(struct db_q *q, struct terminal_key_full *ret)
@@ -263,7 +293,8 @@ void row_authority(struct db_q *q, struct op_authority *ret)
     ret->sealed_len = (uint16_t)get_some(q, ret->sealed, sizeof ret->sealed);
 }
 
-int journal_read(struct db *db, uint8_t shard, int64_t seq, struct ledger_op *ret)
+int journal_read(struct db *db, uint8_t shard, int64_t seq, struct buf *bytes,
+                 struct ledger_op *ret)
 {
     struct db_q q;
     db_q(&q, db, "SELECT op FROM journal WHERE shard = ?1 AND seq = ?2");
@@ -273,7 +304,9 @@ int journal_read(struct db *db, uint8_t shard, int64_t seq, struct ledger_op *re
     if (db_row(&q)) {
         size_t len;
         const void *p = db_get_blob(&q, &len);
-        rc = op_decode(p, len, ret);
+        buf_reset(bytes);
+        buf_put(bytes, p, len);
+        rc = bytes->err ? bytes->err : op_decode(bytes->data, bytes->len, ret);
     }
     int err = db_end(&q);
     return err ? err : rc;

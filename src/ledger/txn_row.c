@@ -85,7 +85,7 @@ int txn_intent(struct fold *f, const struct txn_full *t)
     f->intent->type = LOP_INTENT;
     if (cache_intent(f->cache, t->id, &f->intent->intent))
         return 0;
-    int rc = journal_read(f->journal, f->site.shard, t->intent_seq, f->intent);
+    int rc = journal_read(f->journal, f->site.shard, t->intent_seq, &f->intent_bytes, f->intent);
     if (rc == OC_ENOENT || rc == OC_EPARSE || rc == OC_ENOTSUP)
         return OC_EINTERNAL;
     if (rc)
@@ -99,7 +99,7 @@ int txn_insert(struct fold *f, const struct txn_full *t)
     db_q(&q, f->db,
          "INSERT INTO txn (shard, " ROW_TXN
          ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-         "?17, ?18, ?19, ?20)");
+         "?17, ?18, ?19, ?20, ?21)");
     db_put_i64(&q, f->site.shard);
     db_put_i64(&q, t->id);
     db_put_i64(&q, t->state);
@@ -126,6 +126,7 @@ int txn_insert(struct fold *f, const struct txn_full *t)
     db_put_i64(&q, t->suspense);
     db_put_i64(&q, t->tries);
     db_put_i64(&q, t->before_txn);
+    db_put_i64(&q, t->hold);
     int rc = db_end(&q);
     if (rc)
         return rc;

@@ -33,14 +33,15 @@ static const struct {
     {"a closed day's chain head is not the journal's",
      "SELECT d.date FROM day d LEFT JOIN journal j ON j.shard = d.shard AND j.seq = d.journal_seq "
      "WHERE d.state <> 1 AND j.mac IS NOT d.chain_head"},
-    {"a card has two open transactions", "SELECT card FROM txn WHERE +state IN (1, 4) AND card IS "
-                                         "NOT NULL GROUP BY card HAVING count(*) > 1"},
+    {"a card has two open transactions",
+     "SELECT card FROM txn WHERE +state IN (1, 4) AND card IS NOT NULL AND hold <> 2 GROUP BY card "
+     "HAVING count(*) > 1"},
     {"a card names an open transaction that is not open, or not its own",
      "SELECT c.id FROM card c LEFT JOIN txn t ON t.id = c.open_txn WHERE c.open_txn <> 0 AND "
-     "(t.id IS NULL OR t.state NOT IN (1, 4) OR t.card IS NOT c.id)"},
+     "(t.id IS NULL OR t.state NOT IN (1, 4) OR t.card IS NOT c.id OR t.hold = 2)"},
     {"an open transaction that its card does not name",
-     "SELECT t.id FROM txn t JOIN card c ON c.id = t.card WHERE +t.state IN (1, 4) AND c.open_txn "
-     "<> t.id"},
+     "SELECT t.id FROM txn t JOIN card c ON c.id = t.card WHERE +t.state IN (1, 4) AND t.hold <> 2 "
+     "AND c.open_txn <> t.id"},
     {"a purse has something pending and no open transaction",
      "SELECT id FROM card WHERE open_txn = 0 AND (purse_debits_pending <> 0 OR "
      "purse_credits_pending <> 0)"},
@@ -67,6 +68,24 @@ static const struct {
     {"R10: a SAM number stands in two terminals, or its row does not name the terminal it is in",
      "SELECT t.id FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam "
      "WHERE t.sam <> zeroblob(6) AND s.terminal IS NOT t.id"},
+    {"R12: a transaction and its hold do not know one another",
+     "SELECT t.id FROM txn t LEFT JOIN hold h ON h.txn = t.id WHERE (t.hold <> 0) <> (h.txn IS NOT "
+     "NULL) UNION ALL SELECT h.txn FROM hold h LEFT JOIN txn t ON t.id = h.txn WHERE t.id IS NULL"},
+    {"R12: a hold's state does not fit its transaction's",
+     "SELECT h.txn FROM hold h JOIN txn t ON t.id = h.txn WHERE NOT CASE t.state WHEN 1 THEN "
+     "h.state IN (1, 2, 3, 4) WHEN 4 THEN h.state IN (1, 2, 3, 4) WHEN 2 THEN h.state IN (4, 5, 6) "
+     "WHEN 3 THEN h.state IN (3, 4, 7, 8) ELSE 0 END"},
+    {"R12: a hold is to be confirmed or reversed, and the outbox does not say so",
+     "SELECT h.txn FROM hold h LEFT JOIN outbox o ON o.txn = h.txn AND o.participant = "
+     "h.participant AND o.kind = CASE h.state WHEN 5 THEN 'confirm' ELSE 'reverse' END WHERE "
+     "h.state IN (5, 7) AND o.id IS NULL"},
+    {"R12: the outbox confirms or reverses a hold that is not due",
+     "SELECT o.id FROM outbox o LEFT JOIN hold h ON h.txn = o.txn WHERE o.kind IN ('confirm', "
+     "'reverse') AND h.state IS NOT CASE o.kind WHEN 'confirm' THEN 5 ELSE 7 END"},
+    {"R20: what was erased still has its key, or its documents",
+     "SELECT c.id FROM citizen c WHERE EXISTS (SELECT 1 FROM citizen_key k WHERE k.shard = c.shard "
+     "AND k.citizen = c.id AND (c.erased & k.what) <> 0) OR ((c.erased & 1) <> 0 AND "
+     "length(c.sealed) > 0)"},
     {"the site does not count its cards right",
      "SELECT shard FROM site WHERE cards <> (SELECT count(*) FROM card)"},
     {"a terminal's key belongs to no terminal, or is good although revoked",

@@ -28,6 +28,7 @@ struct batch {
     int64_t seq;
     uint8_t mac[32];
     unsigned applied, refused;
+    unsigned keys; /* citizens' keys kept: no operations */
 };
 
 static WORKER_FN int write_journal(struct batch *b, uint8_t shard, struct bytes op)
@@ -77,6 +78,8 @@ static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *
  * must not look as if its terminal had asked for it. */
 static void forget_allotted(struct ledger_job *j)
 {
+    if (!j->op)
+        return;
     if (j->op->type == LOP_INTENT) {
         j->op->intent.request_no = j->asked_no;
         j->op->intent.txn = 0;
@@ -85,10 +88,21 @@ static void forget_allotted(struct ledger_job *j)
     }
 }
 
+static WORKER_FN int run_key(struct batch *b, struct ledger_job *j)
+{
+    struct ledger *l = b->l;
+    j->rc = citizen_key_put(&l->fold, j->key->citizen, j->key->what, j->key->row,
+                            clock_wall_ms(l->clock));
+    b->keys += j->rc == 0;
+    return j->rc == OC_EEXIST || j->rc == OC_ESTATE ? 0 : j->rc;
+}
+
 /* 0: goes on (the job has its result); else the batch has failed. */
 static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
 {
     struct ledger *l = b->l;
+    if (j->key)
+        return run_key(b, j);
     forget_allotted(j);
     j->rc = fold_prepare(&l->fold, j->op, clock_wall_ms(l->clock));
     if (b->tx.err)
@@ -108,7 +122,7 @@ static WORKER_FN int run_job(struct batch *b, struct ledger_job *j)
 static WORKER_FN int finish(struct batch *b)
 {
     struct ledger *l = b->l;
-    if (b->applied == 0) {
+    if (b->applied + b->keys == 0) {
         db_tx_rollback(&b->tx);
         return 0;
     }
@@ -178,6 +192,7 @@ static void publish(struct ledger *l, const struct batch *b)
     atomic_fetch_add(&l->batches, b->applied ? 1 : 0);
     atomic_store(&l->open_txns, l->fold.open_txns);
     atomic_store(&l->cards, l->fold.site.cards);
+    atomic_store(&l->outbox, l->fold.outbox);
     atomic_store(&l->open_day, l->fold.day.date);
     if (!l->m_ops)
         return;
@@ -216,7 +231,7 @@ static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
     db_wal_begin(l->wal);
     int rc = run_jobs(&b, jobs);
     db_tx_rollback(&b.tx);
-    db_wal_finish(l->wal, l->db, rc == 0 && b.applied > 0);
+    db_wal_finish(l->wal, l->db, rc == 0 && b.applied + b.keys > 0);
     if (rc) {
         l->stale = true;
         int again = refresh(l);
@@ -227,7 +242,7 @@ static WORKER_FN int run_batch(struct ledger *l, struct ledger_job *jobs)
     }
     memcpy(l->head, b.mac, sizeof b.mac);
     publish(l, &b);
-    if (b.applied) {
+    if (b.applied + b.keys) {
         set_why(l, NULL);
         if (l->m_commit)
             metric_observe_ns(l->m_commit, clock_mono_ns(&clock_system) - start);
@@ -270,9 +285,11 @@ static WORKER_FN bool own_fault(struct ledger *l, struct ledger_job *j, int rc)
         return false;
     set_why(l, NULL);
     log_error("ledger", "operation %s does not fit the tables (%s): it was not applied",
-              op_name(j->op->type), oc_strerror(rc));
+              j->op ? op_name(j->op->type) : "citizen's key", oc_strerror(rc));
     forget_allotted(j);
-    snprintf(j->op->detail, sizeof j->op->detail, "the ledger's own rules do not hold: see the log");
+    if (j->op)
+        snprintf(j->op->detail, sizeof j->op->detail,
+                 "the ledger's own rules do not hold: see the log");
     j->rc = rc;
     return true;
 }

@@ -30,14 +30,12 @@ static CO_FN int read_record(void *arg, const char *scope, const char *owner, co
     *ret_version = 0;
     if (r == NULL)
         return OC_ENOMEM;
-    int rc = ledger_co_record(d->env->ledger, scope, owner, key, r);
+    int rc = ledger_co_record(d->env->ledger, scope, owner, key, flow_arena(), r);
     if (rc != 0)
         return rc;
-    if (r->version == 0)
-        return OC_ENOENT;
-    if (strlen(r->doc) >= cap)
+    if (r->doc_len >= cap)
         return OC_ELIMIT;
-    memcpy(doc, r->doc, strlen(r->doc) + 1);
+    memcpy(doc, r->doc, r->doc_len + 1);
     *ret_version = r->version;
     return 0;
 }

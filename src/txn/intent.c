@@ -10,8 +10,9 @@ _Static_assert((int)OC_ACCT_PURSE == (int)ACCT_PURSE && (int)OC_ACCT_PENDING_LOA
                    (int)OC_ACCT_FEE == (int)ACCT_FEE && (int)OC_ACCT_FUND == (int)ACCT_FUND &&
                    (int)OC_ACCT_PERSONAL == (int)ACCT_PERSONAL,
                "the module ABI and the ledger number accounts alike");
-_Static_assert(ONECARD_LEGS_MAX == LEDGER_LEGS && ONECARD_RECORDS_MAX == LEDGER_RECORDS &&
-                   ONECARD_EVENTS_MAX == LEDGER_EVENTS && ONECARD_DOC_MAX == LEDGER_DOC,
+_Static_assert(ONECARD_LEGS_MAX <= LEDGER_LEGS && ONECARD_RECORDS_MAX <= LEDGER_RECORDS &&
+                   ONECARD_EVENTS_MAX <= LEDGER_EVENTS && ONECARD_DOC_BYTES <= LEDGER_DOC_MAX &&
+                   ONECARD_DOCS_BYTES <= LEDGER_DOCS_MAX && ONECARD_MESSAGES_MAX <= LEDGER_MESSAGES,
                "what a module may plan fits into an intent");
 
 /* Both ends hold it: plans are checked. Only what counts is copied, these are kilobytes. */
@@ -34,7 +35,7 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
         memcpy(r->scope, p->scope, sizeof r->scope);
         memcpy(r->owner, p->records[i].owner, sizeof r->owner);
         memcpy(r->key, p->records[i].key, sizeof r->key);
-        copy_text(r->doc, p->records[i].doc);
+        r->doc = (struct op_doc){p->records[i].doc, (uint32_t)strlen(p->records[i].doc)};
         r->version_read = p->records[i].version_read;
     }
     in->event_count = (uint8_t)p->event_count;
@@ -97,13 +98,16 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
     struct op_intent *in = &d->row->in;
     if (flow_cancelled())
         return OC_ECANCELED;
+    int rc = hold_check(d, &d->op->intent.hold);
+    if (rc != 0)
+        return rc;
     dialogue_phase(d, TXN_PHASE_COMMITTED);
     d->op->intent.timeline = d->res->timeline;
     if (d->session != NULL)
         d->session->deadline_ns = flow_deadline_ms(COMMAND_WITHIN_MS);
     flow_shield();
     int64_t before = d->res->ledger_ns;
-    int rc = dialogue_co_submit(d);
+    rc = dialogue_co_submit(d);
     d->intent_ns += d->res->ledger_ns - before;
     if (rc != 0) {
         flow_unshield();
@@ -113,6 +117,8 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
     timing_mark(d, STEP_INTENT);
     memcpy(in, &d->op->intent, offsetof(struct op_intent, leg_count));
     copy_text(in->reply, d->op->intent.reply);
+    d->hold = d->op->intent.hold;
+    d->leaves = d->hold.to[0] != '\0' || d->op->intent.message_count > 0;
     d->running = in->txn;
     list_add_tail(&d->env->live, &d->live);
     d->res->txn = in->txn;

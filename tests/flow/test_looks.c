@@ -47,8 +47,9 @@ WRAP(ledger_co_txn, (struct ledger * l, int64_t id, struct txn_row *r), (l, id, 
 WRAP(ledger_co_txn_request, (struct ledger * l, const char *t, int64_t no, struct txn_row *r),
      (l, t, no, r), others)
 WRAP(ledger_co_record,
-     (struct ledger * l, const char *s, const char *o, const char *k, struct record_row *r),
-     (l, s, o, k, r), others)
+     (struct ledger * l, const char *s, const char *o, const char *k, struct arena *a,
+      struct record_row *r),
+     (l, s, o, k, a, r), others)
 
 static int setup(void **state)
 {

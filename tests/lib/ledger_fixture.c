@@ -368,7 +368,7 @@ static WORKER_FN int buy_with_record(struct ledger_fixture *f)
     SET(in->records[0].scope, "transit");
     SET(in->records[0].owner, "card:1");
     SET(in->records[0].key, "month");
-    SET(in->records[0].doc, "{\"rides\":1}");
+    in->records[0].doc = (struct op_doc){"{\"rides\":1}", 11};
     in->record_count = 1;
     SET(in->events[0].kind, "first_ride");
     in->event_count = 1;

@@ -364,6 +364,9 @@ static WORKER_FN const char *same_tables(struct db *x, struct db *y)
         "SELECT * FROM day ORDER BY 1, 2",
         "SELECT * FROM authority ORDER BY 1",
         "SELECT * FROM terminal_key ORDER BY 1, 2",
+        "SELECT * FROM hold ORDER BY 1",
+        "SELECT * FROM outbox ORDER BY 1",
+        "SELECT * FROM participant_key ORDER BY 1, 2",
     };
     const char *text = "";
     for (size_t i = 0; i < ARRAY_LEN(tables) && !text[0]; i++) {
@@ -431,7 +434,7 @@ static WORKER_FN const char *books(struct db *db)
          "float_opening + loads - purchases + adjustments FROM day WHERE state = 1)"},
         {"open transactions of cards",
          "SELECT (SELECT count(*) FROM card WHERE open_txn <> 0) - (SELECT count(*) FROM txn WHERE "
-         "state IN (1, 4))"},
+         "state IN (1, 4) AND hold <> 2)"},
         {"locks of decided transactions", "SELECT count(*) FROM record WHERE locked_by <> 0 AND "
                                           "locked_by NOT IN (SELECT id FROM txn "
                                           "WHERE state IN (1, 4))"},

@@ -18,6 +18,7 @@
 
 struct seen {
     struct ledger_fixture f;
+    struct arena arena;
     int rc[12];
     unsigned n[8];
     struct card_row card[4];
@@ -46,6 +47,7 @@ static inline int setup(void **state)
     if (!s)
         return -1;
     *state = s;
+    arena_init(&s->arena, 0);
     s->txn = calloc(ROWS, sizeof *s->txn);
     s->cards = calloc(ROWS, sizeof *s->cards);
     int rc = fixture_open(&s->f);
@@ -57,6 +59,7 @@ static inline int teardown(void **state)
     ROLE_ENTER_WORKER();
     struct seen *s = *state;
     fixture_close(&s->f);
+    arena_fini(&s->arena);
     free(s->txn);
     free(s->cards);
     free(s);

@@ -193,7 +193,10 @@ static void R5_later_doubt_keeps_the_wrong_proof_in_its_journal_row(void **state
         assert_int_equal(o->sw, 0x9000);
     }
     struct txn_full t = book_txn(b, txn);
-    assert_int_equal(journal_read(b->db, BOOK_SHARD, t.outcome_seq, b->op), 0);
+    struct buf bytes;
+    buf_init(&bytes, OP_BYTES_MAX);
+    assert_int_equal(journal_read(b->db, BOOK_SHARD, t.outcome_seq, &bytes, b->op), 0);
+    buf_fini(&bytes);
     assert_int_equal(b->op->outcome.tac_verdict, TAC_WRONG);
     assert_int_equal(b->op->outcome.tac[0], 0x88);
     struct op_outcome *o = doubt(b, txn, 1); /* a verdict of its own is its own */

@@ -1,0 +1,220 @@
+/* What carries documents: modules' records and the outbox. A look puts each document into the job's
+ * `docs` with a NUL behind it, in the order of the rows; the flow copies them into the caller's
+ * arena in one piece. */
+#include "ledger/query.h"
+
+static WORKER_FN uint32_t keep_doc(struct query *q, struct db_q *s)
+{
+    size_t len;
+    const void *p = db_get_blob(s, &len);
+    if (len)
+        buf_put(&q->docs, p, len);
+    buf_put_u8(&q->docs, 0);
+    if (q->docs.err)
+        q->err = q->docs.err;
+    return (uint32_t)len;
+}
+
+/* `q` NULL: OC_ENOMEM; drops the job. */
+static CO_FN int one_with_doc(struct query *q, struct arena *a, void *ret, char **ret_doc)
+{
+    if (!q)
+        return OC_ENOMEM;
+    int rc = query_co_ask(q);
+    char *doc = NULL;
+    if (!rc && q->n == 0)
+        rc = OC_ENOENT;
+    if (!rc) {
+        doc = arena_copy(a, q->docs.data, q->docs.len);
+        rc = doc ? 0 : OC_ENOMEM;
+    }
+    if (!rc) {
+        memcpy(ret, q->rows, q->row_size);
+        *ret_doc = doc;
+    }
+    offload_job_put(&q->job);
+    return rc;
+}
+
+/* ---- records ---- */
+
+struct found_record {
+    struct record_row row;
+    char key[40];
+};
+
+static WORKER_FN void push_record(struct query *q, struct db_q *s)
+{
+    struct found_record *r = db_row(s) ? query_row(q) : NULL;
+    if (!r)
+        return;
+    r->row.version = (uint32_t)db_get_i64(s);
+    db_get_text(s, r->key, sizeof r->key);
+    r->row.doc_len = keep_doc(q, s);
+}
+
+#define RECORD                                                                                     \
+    "SELECT version, key, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
+
+/* Version 0: a place that a transaction holds; nothing was written yet. */
+static WORKER_FN int record(struct query *q, struct db *db)
+{
+    struct db_q s;
+    db_q(&s, db, RECORD "AND key = ?4 AND version > 0");
+    db_put_i64(&s, q->l->shard);
+    for (unsigned i = 0; i < 3; i++)
+        db_put_text(&s, q->text[i]);
+    push_record(q, &s);
+    return db_end(&s);
+}
+
+/* text[2]: where it begins, at that key or (num[0]) after it. */
+static WORKER_FN int record_next(struct query *q, struct db *db)
+{
+    struct db_q s;
+    if (q->num[0])
+        db_q(&s, db, RECORD "AND key > ?4 AND version > 0 ORDER BY key LIMIT 1");
+    else
+        db_q(&s, db, RECORD "AND key >= ?4 AND version > 0 ORDER BY key LIMIT 1");
+    db_put_i64(&s, q->l->shard);
+    for (unsigned i = 0; i < 3; i++)
+        db_put_text(&s, q->text[i]);
+    push_record(q, &s);
+    return db_end(&s);
+}
+
+static struct query *about_record(struct ledger *l, int (*ask)(struct query *, struct db *),
+                                  const char *const texts[3], int *ret_err)
+{
+    struct query *q = query_new(l, ask, sizeof(struct found_record), 1);
+    *ret_err = OC_ENOMEM;
+    for (unsigned i = 0; q && i < 3; i++)
+        if (!query_text(q, i, texts[i])) { /* no row has such a key */
+            offload_job_put(&q->job);
+            q = NULL;
+            *ret_err = OC_ENOENT;
+        }
+    return q;
+}
+
+int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
+                     struct arena *a, struct record_row *ret)
+{
+    int rc;
+    char *doc;
+    struct found_record found;
+    const char *const texts[] = {scope, owner, key};
+    struct query *q = about_record(l, record, texts, &rc);
+    if (q)
+        rc = one_with_doc(q, a, &found, &doc);
+    if (rc)
+        return rc;
+    *ret = found.row;
+    ret->doc = doc;
+    return 0;
+}
+
+int ledger_co_record_next(struct ledger *l, const char *scope, const char *owner,
+                          const char *prefix, const char *after, struct arena *a, char ret_key[40],
+                          struct record_row *ret)
+{
+    int rc;
+    char *doc;
+    struct found_record found;
+    bool past = after && strcmp(after, prefix) >= 0 && after[0];
+    const char *const texts[] = {scope, owner, past ? after : prefix};
+    struct query *q = about_record(l, record_next, texts, &rc);
+    if (q)
+        q->num[0] = past;
+    if (q)
+        rc = one_with_doc(q, a, &found, &doc);
+    if (rc)
+        return rc;
+    if (strncmp(found.key, prefix, strlen(prefix)) != 0)
+        return OC_ENOENT;
+    memcpy(ret_key, found.key, sizeof found.key);
+    *ret = found.row;
+    ret->doc = doc;
+    return 0;
+}
+
+/* ---- the outbox ---- */
+
+static WORKER_FN int message(struct query *q, struct db *db)
+{
+    struct db_q s;
+    db_q(&s, db, "SELECT " ROW_MESSAGE ", doc FROM outbox WHERE id = ?1 AND shard = ?2");
+    db_put_i64(&s, q->num[0]);
+    db_put_i64(&s, q->l->shard);
+    struct message_row *r = db_row(&s) ? query_row(q) : NULL;
+    if (r) {
+        row_message(&s, r);
+        r->doc_len = keep_doc(q, &s);
+    }
+    return db_end(&s);
+}
+
+int ledger_co_message(struct ledger *l, int64_t id, struct arena *a, struct message_row *ret)
+{
+    char *doc;
+    struct message_row found;
+    struct query *q = query_new(l, message, sizeof found, 1);
+    if (q)
+        q->num[0] = id;
+    int rc = one_with_doc(q, a, &found, &doc);
+    if (rc)
+        return rc;
+    *ret = found;
+    ret->doc = doc;
+    return 0;
+}
+
+/* num[0]: after this id, num[1]: the state or 0, text[0]: the participant or "". */
+static WORKER_FN int messages(struct query *q, struct db *db)
+{
+    struct db_q s;
+    if (q->text[0][0])
+        db_q(&s, db,
+             "SELECT " ROW_MESSAGE ", doc FROM outbox WHERE shard = ?1 AND id > ?2 AND (?3 = 0 OR "
+             "state = ?3) AND participant = ?5 ORDER BY id LIMIT ?4");
+    else
+        db_q(&s, db,
+             "SELECT " ROW_MESSAGE ", doc FROM outbox WHERE +shard = ?1 AND id > ?2 AND (?3 = 0 OR "
+             "state = ?3) ORDER BY id LIMIT ?4");
+    db_put_i64(&s, q->l->shard);
+    db_put_i64(&s, q->num[0]);
+    db_put_i64(&s, q->num[1]);
+    db_put_i64(&s, q->cap);
+    if (q->text[0][0])
+        db_put_text(&s, q->text[0]);
+    struct message_row *r;
+    while (db_row(&s) && (r = query_row(q))) {
+        row_message(&s, r);
+        r->doc_len = keep_doc(q, &s);
+    }
+    return db_end(&s);
+}
+
+static void place(void *row, char **at)
+{
+    struct message_row *m = row;
+    m->doc = *at;
+    *at += m->doc_len + 1;
+}
+
+int ledger_co_messages(struct ledger *l, int64_t after_id, uint8_t state_or_0,
+                       const char *to_or_null, struct arena *a, struct message_row *rows,
+                       unsigned cap, unsigned *ret_n)
+{
+    struct query *q = query_new(l, messages, sizeof *rows, cap);
+    if (q && !query_text(q, 0, to_or_null)) {
+        offload_job_put(&q->job);
+        *ret_n = 0;
+        return 0;
+    }
+    if (q) {
+        q->num[0] = after_id;
+        q->num[1] = state_or_0;
+    }
+    return query_co_list_docs(q, a, place, rows, ret_n);
+}
