@@ -1,0 +1,4 @@
+# medical: its decisions with the fake host and a small city around it.
+file(GLOB medical_all CONFIGURE_DEPENDS ${module_sources}/medical/*.c)
+set(medical_city ${medical_all} ${CMAKE_CURRENT_SOURCE_DIR}/medical_city.c)
+module_test(test_medical.c SOURCES ${medical_city})
