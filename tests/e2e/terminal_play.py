@@ -296,6 +296,33 @@ class Play:
         self.agree(card)
         t.cut()
 
+    def scene_only_answer(self):
+        """What became of it, though its card lies there: a number that is not known never begins (minor 1)."""
+        t = self.site.terminal("till", self.tell)
+        card = self.site.card()
+        self.where = "only to be answered"
+        self.fresh(t, card)
+        self.is_("the switch knows of it", t.welcome.minor >= 1, True)
+        for presentation in ("chip", {"number": card.opt["serial"]}):
+            r = t.new_request("payment.purchase", 700, presentation=presentation)
+            late = pb.Request()
+            late.CopyFrom(r)
+            late.only_answer = True
+            for which in (late, r):  # then the first one, which was on its way all the time
+                t.results.clear()
+                t.send(request=which)
+                self.outcome("unknown", t.await_result(r, 10), "REFUSED cancelled")
+        first = t.ask("payment.purchase", 700)
+        late = pb.Request.FromString(bytes.fromhex(t.store.requests[first.number]["request"]))
+        late.only_answer = True
+        t.results.clear()
+        t.send(request=late)
+        got = t.await_result(late, 10)
+        self.is_("known", got and [got.outcome, got.txn, got.replayed], [first.outcome, first.txn, True])
+        self.is_("moved once", card.amount_of, 9300)
+        self.agree(card)
+        t.cut()
+
     def scene_again(self):
         t = self.site.terminal("till", self.tell)
         card = self.site.card()
