@@ -1,8 +1,10 @@
 /* Ledgers that earlier programs wrote. tests/data/ledger-v1.db is one of schema 1 and encodings 1
  * with every kind of operation of its time: a day closed and settled, a backup restored, a record,
  * doubts in transit and in suspense, an intent without outcome; ledger-v1-wal.db has two more
- * operations in a log that no checkpoint has copied. They are never written again: whoever changes
- * schema or encodings adds the ledger of the version before. */
+ * operations in a log that no checkpoint has copied. ledger-v2.db and ledger-v2-wal.db are the same
+ * of the second version, with a terminal's keys, an authority, and a record that a doubt holds.
+ * They are never written again: whoever changes schema or encodings adds the ledger of the version
+ * before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STATEMENTS 16
+#define STATEMENTS 24
 
 struct old {
     struct ledger_fixture f; /* its folder; its own ledger is put aside */
@@ -27,9 +29,14 @@ struct old {
 
 static const struct {
     const char *name;
+    int version;
     bool log;
-    int64_t ops, txns;
-} ledgers[] = {{"ledger-v1.db", false, 35, 9}, {"ledger-v1-wal.db", true, 37, 10}};
+    int64_t ops, txns, keys;
+} ledgers[] = {{"ledger-v1.db", 1, false, 35, 9, 0},
+               {"ledger-v1-wal.db", 1, true, 37, 10, 0},
+               {"ledger-v2.db", 2, false, 36, 8, 1},
+               {"ledger-v2-wal.db", 2, true, 38, 9, 1}};
+#define NEWEST 3
 
 static const uint8_t key[32] = {[0 ... 31] = 0x77};
 
@@ -125,7 +132,32 @@ static struct ledger_op *blank(uint8_t type)
     return op;
 }
 
-/* The doubt in suspense ends, a terminal gets a token: old rows and new tables. */
+/* Nothing moves, an institution gets a message, a document of some size is kept. */
+static void note(struct ledger_op *op)
+{
+    static char text[4000];
+    memset(text, 'x', sizeof text);
+    memset(op, 0, sizeof *op);
+    op->type = LOP_INTENT;
+    strcpy(op->who, "tester");
+    struct op_intent *in = &op->intent;
+    in->plan_kind = OC_PLAN_NOTE;
+    strcpy(in->service, "medical.register");
+    strcpy(in->terminal, "T1");
+    strcpy(in->participant, "P1");
+    in->business_date = FIXTURE_DAY;
+    strcpy(in->records[0].scope, "medical");
+    strcpy(in->records[0].owner, "citizen:C1");
+    strcpy(in->records[0].key, "visit/1");
+    in->records[0].doc = (struct op_doc){text, sizeof text};
+    in->record_count = 1;
+    strcpy(in->messages[0].to, "P2");
+    strcpy(in->messages[0].kind, "visit");
+    in->messages[0].doc = (struct op_doc){"{}", 2};
+    in->message_count = 1;
+}
+
+/* The doubt in suspense ends, a terminal gets a token, a note is taken: old rows and new tables. */
 static WORKER_FN void go_on(struct old *o, struct ledger *l)
 {
     int64_t doubt = number(o, "SELECT id FROM txn WHERE state = 4 AND suspense = 1");
@@ -143,10 +175,12 @@ static WORKER_FN void go_on(struct old *o, struct ledger *l)
     op->terminal_key.token_hash[0] = 1;
     op->terminal_key.token_until_ms = INT64_MAX;
     assert_int_equal(ledger_submit(l, op), 0);
+    note(op);
+    assert_int_equal(ledger_submit(l, op), 0);
     free(op);
 }
 
-static void ledger_of_version_1_verifies_as_it_is(void **state)
+static void ledger_of_an_earlier_version_verifies_as_it_is(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
@@ -157,11 +191,11 @@ static void ledger_of_version_1_verifies_as_it_is(void **state)
         assert_int_equal(o->report.txns, ledgers[i].txns);
         assert_int_equal(o->report.open_txns, 3);
         assert_true(fixture_files(&o->f) <= files + 1); /* a log's index at most */
-        assert_int_equal(number(o, "PRAGMA user_version"), 1);
+        assert_int_equal(number(o, "PRAGMA user_version"), ledgers[i].version);
     }
 }
 
-static void ledger_of_version_1_opens_migrates_verifies_and_goes_on(void **state)
+static void ledger_of_an_earlier_version_opens_migrates_verifies_and_goes_on(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
@@ -176,55 +210,73 @@ static void ledger_of_version_1_opens_migrates_verifies_and_goes_on(void **state
         assert_int_equal(st.journal_seq, ledgers[i].ops);
         go_on(o, l);
         ledger_close(&l);
-        assert_int_equal(number(o, "PRAGMA user_version"), 2);
-        assert_int_equal(number(o, "SELECT count(*) FROM terminal_key"), 1);
+        assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
+        assert_int_equal(number(o, "SELECT count(*) FROM terminal_key"), ledgers[i].keys + 1);
         assert_int_equal(number(o, "SELECT cards FROM site"), 3);
-        sound(o, ledgers[i].ops + 2);
+        assert_int_equal(number(o, "SELECT count(*) FROM outbox"), 1);
+        sound(o, ledgers[i].ops + 3);
         assert_int_equal(open_old(o, &l), 0); /* and once more, nothing to do */
         ledger_close(&l);
     }
 }
 
-static void operations_of_version_1_still_decode(void **state)
+static WORKER_FN unsigned decode_all(struct old *o, int version)
 {
-    ROLE_ENTER_WORKER();
-    struct old *o = *state;
-    take(o, 0);
     struct db *db = NULL;
     assert_int_equal(db_open(o->path, DB_READ, &db), 0);
-    struct ledger_op *op = calloc(1, sizeof *op), *back = calloc(1, sizeof *back);
+    struct ledger_op *op = calloc(1, sizeof *op);
+    struct buf b, again;
+    buf_init(&b, OP_BYTES_MAX);
+    buf_init(&again, OP_BYTES_MAX);
     struct db_q q;
     unsigned kinds = 0;
     db_q(&q, db, "SELECT op FROM journal ORDER BY seq");
     while (db_row(&q)) {
         size_t len;
         const uint8_t *p = db_get_blob(&q, &len);
-        assert_int_equal(p[0], 1);
+        assert_int_equal(p[0], version);
         assert_int_equal(op_decode(p, len, op), 0);
         kinds |= 1u << op->type;
         if (op->type == LOP_INTENT) {
-            assert_int_equal(op->intent.timeline.received_us, 0);
-            assert_int_equal(op->intent.presented, PRESENTED_NONE);
+            assert_int_equal(op->intent.message_count, 0);
+            assert_int_equal(op->intent.hold.to[0], 0);
+            assert_true(version > 1 || op->intent.timeline.received_us == 0);
+            assert_true(version > 1 || op->intent.presented == PRESENTED_NONE);
         }
-        struct buf b;
-        buf_init(&b, OP_BYTES_MAX);
+        buf_reset(&b);
         op_encode(op, &b);
-        assert_int_equal(b.data[0], 3);
-        assert_int_equal(op_decode(b.data, b.len, back), 0);
-        assert_memory_equal(back, op, sizeof *op);
-        buf_fini(&b);
+        assert_int_equal(b.data[0], NEWEST);
+        assert_int_equal(op_decode(b.data, b.len, op), 0);
+        buf_reset(&again);
+        op_encode(op, &again);
+        assert_int_equal(again.len, b.len);
+        assert_memory_equal(again.data, b.data, b.len);
     }
     assert_int_equal(db_end(&q), 0);
     db_close(&db);
+    buf_fini(&b);
+    buf_fini(&again);
+    free(op);
+    return kinds;
+}
+
+static void operations_of_earlier_versions_still_decode(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct old *o = *state;
+    take(o, 0);
+    unsigned kinds = decode_all(o, 1);
     for (unsigned type = LOP_SITE; type <= LOP_RESTORED; type++)
         assert_true(kinds & (1u << type));
-    free(op);
-    free(back);
+    take(o, 2);
+    kinds = decode_all(o, 2);
+    for (unsigned type = LOP_SITE; type <= LOP_TERMINAL_KEY; type++)
+        assert_true(kinds & (1u << type));
 }
 
 /* ---- interrupted ---- */
 
-/* Where each statement of the second step ends. */
+/* Where each statement of a step ends. */
 static size_t statements(const char *sql, size_t ends[STATEMENTS])
 {
     size_t n = 0;
@@ -239,71 +291,92 @@ static size_t statements(const char *sql, size_t ends[STATEMENTS])
     return n;
 }
 
+/* A ledger of version `which` comes to the step after its own, which fails after `done` statements.
+ */
+static WORKER_FN void fail_after(struct old *o, size_t which, size_t done)
+{
+    static char part[16384];
+    size_t ends[STATEMENTS];
+    int have = ledgers[which].version;
+    const char *sql = ledger_schema[have].sql;
+    (void)statements(sql, ends);
+    struct db *db = NULL;
+    (void)snprintf(part, sizeof part, "%.*s SELECT no_such_thing();",
+                   done ? (int)ends[done - 1] : 0, sql);
+    struct db_step steps[NEWEST];
+    memcpy(steps, ledger_schema, sizeof steps);
+    steps[have].sql = part;
+    take(o, which);
+    assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
+    assert_int_equal(db_migrate(db, steps, (size_t)have + 1), OC_EDB);
+    db_close(&db);
+    assert_int_equal(number(o, "PRAGMA user_version"), have);
+    sound(o, ledgers[which].ops);
+    struct ledger *l = NULL;
+    assert_int_equal(open_old(o, &l), 0);
+    ledger_close(&l);
+    assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
+    sound(o, ledgers[which].ops);
+}
+
 static void migration_that_fails_at_any_statement_changes_nothing(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
-    const char *sql = ledger_schema[1].sql;
-    size_t ends[STATEMENTS], count = statements(sql, ends);
-    assert_true(count >= 5);
     FILE *null = fopen("/dev/null", "w");
     log_set_stream(null);
-    for (size_t i = 0; i <= count; i++) {
-        static char part[16384];
-        struct db *db = NULL;
-        (void)snprintf(part, sizeof part, "%.*s SELECT no_such_thing();", i ? (int)ends[i - 1] : 0,
-                       sql);
-        const struct db_step steps[] = {{1, ledger_schema[0].sql}, {2, part}};
-        take(o, i % 2);
-        assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
-        assert_int_equal(db_migrate(db, steps, 2), OC_EDB);
-        db_close(&db);
-        assert_int_equal(number(o, "PRAGMA user_version"), 1);
-        sound(o, ledgers[i % 2].ops);
-        struct ledger *l = NULL;
-        assert_int_equal(open_old(o, &l), 0);
-        ledger_close(&l);
-        assert_int_equal(number(o, "PRAGMA user_version"), 2);
-        sound(o, ledgers[i % 2].ops);
+    for (size_t version = 1; version < NEWEST; version++) {
+        size_t ends[STATEMENTS], count = statements(ledger_schema[version].sql, ends);
+        assert_true(count >= 5);
+        for (size_t i = 0; i <= count; i++)
+            fail_after(o, 2 * (version - 1) + i % 2, i);
     }
     log_set_stream(NULL);
     (void)fclose(null);
 }
 
 /* Runs the first `done` statements of the step, and its end where all are done, and dies. */
-static WORKER_FN void migrate_and_die(const struct old *o, size_t done)
+static WORKER_FN void migrate_and_die(const struct old *o, int version, size_t done)
 {
-    size_t ends[STATEMENTS], count = statements(ledger_schema[1].sql, ends);
-    static char part[16384];
+    size_t ends[STATEMENTS], count = statements(ledger_schema[version].sql, ends);
+    static char part[16384], end[64];
     struct db *db = NULL;
     (void)snprintf(part, sizeof part, "%.*s",
-                   done ? (int)ends[(done > count ? count : done) - 1] : 0, ledger_schema[1].sql);
+                   done ? (int)ends[(done > count ? count : done) - 1] : 0,
+                   ledger_schema[version].sql);
+    (void)snprintf(end, sizeof end, "PRAGMA user_version=%d", version + 1);
     if (db_open(o->path, DB_WRITE, &db) || db_exec(db, "BEGIN IMMEDIATE") || db_exec(db, part))
         _exit(1);
-    if (done > count && (db_exec(db, "PRAGMA user_version=2") || db_exec(db, "COMMIT")))
+    if (done > count && (db_exec(db, end) || db_exec(db, "COMMIT")))
         _exit(1);
     (void)kill(getpid(), SIGKILL);
+}
+
+static WORKER_FN void kill_after(struct old *o, size_t which, size_t done, bool whole)
+{
+    int status = 0, version = ledgers[which].version;
+    take(o, which);
+    pid_t child = fork();
+    if (child == 0)
+        migrate_and_die(o, version, done);
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(number(o, "PRAGMA user_version"), whole ? version + 1 : version);
+    sound(o, ledgers[which].ops);
+    struct ledger *l = NULL;
+    assert_int_equal(open_old(o, &l), 0);
+    ledger_close(&l);
+    sound(o, ledgers[which].ops);
 }
 
 static void migration_killed_at_any_statement_is_done_at_the_next_start(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
-    size_t ends[STATEMENTS], count = statements(ledger_schema[1].sql, ends);
-    for (size_t i = 0; i <= count + 1; i++) {
-        int status = 0;
-        take(o, i % 2);
-        pid_t child = fork();
-        if (child == 0)
-            migrate_and_die(o, i);
-        assert_true(child > 0 && waitpid(child, &status, 0) == child);
-        assert_true(WIFSIGNALED(status));
-        assert_int_equal(number(o, "PRAGMA user_version"), i > count ? 2 : 1);
-        sound(o, ledgers[i % 2].ops);
-        struct ledger *l = NULL;
-        assert_int_equal(open_old(o, &l), 0);
-        ledger_close(&l);
-        sound(o, ledgers[i % 2].ops);
+    for (size_t version = 1; version < NEWEST; version++) {
+        size_t ends[STATEMENTS], count = statements(ledger_schema[version].sql, ends);
+        for (size_t i = 0; i <= count + 1; i++)
+            kill_after(o, 2 * (version - 1) + i % 2, i, i > count);
     }
 }
 
@@ -317,8 +390,8 @@ static void newer_schema_is_refused_by_the_name_of_its_program(void **state)
     take(o, 0);
     assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
     assert_int_equal(db_migrate(db, ledger_schema, ledger_schema_len), 0);
-    assert_int_equal(db_exec(db, "INSERT INTO schema_step VALUES (3, 'onecard 9.9');"
-                                 "PRAGMA user_version=3"),
+    assert_int_equal(db_exec(db, "INSERT INTO schema_step VALUES (4, 'onecard 9.9');"
+                                 "PRAGMA user_version=4"),
                      0);
     db_close(&db);
     char *text = NULL;
@@ -333,40 +406,45 @@ static void newer_schema_is_refused_by_the_name_of_its_program(void **state)
     assert_int_equal(opened, OC_EDB_SCHEMA);
     assert_null(l);
     assert_int_equal(verified, OC_EDB_SCHEMA);
-    const char *first = strstr(text, "this program knows 2: use at least onecard 9.9");
+    const char *first = strstr(text, "this program knows 3: use at least onecard 9.9");
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "use at least onecard 9.9"));
     free(text);
 }
 
-static void backup_of_version_1_is_restored(void **state)
+static void backup_of_an_earlier_version_is_restored(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
-    char from[512];
-    take(o, 0);
-    remove_old(o);
-    (void)snprintf(from, sizeof from, ONECARD_SOURCE_DIR "/tests/data/%s", ledgers[0].name);
-    assert_int_equal(ledger_restore(from, o->path, key, 1000, &o->report), 0);
-    assert_int_equal(o->report.faults, 0);
-    sound(o, ledgers[0].ops + 1);
-    assert_int_equal(number(o, "PRAGMA user_version"), 2);
+    for (size_t i = 0; i < ARRAY_LEN(ledgers); i += 2) {
+        char from[512];
+        take(o, i);
+        remove_old(o);
+        (void)snprintf(from, sizeof from, ONECARD_SOURCE_DIR "/tests/data/%s", ledgers[i].name);
+        assert_int_equal(ledger_restore(from, o->path, key, 1000, &o->report), 0);
+        assert_int_equal(o->report.faults, 0);
+        sound(o, ledgers[i].ops + 1);
+        assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
+    }
 }
 
-static void changed_row_of_a_ledger_of_version_1_is_found(void **state)
+static void changed_row_of_an_earlier_ledger_is_found(void **state)
 {
     ROLE_ENTER_WORKER();
     struct old *o = *state;
-    struct db *db = NULL;
-    take(o, 0);
-    assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
-    assert_int_equal(db_exec(db, "UPDATE card SET seen_balance = seen_balance + 1 WHERE id = "
-                                 "(SELECT min(id) FROM card)"),
-                     0);
-    db_close(&db);
-    assert_int_equal(ledger_verify_file(o->path, key, NULL, NULL, &o->report), 0);
-    assert_int_equal(o->report.faults, 1);
-    assert_non_null(strstr(o->report.first_fault, "seen_balance"));
+    for (size_t i = 0; i < ARRAY_LEN(ledgers); i += 2) {
+        struct db *db = NULL;
+        take(o, i);
+        assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
+        assert_int_equal(db_exec(db, "UPDATE card SET seen_balance = seen_balance + 1 WHERE id = "
+                                     "(SELECT min(id) FROM card)"),
+                         0);
+        db_close(&db);
+        memset(&o->report, 0, sizeof o->report);
+        assert_int_equal(ledger_verify_file(o->path, key, NULL, NULL, &o->report), 0);
+        assert_int_equal(o->report.faults, 1);
+        assert_non_null(strstr(o->report.first_fault, "seen_balance"));
+    }
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -374,14 +452,14 @@ static void changed_row_of_a_ledger_of_version_1_is_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(ledger_of_version_1_verifies_as_it_is),
-        T(ledger_of_version_1_opens_migrates_verifies_and_goes_on),
-        T(operations_of_version_1_still_decode),
+        T(ledger_of_an_earlier_version_verifies_as_it_is),
+        T(ledger_of_an_earlier_version_opens_migrates_verifies_and_goes_on),
+        T(operations_of_earlier_versions_still_decode),
         T(migration_that_fails_at_any_statement_changes_nothing),
         T(migration_killed_at_any_statement_is_done_at_the_next_start),
         T(newer_schema_is_refused_by_the_name_of_its_program),
-        T(backup_of_version_1_is_restored),
-        T(changed_row_of_a_ledger_of_version_1_is_found),
+        T(backup_of_an_earlier_version_is_restored),
+        T(changed_row_of_an_earlier_ledger_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
