@@ -25,7 +25,7 @@
 #define ROWS      70 /* of 4,000 bytes a transaction: twice what is kept back, and a rest */
 #define ROW_BYTES 4000
 #define BEFORE    2 /* transactions before the fault */
-#define UNDER     3 /* … and while it may strike */
+#define UNDER     2 /* … and while it may strike */
 #define AFTER     2 /* … and after it has gone */
 
 enum fault { FAULT_NONE, FAULT_FULL, FAULT_ONCE, FAULT_SHORT, FAULT_IO, FAULT_SYNC, FAULT_LIMIT };
@@ -326,9 +326,9 @@ static void R2_file_that_may_not_grow_further_is_told_and_loses_nothing(void **s
     ROLE_ENTER_WORKER();
     (void)state;
     unsigned n = 0, struck = 0;
-    while (n < 40 && (one(FAULT_LIMIT, n * 23456, false, OC_EDB) || n < 4)) {
+    while (n < 30 && (one(FAULT_LIMIT, n * 34567, false, OC_EDB) || n < 4)) {
         struck += told->failed > 0;
-        (void)one(FAULT_LIMIT, n * 23456, true, OC_EDB);
+        (void)one(FAULT_LIMIT, n * 34567, true, OC_EDB);
         n++;
     }
     assert_true(struck > 4);
