@@ -2,3 +2,7 @@
 file(GLOB medical_all CONFIGURE_DEPENDS ${module_sources}/medical/*.c)
 set(medical_city ${medical_all} ${CMAKE_CURRENT_SOURCE_DIR}/medical_city.c)
 module_test(test_medical.c SOURCES ${medical_city})
+module_test(test_medical_bill.c SOURCES ${medical_city})
+module_test(test_medical_record.c SOURCES ${medical_city})
+onecard_unit_test(module test_medical_pure.c SOURCES ${module_sources}/medical/text.c ${module_sources}/medical/recognise.c
+  ${module_sources}/medical/interact.c)

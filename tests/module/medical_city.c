@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct fake f;
+struct split_asked split_asked;
 void *ctx;
 static int count;
 
@@ -75,6 +76,8 @@ static int social_split(void *none, const struct onecard_request *req, struct on
     struct claim *was = replaces ? claim_of(replaces) : NULL;
     struct claim *c = &claims[claim_count++];
     snprintf(c->id, sizeof(c->id), "S%zu", claim_count);
+    h->doc_as_int(h->doc_get(bill, "date"), &split_asked.date);
+    snprintf(split_asked.replaces, sizeof(split_asked.replaces), "%s", replaces ? replaces : "");
     for (size_t i = 0; i < h->doc_count(lines); i++) {
         int64_t amount = 0;
         h->doc_as_int(h->doc_get(h->doc_at(lines, i, NULL), "amount_fen"), &amount);
@@ -102,7 +105,7 @@ static int social_split_cancel(void *none, const struct onecard_request *req,
 }
 
 static const struct onecard_param split_params[] = {
-    {"bill", "", true},     {"citizen", "", false}, {"hospital", "", false},
+    {"bill", "", true},      {"citizen", "", false},  {"hospital", "", false},
     {"replaces", "", false}, {"personal", "", false}, {"family", "", false}};
 static const struct onecard_param cancel_params[] = {{"settlement_id", "", true},
                                                      {"citizen", "", false}};

@@ -1,6 +1,6 @@
 /* A small city for the tests of the medical module: hospitals h1, h2, h3, citizens c1 and c2, and a
- * social security that pays 60 % of any bill, 10 yuan from the personal account and leaves the rest;
- * with that, one request after another against the same store. */
+ * social security that pays 60 % of any bill, 10 yuan from the personal account and leaves the
+ * rest; with that, one request after another against the same store. */
 #ifndef MEDICAL_CITY_H
 #define MEDICAL_CITY_H
 
@@ -45,9 +45,15 @@ void original(const char *txn, const char *service, fen_t amount, fen_t refunded
 /** Key of a hospital's document. */
 const char *ref(const char *kind, const char *hospital, const char *id);
 
+/** What social.split was asked last. */
+extern struct split_asked {
+    int64_t date;
+    char replaces[24];
+} split_asked;
 /** The Invoice B1 of h1 with three lines: 100.00 A, 50.00 B, 30.00 C. */
 extern const char *const invoice_b1;
-/** Doctor w of department neike at h1 on 2026-11-23: 08:30 with two places, 09:00 with one; 15.00. */
+/** Doctor w of department neike at h1 on 2026-11-23: 08:30 with two places, 09:00 with one; 15.00.
+ */
 extern const char *const schedule_w;
 
 #endif
