@@ -29,7 +29,7 @@ struct api_route {
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
-    api_remote_routes[];
+    api_remote_routes[], api_outbox_routes[];
 
 /* ---- errors: each fills the reply and returns OC_EREFUSED, so that handlers return it ---- */
 int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)

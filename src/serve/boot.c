@@ -214,6 +214,7 @@ static void fill_env(struct serve *s)
     s->env.loop = s->loop;
     s->env.ledger = s->ledger;
     s->env.modules = s->modules;
+    s->env.upstream = s->upstream;
     s->env.profiles = s->profiles;
     s->env.custody = s->custody;
     s->env.crypto = s->crypto;
@@ -255,7 +256,7 @@ int serve_open(const struct serve_opts *o, struct serve **ret)
 {
     static int (*const steps[])(struct serve *) = {open_config,  open_keystore, open_loop,
                                                    open_ledger,  open_profiles, open_modules,
-                                                   open_readers, terminals_open};
+                                                   open_readers, terminals_open, upstreams_open};
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)
@@ -280,6 +281,8 @@ static CO_FN int start_all(struct serve *s)
         rc = txn_co_recover(&s->env, &doubts);
     if (rc == 0)
         rc = stations_co_start(s);
+    if (rc == 0)
+        rc = txn_outbox_start(&s->env);
     if (rc == 0)
         rc = requests_start(s);
     if (rc == 0)
@@ -406,6 +409,7 @@ void serve_close(struct serve **ref)
     stations_free(s);
     admit_fini(&s->admit);
     txn_env_fini(&s->env);
+    upstream_close(&s->upstream);
     readers_free(&s->readers);
     if (s->modules)
         module_set_free(&s->modules);

@@ -195,6 +195,9 @@ static const struct conf_item watch_items[] = {
     {CONF_KEY(struct serve_watch, "checkpoint_age", checkpoint_age_ms, CONF_DURATION), .min = 10000,
      .max = 86400000, .dflt = "10m",
      .help = "A write-ahead log that was not copied into the ledger for so long raises an alarm."},
+    {CONF_KEY(struct serve_watch, "message_age", message_age_ms, CONF_DURATION), .min = 1000,
+     .max = INT64_C(31) * 86400000, .dflt = "1h",
+     .help = "A message to an institution that waits longer than this raises an alarm."},
     {CONF_AT(struct serve_watch, wal_mib, CONF_INT), .min = 16, .max = 65536, .dflt = "256",
      .help = "A write-ahead log larger than this many MiB raises an alarm."},
 };
@@ -250,6 +253,8 @@ static const struct conf_item config_items[] = {
     SECTION(readers, "Card readers."),
     SECTION(log, "The log, on stderr. Changed by a reload."),
     SECTION(watch, "What the daemon reminds of by itself. Changed by a reload."),
+    {CONF_AT(struct serve_config, upstreams, CONF_SECTION_MAP), .section = &serve_upstream_schema,
+     .max = 4096, .help = "Routes to the systems of institutions, by the participant's id."},
     {CONF_AT(struct serve_config, modules, CONF_TREE),
      .help = "Backend modules to load: a list [payment, transit], or each name with its section."},
 };

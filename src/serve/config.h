@@ -60,7 +60,7 @@ struct serve_log {
     enum log_level level;
 };
 struct serve_watch {
-    int64_t doubt_age_ms, checkpoint_age_ms;
+    int64_t doubt_age_ms, checkpoint_age_ms, message_age_ms;
     uint32_t wal_mib;
 };
 
@@ -82,6 +82,14 @@ int serve_listen_parse(const char *text, struct serve_address *ret) MUST_USE;
 /** May it stand in a certificate as a DNS name or an address? */
 bool serve_name_ok(const char *name);
 
+/** A route to an institution's system; `name` is the participant's id. */
+struct serve_upstream {
+    const char *name;
+    const char *url, *ca, *certificate, *key;
+    int64_t connect_ms, timeout_ms, lane_wait_ms, slow_ms, open_ms, open_max_ms, retry_ms, retry_max_ms;
+    uint32_t lanes, failures, attempts;
+};
+
 struct serve_config {
     struct serve_site site;
     struct serve_city city;
@@ -98,13 +106,14 @@ struct serve_config {
     struct serve_log log;
     struct serve_watch watch;
     struct serve_terminals terminals;
+    struct conf_array upstreams; /* of struct serve_upstream */
     const struct conf_node *modules; /* list of names, or name: section */
     const char *const *module_names; /* of the node above; the built-in two when it is absent */
     size_t module_count;
 };
 
-/** The table; section `terminals` has a file of its own. */
-extern const struct conf_schema serve_terminals_schema;
+/** The table; sections `terminals` and `upstreams` have files of their own. */
+extern const struct conf_schema serve_terminals_schema, serve_upstream_schema;
 const struct conf_schema *serve_config_schema(void);
 /** The folder of profiles in force: the configured one, else `profiles` beside the configuration
  * file, else the one installed with the program. In `a`; NULL: no memory. Blocks. */

@@ -103,6 +103,12 @@ static int check_files(const struct serve_config *c, const char *file, struct co
     check_there(file, "paths.keystore", c->paths.keystore, errors);
     check_there(file, "paths.ledger", c->paths.ledger, errors);
     check_there(file, "paths.passphrase_file", c->paths.passphrase_file, errors);
+    const struct serve_upstream *u = c->upstreams.items;
+    for (size_t i = 0; i < c->upstreams.count; i++) {
+        check_there(file, "upstreams: ca", u[i].ca, errors);
+        check_there(file, "upstreams: certificate", u[i].certificate, errors);
+        check_there(file, "upstreams: key", u[i].key, errors);
+    }
     return errors->count == before ? 0 : OC_ENOENT;
 }
 

@@ -14,6 +14,7 @@
 #include "serve/config.h"
 #include "settle/settle.h"
 #include "txn/txn.h"
+#include "upstream/upstream.h"
 
 #include <jansson.h>
 
@@ -90,11 +91,20 @@ enum alarm_kind {
     ALARM_OLD_DOUBT,     /* the oldest open transaction */
     ALARM_LOOP_STALL,    /* one flow or task held the loop */
     ALARM_STORE,         /* the ledger takes no money */
+    ALARM_OUTBOX_OLD,    /* a message to an institution waits for too long */
+    ALARM_OUTBOX_DEAD,   /* a message is dead: a person must look */
     ALARM_COUNT
 };
 struct alarm {
     int64_t since_ms; /* 0: all is well */
     char text[160];
+};
+
+/** The oldest message of a kind. */
+struct outbox_look {
+    bool any;
+    int64_t age_ms;
+    char to[LEDGER_ID];
 };
 
 struct peer {
@@ -124,6 +134,7 @@ struct serve {
     struct pcsc *pcsc;
     struct txn_env env;
     struct settle_env settle;
+    struct upstream *upstream; /* NULL: no routes */
     struct http_server *http;
     struct list lanes, stations;
     struct map by_id; /* the stations */
@@ -140,6 +151,7 @@ struct serve {
     struct alarm alarms[ALARM_COUNT];
     uint64_t stalls_seen;
     int64_t oldest_doubt_ms;
+    struct outbox_look outbox_due, outbox_dead;
     bool ready;
     int boot_rc;
     int64_t started_ns;
@@ -264,6 +276,12 @@ json_t *json_raw(const char *text);
 json_t *result_json(const struct serve *s, const struct txn_result *r);
 json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full);
 json_t *card_json(const struct serve *s, const struct card_row *c);
+
+/* ---- upstreams.c ---- */
+/** Opens the configured routes. Logs. */
+int upstreams_open(struct serve *s) MUST_USE WORKER_FN;
+/** The public key of the one that this site signs its messages to institutions with. OC_ECRYPTO. */
+int site_public_key(const struct serve *s, uint8_t ret[ED25519_LEN]) MUST_USE;
 
 /* ---- night.c, watch.c ---- */
 int night_start(struct serve *s) MUST_USE;

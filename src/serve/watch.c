@@ -96,7 +96,8 @@ static int remind_flow(void *arg)
 static const char *const alarm_names[ALARM_COUNT] = {
     [ALARM_WAL_SIZE] = "wal_size",   [ALARM_CHECKPOINT] = "checkpoint_age",
     [ALARM_OLD_DOUBT] = "old_doubt", [ALARM_LOOP_STALL] = "loop_stall",
-    [ALARM_STORE] = "store",
+    [ALARM_STORE] = "store",         [ALARM_OUTBOX_OLD] = "outbox_old",
+    [ALARM_OUTBOX_DEAD] = "outbox_dead",
 };
 
 const char *watch_alarm_name(unsigned kind)
@@ -132,8 +133,55 @@ static int age_flow(void *arg) CO_FN;
 static int age_flow(void *arg)
 {
     struct serve *s = arg;
+    unsigned ended = 0;
     s->oldest_doubt_ms = watch_co_oldest_doubt(s);
+    if (txn_co_sweep(&s->env, &ended) != 0)
+        log_debug("watch", "open transactions were not looked at");
     return 0;
+}
+
+static CO_FN void note_oldest(struct serve *s, uint8_t state, struct outbox_look *ret)
+{
+    struct message_row *m = arena_alloc(flow_arena(), sizeof *m);
+    unsigned n = 0;
+    ret->age_ms = 0;
+    ret->any = false;
+    if (!m || ledger_co_messages(s->ledger, 0, state, NULL, flow_arena(), m, 1, &n) != 0 || n == 0)
+        return;
+    ret->any = true;
+    ret->age_ms = serve_now_ms(s) - m->created_ms;
+    (void)snprintf(ret->to, sizeof ret->to, "%s", m->to);
+}
+
+static int outbox_flow(void *arg) CO_FN;
+static int outbox_flow(void *arg)
+{
+    struct serve *s = arg;
+    note_oldest(s, MESSAGE_DUE, &s->outbox_due);
+    note_oldest(s, MESSAGE_DEAD, &s->outbox_dead);
+    return 0;
+}
+
+static CO_FN void look_at_outbox(struct serve *s, const struct ledger_stats *st)
+{
+    struct flow *f;
+    if (st->outbox == 0) {
+        memset(&s->outbox_due, 0, sizeof s->outbox_due);
+        memset(&s->outbox_dead, 0, sizeof s->outbox_dead);
+    } else if (flow_start(s->loop, "outbox age", outbox_flow, s, &f) == 0) {
+        int rc = flow_co_join(f, NULL, flow_deadline_ms(LOOK_MS));
+        flow_put(f);
+        if (rc != 0)
+            log_debug("watch", "the outbox was not looked at: %s", oc_strerror(rc));
+    }
+    judge(s, ALARM_OUTBOX_OLD, s->outbox_due.age_ms > s->config->watch.message_age_ms,
+          "a message to %s waits for %lld minutes: see onecardctl upstream list", s->outbox_due.to,
+          (long long)(s->outbox_due.age_ms / 60000));
+    judge(s, ALARM_OUTBOX_DEAD, s->outbox_dead.any,
+          "a message to %s is dead: see onecardctl outbox list --state dead", s->outbox_dead.to);
+    set(s, "onecard_outbox_messages", NULL, "Messages that are due or dead.", st->outbox);
+    set(s, "onecard_outbox_oldest_seconds", NULL, "Age of the oldest message that is due.",
+        s->outbox_due.age_ms / 1000);
 }
 
 static CO_FN void look(struct serve *s)
@@ -162,6 +210,7 @@ static CO_FN void look(struct serve *s)
         if (rc != 0)
             log_debug("watch", "the age of doubts is not known: %s", oc_strerror(rc));
     }
+    look_at_outbox(s, &st);
     int64_t age = s->oldest_doubt_ms;
     judge(s, ALARM_OLD_DOUBT, age > s->config->watch.doubt_age_ms,
           "the oldest doubt is %lld hours old", (long long)(age / 3600000));

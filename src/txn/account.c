@@ -1,4 +1,5 @@
-/* Accounts only: no card command, so intent and posting are one commit. */
+/* Accounts only, or nothing but records and messages: no card command, so intent and posting are one commit, unless an
+ * institution is asked for a hold in between. */
 #include "txn/dialogue.h"
 
 #include <string.h>
@@ -34,8 +35,13 @@ int account_co_execute(struct dialogue *d)
     rc = intent_co_write(d, &in);
     if (rc != 0)
         return did_it_post(d, rc);
-    dialogue_posted(d);
-    memcpy(d->res->reply, in->reply, sizeof in->reply);
+    if (d->hold.to[0] != '\0') {
+        rc = hold_co_execute(d, in);
+    } else {
+        dialogue_posted(d);
+        memcpy(d->res->reply, in->reply, sizeof in->reply);
+        hold_tell_outbox(d);
+    }
     intent_end(d);
-    return 0;
+    return rc;
 }

@@ -20,6 +20,9 @@ struct dialogue {
     struct plan *plan;
     struct txn_row *row;    /* scratch: an earlier or open transaction, or the intent at work */
     struct ledger_op *op;   /* scratch: one operation at a time */
+    struct op_hold_plan hold; /* of the transaction at work; its documents stand in the plan's arena */
+    char tell[LEDGER_MESSAGES][LEDGER_ID]; /* … whom its messages go to */
+    unsigned tell_count;
     bool op_used;           /* it is not as it was allocated any more: zeros */
     date_t business_date;   /* stamped at admission, never changes (R11) */
     struct list live;       /* in env->live while its transaction runs */
@@ -36,6 +39,8 @@ struct dialogue {
     bool doubted;           /* this presentation was asked for evidence */
     bool initialized;       /* … got as far as INITIALIZE for what the plan wants */
     uint8_t presented;      /* enum presented */
+    bool pin_verified;      /* the chip took the holder's PIN at this presentation */
+    int64_t link;           /* the transaction that the plan follows, 0 none */
     struct deny_row deny;   /* the card's place on the deny list … */
     bool denied;            /* … where it has one */
     fen_t due_balance;      /* the true balance where INITIALIZE shows none (overdrawn, see chip.c) */
@@ -65,6 +70,51 @@ void dialogue_settled(struct dialogue *d, const struct txn_row *row, uint8_t sta
 void dialogue_phase(struct dialogue *d, enum txn_phase phase);
 /** Is that transaction at work in another dialogue of this process? */
 bool dialogue_runs_elsewhere(const struct dialogue *d, int64_t txn);
+
+/* ---- hold.c ---- */
+struct hold_answer {
+    uint8_t to;            /* enum hold_state: HELD, REFUSED or UNKNOWN */
+    enum oc_reason reason; /* OC_R_NONE: it stands, as expected; else why the transaction ends here */
+    char reference[64];
+    char note[128];
+};
+/** What an institution's answer to a hold means. */
+void hold_read_answer(const struct op_hold_plan *h, int status, const char *text, size_t len, struct hold_answer *ret);
+/** Is there a route for it? Refuses where not: before the intent. */
+int hold_check(struct dialogue *d, const struct op_hold_plan *h) MUST_USE;
+/** After the intent: 0, there is no hold to ask for, or it stands durably. OC_EREFUSED: the transaction has ended, as the result
+ *  says; nothing may go to the card. */
+int hold_co_ask(struct dialogue *d, int64_t txn) MUST_USE CO_FN;
+/** Plans without a card command: asks, then posts. 0 whatever became of it: the result says. */
+int hold_co_execute(struct dialogue *d, const struct op_intent *in) MUST_USE CO_FN;
+
+/** The transaction at work has ended: the outbox looks for what it left. */
+void hold_tell_outbox(const struct dialogue *d);
+
+/* ---- deliver.c ---- */
+void outbox_fini(struct txn_env *env);
+
+/* ---- recover.c ---- */
+/** Is this a row without a card command that nobody works on any more? */
+bool recover_may_void(const struct txn_env *env, const struct txn_row *row);
+/** Ends it. Errors of ledger_co_submit. */
+int recover_co_void(struct txn_env *env, const struct txn_row *row) MUST_USE CO_FN;
+
+/* ---- vault_doc.c: citizens' documents, sealed in the ledger ---- */
+/** Seals what d->plan writes for citizens, in place. 0, OC_EREFUSED (noted), OC_ECANCELED. */
+int vault_doc_co_seal_plan(struct dialogue *d) MUST_USE CO_FN;
+/** Seals one record's document in place where its owner is a citizen. OC_ENOTSUP: no vault; OC_ESTATE: erased; OC_ELIMIT. */
+int vault_doc_co_seal(const struct txn_env *env, const char *scope, const char *owner, const char *key, struct arena *a,
+                      struct fact_text *doc) MUST_USE CO_FN;
+/** A record's document as its module wrote it. OC_ESEAL, OC_ESTATE: erased. */
+int vault_doc_co_open(const struct txn_env *env, const char *scope, const char *owner, const char *key, struct bytes text,
+                      struct arena *a, struct fact_text *ret) MUST_USE CO_FN;
+/** The same of a message. */
+int vault_doc_co_message(const struct txn_env *env, const struct message_row *row, struct arena *a, const char **ret_text,
+                         size_t *ret_len) MUST_USE CO_FN;
+
+/* ---- facts.c: what modules may ask while they decide; `arg` is the dialogue ---- */
+extern const struct decide_facts txn_facts;
 
 /* ---- timing.c ---- */
 /** The request's clock begins. */
@@ -101,6 +151,8 @@ int number_co_present(struct dialogue *d) MUST_USE CO_FN;
 /* ---- intent.c: the last moment before something moves ---- */
 /** Fills what every intent carries: service, terminal, SAM, dates, legs, records, limits, plan text. */
 int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type) MUST_USE;
+/** The same for a note of our own in `service`'s name (its first record is filled already), under a number that the ledger allots. */
+int intent_fill_note(struct dialogue *d, struct op_intent *in, const char *service) MUST_USE;
 /** Makes d->op's intent durable. Until it calls the ledger the dialogue can be cancelled; from then on the flow is
  *  shielded and the transaction live until intent_end(). *ret: the intent with what the ledger allotted, without legs,
  *  records, events and the plan's text, in d->row until that is used again.
@@ -177,6 +229,8 @@ void doubt_co_ask_proof(struct dialogue *d, const struct op_intent *in) CO_FN;
 /* ---- decide.c ---- */
 /** Shows the module the facts its service needs and takes its plan: d->plan. 0, OC_EREFUSED (noted), OC_ECANCELED. */
 int decide_co_plan(struct dialogue *d) MUST_USE CO_FN;
+/** Does the request itself say whom it concerns, without a card? */
+bool decide_names_citizen(const struct dialogue *d);
 
 /* ---- proof.c: MACs and TACs from a durable row, pure but for the custody ---- */
 /** The purchase as its row says it. */

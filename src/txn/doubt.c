@@ -239,6 +239,14 @@ int doubt_co_settle(struct dialogue *d, int64_t txn, enum oc_txn_state *ret_stat
     *ret_state = (enum oc_txn_state)d->row->state;
     if (d->row->state != OC_TXN_INTENDED && d->row->state != OC_TXN_IN_DOUBT)
         return 0;
+    if (recover_may_void(d->env, d->row)) { /* no card command ever left (R4) */
+        rc = recover_co_void(d->env, d->row);
+        if (rc == 0)
+            *ret_state = OC_TXN_VOIDED;
+        return rc == 0 ? 0 : dialogue_ledger_failed(d, rc);
+    }
+    if (d->row->in.plan_kind != OC_PLAN_DEBIT && d->row->in.plan_kind != OC_PLAN_CREDIT)
+        return dialogue_refuse(d, OC_R_DOUBT_OPEN, "transaction %s of this card is not at its end", ident_text(txn, id));
     d->doubted = true;
     rc = find_evidence(d, d->row, &f);
     if (rc != 0)

@@ -8,7 +8,7 @@ _Static_assert((int)OC_ACCT_PURSE == (int)ACCT_PURSE && (int)OC_ACCT_PENDING_LOA
                    (int)OC_ACCT_CITIZEN == (int)ACCT_CITIZEN && (int)OC_ACCT_MERCHANT == (int)ACCT_MERCHANT &&
                    (int)OC_ACCT_LOAD_RECEIVABLE == (int)ACCT_LOAD_RECEIVABLE && (int)OC_ACCT_BEARER == (int)ACCT_BEARER &&
                    (int)OC_ACCT_FEE == (int)ACCT_FEE && (int)OC_ACCT_FUND == (int)ACCT_FUND &&
-                   (int)OC_ACCT_PERSONAL == (int)ACCT_PERSONAL,
+                   (int)OC_ACCT_PERSONAL == (int)ACCT_PERSONAL && (int)OC_ACCT_DEPOSIT == (int)ACCT_DEPOSIT,
                "the module ABI and the ledger number accounts alike");
 _Static_assert(ONECARD_LEGS_MAX <= LEDGER_LEGS && ONECARD_RECORDS_MAX <= LEDGER_RECORDS &&
                    ONECARD_EVENTS_MAX <= LEDGER_EVENTS && ONECARD_DOC_BYTES <= LEDGER_DOC_MAX &&
@@ -19,6 +19,27 @@ _Static_assert(ONECARD_LEGS_MAX <= LEDGER_LEGS && ONECARD_RECORDS_MAX <= LEDGER_
 static void copy_text(char *to, const char *from)
 {
     memcpy(to, from, strlen(from) + 1);
+}
+
+/* What institutions will be asked and told. */
+static void copy_outside(const struct plan *p, struct op_intent *in)
+{
+    in->message_count = (uint8_t)p->message_count;
+    for (unsigned i = 0; i < p->message_count; i++) {
+        struct op_message *m = &in->messages[i];
+        memcpy(m->to, p->messages[i].to, sizeof m->to);
+        memcpy(m->kind, p->messages[i].kind, sizeof m->kind);
+        memcpy(m->citizen, p->messages[i].citizen, sizeof m->citizen);
+        m->doc = (struct op_doc){p->messages[i].doc, (uint32_t)p->messages[i].doc_len};
+    }
+    if (p->hold.to[0] == '\0')
+        return;
+    memcpy(in->hold.to, p->hold.to, sizeof in->hold.to);
+    memcpy(in->hold.kind, p->hold.kind, sizeof in->hold.kind);
+    in->hold.amount = p->hold.amount;
+    in->hold.doc = (struct op_doc){p->hold.doc, (uint32_t)p->hold.doc_len};
+    if (p->hold.expect != NULL)
+        in->hold.expect = (struct op_doc){p->hold.expect, (uint32_t)p->hold.expect_len};
 }
 
 static void copy_plan(const struct plan *p, struct op_intent *in)
@@ -32,10 +53,11 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
     in->record_count = (uint8_t)p->record_count;
     for (unsigned i = 0; i < p->record_count; i++) {
         struct op_record *r = &in->records[i];
-        memcpy(r->scope, p->scope, sizeof r->scope);
+        memcpy(r->scope, p->records[i].scope, sizeof r->scope);
         memcpy(r->owner, p->records[i].owner, sizeof r->owner);
         memcpy(r->key, p->records[i].key, sizeof r->key);
-        r->doc = (struct op_doc){p->records[i].doc, (uint32_t)strlen(p->records[i].doc)};
+        r->doc = (struct op_doc){p->records[i].doc, (uint32_t)p->records[i].doc_len};
+        r->remove = p->records[i].remove;
         r->version_read = p->records[i].version_read;
     }
     in->event_count = (uint8_t)p->event_count;
@@ -43,6 +65,7 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
         memcpy(in->events[i].kind, p->events[i].kind, sizeof in->events[i].kind);
         memcpy(in->events[i].text, p->events[i].text, sizeof in->events[i].text);
     }
+    copy_outside(p, in);
 }
 
 static void copy_request(const struct dialogue *d, struct op_intent *in)
@@ -77,7 +100,7 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     in->amount = p->amount;
     in->gross = p->gross;
     in->refund = p->refund;
-    in->link = p->refund ? d->row->id : d->previous;
+    in->link = p->refund ? d->row->id : d->previous != 0 ? d->previous : d->link; /* a second attempt takes its number over */
     copy_request(d, in);
     copy_plan(p, in);
     if (p->kind == OC_PLAN_DEBIT) /* limits are on spending; loads have the ceiling and their quota */
@@ -89,6 +112,19 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     if (text.err != 0) /* a plan is evidence for people; the legs above are what counts */
         snprintf(in->plan, sizeof in->plan, "{}");
     return 0;
+}
+
+int intent_fill_note(struct dialogue *d, struct op_intent *in, const char *service)
+{
+    copy_request(d, in);
+    in->card = 0;
+    in->request_no = 0;
+    in->plan_kind = OC_PLAN_NOTE;
+    in->record_count = 1;
+    snprintf(in->service, sizeof in->service, "%s", service);
+    snprintf(in->plan, sizeof in->plan, "{}");
+    snprintf(in->reply, sizeof in->reply, "{}");
+    return rng_fill(d->env->rng, in->request_hash, sizeof in->request_hash);
 }
 
 #define COMMAND_WITHIN_MS 10000 /* of the intent: a commit that stalled longer finds the card gone or the clerk too (R4) */
@@ -118,7 +154,9 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
     memcpy(in, &d->op->intent, offsetof(struct op_intent, leg_count));
     copy_text(in->reply, d->op->intent.reply);
     d->hold = d->op->intent.hold;
-    d->leaves = d->hold.to[0] != '\0' || d->op->intent.message_count > 0;
+    d->tell_count = d->op->intent.message_count;
+    for (unsigned i = 0; i < d->tell_count; i++)
+        memcpy(d->tell[i], d->op->intent.messages[i].to, sizeof d->tell[i]);
     d->running = in->txn;
     list_add_tail(&d->env->live, &d->live);
     d->res->txn = in->txn;
@@ -130,7 +168,8 @@ int intent_co_write(struct dialogue *d, struct op_intent **ret)
 
 void intent_end(struct dialogue *d)
 {
-    if (d->res->outcome == OC_IN_DOUBT)
+    bool chip = d->plan->kind == OC_PLAN_DEBIT || d->plan->kind == OC_PLAN_CREDIT;
+    if (d->res->outcome == OC_IN_DOUBT && chip) /* the card can tell how it ended */
         d->torn = d->running;
     if (d->session != NULL)
         d->session->deadline_ns = FLOW_FOREVER;

@@ -148,7 +148,8 @@ int load_co_execute(struct dialogue *d)
         rc = write_intent(d, c);
     if (rc != 0)
         return rc;
-    rc = command(d, c);
+    rc = hold_co_ask(d, c->in->txn);
+    rc = rc == 0 ? command(d, c) : 0;
     intent_end(d);
     return rc;
 }

@@ -52,6 +52,8 @@ int outcome_co_write(struct dialogue *d)
     timing_mark(d, STEP_OUTCOME);
     d->op->outcome.timeline = res->timeline;
     int rc = submit_patiently(d);
+    if (rc == 0)
+        hold_tell_outbox(d);
     d->outcome_ns += res->ledger_ns - before;
     const struct op_outcome *o = &d->op->outcome;
     res->txn = o->txn;
@@ -131,5 +133,8 @@ int outcome_co_wrong_proof(struct dialogue *d, int64_t txn, const uint8_t *mac2,
 
 int outcome_co_write_doubt(struct dialogue *d)
 {
-    return submit_patiently(d);
+    int rc = submit_patiently(d);
+    if (rc == 0 && (d->row->held || d->row->message_count > 0))
+        txn_outbox_kick(d->env, NULL);
+    return rc;
 }

@@ -233,7 +233,8 @@ int purchase_co_execute(struct dialogue *d)
         rc = write_intent(d, b);
     if (rc != 0)
         return rc;
-    rc = command(d, b);
+    rc = hold_co_ask(d, b->in->txn);
+    rc = rc == 0 ? command(d, b) : 0;
     intent_end(d);
     return rc;
 }

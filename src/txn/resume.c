@@ -52,7 +52,7 @@ static bool can_go_on(const struct dialogue *d)
 {
     const struct txn_row *row = d->row;
     return (row->state == OC_TXN_IN_DOUBT || row->state == OC_TXN_INTENDED) &&
-           row->in.plan_kind != OC_PLAN_ACCOUNT && d->reader != NULL && !d->reader->closed &&
+           (row->in.plan_kind == OC_PLAN_DEBIT || row->in.plan_kind == OC_PLAN_CREDIT) && d->reader != NULL && !d->reader->closed &&
            !d->term->t.closed;
 }
 

@@ -14,12 +14,14 @@ void txn_env_init(struct txn_env *env)
     list_init(&env->live);
     flow_cond_init(&env->ended);
     env->meters = NULL;
+    env->outbox = NULL;
 }
 
 void txn_env_fini(struct txn_env *env)
 {
     CHECK(list_empty(&env->live));
     flow_cond_fini(&env->ended);
+    outbox_fini(env);
     timing_fini(env);
 }
 
@@ -27,7 +29,7 @@ int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[
 {
     struct buf b;
     uint8_t digest[32];
-    buf_init(&b, 64 * 1024);
+    buf_init(&b, 256 * 1024);
     buf_put(&b, r->service, strlen(r->service) + 1);
     buf_put(&b, r->terminal, strlen(r->terminal) + 1);
     buf_put_u64(&b, (uint64_t)r->amount);
@@ -38,6 +40,10 @@ int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[
     if (r->presented > PRESENTED_CHIP) { /* a chip adds nothing: hashes in ledgers stay as they are */
         buf_put(&b, &r->presented, 1);
         buf_put(&b, r->presented_text, strlen(r->presented_text) + 1);
+    }
+    if (r->citizen[0] != '\0' || r->document != NULL) {
+        buf_put(&b, r->citizen, strlen(r->citizen) + 1);
+        buf_put(&b, r->document, r->document != NULL ? r->document_len : 0);
     }
     int rc = b.err;
     if (rc == 0)
@@ -192,7 +198,7 @@ static int admit_service(struct dialogue *d)
     if (!service_in_list(d->service, d->term->t.services))
         return dialogue_refuse(d, OC_R_TERMINAL_MAY_NOT, "terminal %s may run: %.80s", d->term->t.id,
                                d->term->t.services[0] != '\0' ? d->term->t.services : "nothing");
-    if (d->req->gate && (service_abi(d->service)->needs & OC_NEEDS_OPERATOR) != 0)
+    if (d->req->gate && (service_needs(d->service) & OC_NEEDS_OPERATOR) != 0)
         return dialogue_refuse(d, OC_R_TERMINAL_MAY_NOT, "%s needs an operator, not a gate", d->res->service);
     return 0;
 }
@@ -323,10 +329,20 @@ static void result_init(struct txn_result *res, const struct txn_request *req)
     res->amount = req->amount;
 }
 
+/* A card is waited for where the service cannot do without, or where nothing else says whom it concerns. */
+static bool wants_chip(const struct dialogue *d)
+{
+    unsigned needs = service_needs(d->service);
+    if (number_presented(d))
+        return false;
+    if ((needs & OC_NEEDS_CARD) != 0 || d->req->presented == PRESENTED_CHIP)
+        return true;
+    return (needs & (OC_NEEDS_CITIZEN | OC_NEEDS_PRESENCE)) != 0 && d->reader != NULL && !decide_names_citizen(d);
+}
+
 static CO_FN int answer(struct dialogue *d)
 {
-    unsigned needs = service_abi(d->service)->needs;
-    if (!number_presented(d) && (needs & OC_NEEDS_CARD) != 0) {
+    if (wants_chip(d)) {
         d->presented = PRESENTED_CHIP;
         return present_co_answer(d);
     }

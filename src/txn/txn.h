@@ -44,6 +44,7 @@
 #include "flow/flow.h"
 #include "ledger/ledger.h"
 #include "module/module.h"
+#include "upstream/upstream.h"
 
 /** Limits and ceilings of a site; configuration. 0: no limit. */
 struct txn_policy {
@@ -52,6 +53,8 @@ struct txn_policy {
     fen_t ceiling_anonymous, ceiling_named; /* R20: 1,000 and 5,000 yuan */
     int64_t command_ms;                     /* a card command's deadline */
 };
+
+enum { VAULT_PERSON = 1, VAULT_DOCUMENTS = 2 };
 
 /** What transactions need; one a daemon, made at start. Loop thread only. */
 struct txn_env {
@@ -66,10 +69,18 @@ struct txn_env {
     struct metrics *metrics;
     int city_offset_min;
     struct txn_policy policy;
+    struct upstream *upstream; /* routes to institutions; NULL: none */
+    /** Seals and opens what belongs to a citizen, under a key of that citizen's own, bound to `place`. `what` is one of VAULT_….
+     *  Append to `ret`. OC_ESTATE: the key was erased, OC_ESEAL: damaged or of another place; errors of ledger reads. Suspend.
+     *  NULL: there is no vault, and nothing of citizens is kept or shown. */
+    int (*co_seal)(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes plain, struct buf *ret);
+    int (*co_unseal)(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes blob, struct buf *ret);
+    void *vault;
     /* txn's own */
     struct list live;        /* dialogues between intent and outcome */
     struct flow_cond ended;  /* one of them has left it */
     struct txn_meter *meters; /* one a service, made when first used */
+    struct outbox *outbox;    /* NULL: not started */
 };
 /** Prepares the parts that belong to txn. */
 void txn_env_init(struct txn_env *env);
@@ -116,6 +127,13 @@ struct txn_request {
     char presented_text[128]; /* the number as printed, or the code "oc1:" and that number (R21). Neither proves anything:
                                  a code that does (signed, dynamic) is another service's business */
     int64_t received_ns;    /* monotonic, when the request came in; 0: when txn_co_run was called */
+    const char *document; /* JSON object text sent along, document_len bytes; NULL: none. The caller's, as long as the request */
+    size_t document_len;
+    char citizen[LEDGER_ID]; /* whom an institution means; "" : the card's holder, or nobody */
+    bool institution;     /* a participant's own system asks, through its own door */
+    uint8_t strength;     /* enum onecard_strength: what the caller checked of a code; 0: nothing */
+    uint8_t pin[12];      /* digits as typed, pin_len of them; wiped when it was used. Never in the hash, the log or a row */
+    uint8_t pin_len;
     struct script_book *scripts; /* learns what cards are asked here; NULL: nothing is learned */
 };
 
@@ -151,7 +169,8 @@ struct txn_result {
     struct timeline timeline;
 };
 
-/** Hash of what makes two requests the same: service, terminal, amount, parameters in order. */
+/** Hash of what makes two requests the same: service, terminal, amount, parameters in order, presentation, citizen, document. Never
+ *  the PIN: whoever reads a ledger could try the few PINs there are. */
 int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[16]) MUST_USE;
 
 /** Runs one request to its end and fills `ret` whatever happens; 0, or OC_ECANCELED when it was cancelled before anything
@@ -167,8 +186,23 @@ int txn_co_run(struct txn_env *env, struct reader *reader, struct txn_request *r
 int txn_co_plan(struct txn_env *env, struct reader *reader, struct txn_request *req, struct txn_result *ret,
                 struct buf *out) MUST_USE CO_FN;
 
-/** After a restart (R4): each INTENDED row whose command may have left becomes IN_DOUBT. Gives how many. Suspends. */
+/** After a restart (R4): each INTENDED row whose command may have left becomes IN_DOUBT, others are VOIDED and their holds reversed
+ *  (R12). Gives how many. Suspends. */
 int txn_co_recover(struct txn_env *env, unsigned *ret_count) MUST_USE CO_FN;
+/** While it runs: ends rows without a card command whose outcome the store did not take, minutes ago. Suspends. */
+int txn_co_sweep(struct txn_env *env, unsigned *ret_count) MUST_USE CO_FN;
+
+/** Begins to deliver what the outbox holds, to those that have a route; ends with the loop. Once, when env->upstream is set; without
+ *  it does nothing. OC_ENOMEM, OC_ELIMIT. */
+int txn_outbox_start(struct txn_env *env) MUST_USE;
+/** There is something new for that participant (NULL: for whoever). Never suspends. */
+void txn_outbox_kick(struct txn_env *env, const char *to);
+/** The same, and what waits for its next try goes at once, as if for the first time. */
+void txn_outbox_retry(struct txn_env *env, const char *to);
+/** A message's document as its receiver gets it: unsealed where it is somebody's. *ret_text lives as long as `a`. OC_ESEAL, OC_ESTATE:
+ *  its citizen's key is erased, OC_ENOMEM; errors of ledger reads. Suspends. */
+int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a, const char **ret_text,
+                            size_t *ret_len) MUST_USE CO_FN;
 
 /** Fills a result from a durable row (replayed requests, API). */
 void txn_result_from_row(const struct txn_row *row, struct txn_result *ret);

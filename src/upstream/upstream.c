@@ -42,6 +42,17 @@ const char *upstream_why(const struct upstream *u, const char *participant)
     return r ? r->last_error : "";
 }
 
+int64_t upstream_rest_ms(const struct upstream *u, const char *participant)
+{
+    const struct route *r = upstream_route_(u, participant);
+    if (!r || r->breaker.state == BREAKER_CLOSED)
+        return 0;
+    int64_t left = (r->breaker.until_ns - loop_now_ns(u->o.loop) + NS_PER_MS - 1) / NS_PER_MS;
+    if (r->breaker.state == BREAKER_HALF_OPEN)
+        return left > 1 ? left : 100;
+    return left > 0 ? left : 0;
+}
+
 /* ---- making ---- */
 
 /* https://host[:port][/path], nothing else: no user, no query, no fragment. */

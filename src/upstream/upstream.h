@@ -118,6 +118,9 @@ struct upstream_delivery {
 };
 bool upstream_delivery(const struct upstream *u, const char *participant,
                        struct upstream_delivery *ret);
+/** How long its breaker refuses calls; some while a probe is on its way. 0: it does not, or there
+ * is no route. */
+int64_t upstream_rest_ms(const struct upstream *u, const char *participant);
 /** Why an exchange with that participant failed last, for people: "" where none did. */
 const char *upstream_why(const struct upstream *u, const char *participant);
 

@@ -1,0 +1,509 @@
+/* The outbox: what was committed to be told to institutions is told them, at least once, each
+ * message under an idempotency key of its own, until it is acknowledged (R12, R4: nothing here ends
+ * by the clock).
+ *
+ *   one background flow a route ─ looks for what is due, page by page in the order of ids
+ *        │ starts, while lanes are free
+ *        ▼
+ *   one flow a message ─ post ─ acknowledged: SENT
+ *                              ─ the institution is away: waits, longer each time, as often as it
+ * takes ─ the institution says no: counted; after `attempts` DEAD, for a person
+ *
+ * Of one transaction's messages to one institution each waits for the one before it; the ledger
+ * puts confirm and reverse first. What a message waits for is known to this process only: after a
+ * restart everything due is tried at once. Institutions without a route fetch theirs by themselves.
+ */
+#include "txn/dialogue.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE      8    /* documents of 64 KiB: a page must fit into a flow's arena */
+#define WAITS_MAX 1024 /* messages of one route that are on their way or wait for their next try   \
+                        */
+#define LOOK_MS      5000  /* looks by itself so often … */
+#define ALL_MS       60000 /* … and again at everything that is due */
+#define BUSY_MS      500   /* breaker open, lanes taken */
+#define UNSENT_TRIES 60    /* for the doubling of pauses only */
+
+/* A message that is on its way, or waits. */
+struct wait {
+    struct list link;
+    struct dest *dest;
+    int64_t id, txn;
+    int64_t not_before_ns;
+    unsigned pauses, refusals;
+    bool busy;
+};
+
+struct dest {
+    struct list link;
+    struct txn_env *env;
+    char to[LEDGER_ID];
+    struct upstream_delivery how;
+    struct list waits;
+    unsigned wait_count, busy;
+    int64_t cursor; /* everything up to it is done, or in waits */
+    int64_t all_ns; /* when to begin from the start again */
+    bool kicked;
+    struct flow_cond work, free;
+    struct metric *m_sent, *m_dead;
+};
+
+struct outbox {
+    struct list dests;
+};
+
+/* ---- waits ---- */
+
+static struct wait *wait_of(struct dest *t, int64_t id)
+{
+    LIST_EACH(pos, &t->waits)
+    {
+        struct wait *w = CONTAINER_OF(pos, struct wait, link);
+        if (w->id == id)
+            return w;
+    }
+    return NULL;
+}
+
+/* Does an earlier message of that transaction still wait? */
+static bool behind(const struct dest *t, int64_t txn, int64_t id)
+{
+    LIST_EACH(pos, &t->waits)
+    {
+        const struct wait *w = CONTAINER_OF(pos, struct wait, link);
+        if (w->txn == txn && w->id < id)
+            return true;
+    }
+    return false;
+}
+
+static struct wait *wait_new(struct dest *t, const struct message_row *row)
+{
+    struct wait *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    *w = (struct wait){.dest = t, .id = row->id, .txn = row->txn};
+    list_add_tail(&t->waits, &w->link);
+    t->wait_count++;
+    return w;
+}
+
+static void wait_free(struct wait *w)
+{
+    w->dest->wait_count--;
+    list_del(&w->link);
+    free(w);
+}
+
+static uint32_t dice(const struct txn_env *env)
+{
+    uint32_t r = 512;
+    return rng_fill(env->rng, &r, sizeof r) == 0 ? r : 512;
+}
+
+static void put_off(struct wait *w, bool longer)
+{
+    const struct dest *t = w->dest;
+    int64_t ms =
+        longer ? upstream_backoff_ms(w->pauses, t->how.retry_ms, t->how.retry_max_ms, dice(t->env))
+               : BUSY_MS + (int64_t)(dice(t->env) % BUSY_MS);
+    if (longer && w->pauses < UNSENT_TRIES)
+        w->pauses++;
+    w->not_before_ns = loop_now_ns(t->env->loop) + ms * NS_PER_MS;
+}
+
+/* ---- one message ---- */
+
+struct parcel {
+    struct message_row row;
+    struct hold_row hold;
+    struct ledger_op op;
+    const char *path;
+    char *body;
+    size_t len;
+    char note[128];
+};
+
+static bool ends_hold(const struct message_row *row)
+{
+    return strcmp(row->kind, "confirm") == 0 || strcmp(row->kind, "reverse") == 0;
+}
+
+static CO_FN int wrap_hold(struct txn_env *env, struct parcel *p)
+{
+    char id[IDENT_TEXT];
+    struct buf b;
+    int rc = ledger_co_hold(env->ledger, p->row.txn, &p->hold);
+    size_t cap = 128 + 6 * sizeof p->hold.reference;
+    p->body = rc == 0 ? arena_alloc(flow_arena(), cap) : NULL;
+    if (rc != 0 || p->body == NULL)
+        return rc != 0 ? rc : OC_ENOMEM;
+    buf_over(&b, p->body, cap - 1);
+    buf_printf(&b, "{\"id\":\"%s\",\"reference\":", ident_text(p->row.txn, id));
+    plan_json_text(&b, p->hold.reference);
+    buf_puts(&b, "}");
+    p->path = p->row.kind;
+    p->len = b.len;
+    return b.err;
+}
+
+int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a,
+                            const char **ret_text, size_t *ret_len)
+{
+    (void)env;
+    (void)a;
+    if (row->doc_len > 0 && row->doc[0] == '~')
+        return OC_ESEAL;
+    *ret_text = row->doc;
+    *ret_len = row->doc_len;
+    return 0;
+}
+
+static CO_FN int wrap_message(struct txn_env *env, struct parcel *p)
+{
+    struct buf b;
+    const char *text = NULL;
+    char id[IDENT_TEXT];
+    size_t len = 0;
+    int rc = txn_co_message_document(env, &p->row, flow_arena(), &text, &len);
+    if (rc != 0)
+        return rc;
+    size_t cap = len + 256 + 6 * sizeof p->row.kind;
+    p->body = arena_alloc(flow_arena(), cap);
+    if (p->body == NULL)
+        return OC_ENOMEM;
+    buf_over(&b, p->body, cap - 1);
+    buf_printf(&b, "{\"id\":\"%lld\",\"kind\":", (long long)p->row.id);
+    plan_json_text(&b, p->row.kind);
+    buf_printf(&b, ",\"txn\":\"%s\",\"document\":", ident_text(p->row.txn, id));
+    buf_put(&b, len > 0 ? text : "{}", len > 0 ? len : 2);
+    buf_puts(&b, "}");
+    p->path = "message";
+    p->len = b.len;
+    return b.err;
+}
+
+static CO_FN int write_end(struct txn_env *env, struct parcel *p, enum message_state to,
+                           unsigned tries)
+{
+    p->op.type = LOP_MESSAGE;
+    (void)snprintf(p->op.who, sizeof p->op.who, "onecardd");
+    p->op.message.message = p->row.id;
+    p->op.message.to = (uint8_t)to;
+    p->op.message.tries = tries;
+    memcpy(p->op.message.note, p->note, sizeof p->op.message.note);
+    return ledger_co_submit(env->ledger, &p->op);
+}
+
+/* 2xx, and the body does not say that it refuses. */
+static bool acknowledged(const struct upstream_answer *a)
+{
+    if (a->status < 200 || a->status > 299 || !text_depth_ok(a->body, a->len, TEXT_DEPTH_MAX))
+        return false;
+    json_t *root = json_loadb(a->body, a->len, JSON_REJECT_DUPLICATES, NULL);
+    bool yes = json_is_object(root) && json_object_get(root, "refused") == NULL;
+    json_decref(root);
+    return yes;
+}
+
+/* Says no, or is only away for now? */
+static bool says_no(int status)
+{
+    return status != 429 && status != 502 && status != 503 && status != 504;
+}
+
+enum verdict { V_SENT, V_AWAY, V_BUSY, V_NO, V_IMPOSSIBLE, V_GONE };
+
+static CO_FN enum verdict post(struct dest *t, struct parcel *p)
+{
+    struct upstream_answer answer;
+    char key[SIGNED_KEY_MAX + 1];
+    int rc = ends_hold(&p->row) ? wrap_hold(t->env, p) : wrap_message(t->env, p);
+    if (rc == OC_ESEAL || rc == OC_ESTATE || rc == OC_ENOENT || rc == OC_EPARSE ||
+        rc == OC_EINVAL) {
+        (void)snprintf(p->note, sizeof p->note, "cannot be sent: %s", oc_strerror(rc));
+        return V_IMPOSSIBLE;
+    }
+    if (rc != 0)
+        return V_AWAY; /* ours: no memory, the ledger is busy */
+    (void)snprintf(key, sizeof key, "message-%lld", (long long)p->row.id);
+    rc = upstream_co_post(t->env->upstream, t->to, p->path, key, p->body, p->len, FLOW_FOREVER,
+                          flow_arena(), &answer);
+    if (rc == OC_EBUSY)
+        return V_BUSY;
+    if (rc == 0 && acknowledged(&answer))
+        return V_SENT;
+    if (rc == 0)
+        (void)snprintf(p->note, sizeof p->note, "answered %d: %.90s", answer.status, answer.body);
+    else
+        (void)snprintf(p->note, sizeof p->note, "%s: %.90s", oc_strerror(rc),
+                       upstream_why(t->env->upstream, t->to));
+    text_trim_utf8(p->note);
+    return rc == 0 && says_no(answer.status) ? V_NO : V_AWAY;
+}
+
+static CO_FN enum verdict deliver(struct wait *w, struct parcel *p)
+{
+    struct dest *t = w->dest;
+    int rc = ledger_co_message(t->env->ledger, w->id, flow_arena(), &p->row);
+    if (rc == OC_ENOENT || (rc == 0 && p->row.state != MESSAGE_DUE))
+        return V_GONE; /* an operator was here */
+    if (rc != 0)
+        return V_AWAY;
+    enum verdict v = post(t, p);
+    if (v == V_NO && ++w->refusals >= t->how.attempts)
+        v = V_IMPOSSIBLE;
+    if (v == V_SENT) {
+        p->note[0] = '\0';
+        flow_shield();
+        rc = write_end(t->env, p, MESSAGE_SENT, w->refusals + w->pauses + 1);
+        flow_unshield();
+    } else if (v == V_IMPOSSIBLE) {
+        rc = write_end(t->env, p, MESSAGE_DEAD, w->refusals + w->pauses + 1);
+        log_error("outbox", "message=%lld to=%s kind=%s is dead: %s", (long long)w->id, t->to,
+                  p->row.kind, p->note);
+    }
+    return rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE ? v
+                                                         : V_AWAY; /* told again: at least once */
+}
+
+static int deliver_flow(void *arg) CO_FN;
+static int deliver_flow(void *arg)
+{
+    struct wait *w = arg;
+    struct dest *t = w->dest;
+    struct parcel *p = arena_alloc(flow_arena(), sizeof *p);
+    flow_set_note(t->to);
+    enum verdict v = p != NULL ? deliver(w, p) : V_AWAY;
+    t->busy--;
+    w->busy = false;
+    if (v == V_SENT && t->m_sent != NULL)
+        metric_add(t->m_sent, 1);
+    if (v == V_IMPOSSIBLE && t->m_dead != NULL)
+        metric_add(t->m_dead, 1);
+    if (v == V_SENT || v == V_IMPOSSIBLE || v == V_GONE)
+        wait_free(w);
+    else
+        put_off(w, v != V_BUSY);
+    flow_cond_signal(&t->free);
+    flow_cond_signal(&t->work);
+    return 0;
+}
+
+/* ---- looking for what is due ---- */
+
+static bool ready(const struct wait *w)
+{
+    return !w->busy && w->not_before_ns <= loop_now_ns(w->dest->env->loop) &&
+           !behind(w->dest, w->txn, w->id);
+}
+
+static CO_FN int start(struct wait *w)
+{
+    struct dest *t = w->dest;
+    int rc = 0;
+    while (t->busy >= t->how.lanes && rc == 0)
+        rc = flow_co_wait(&t->free, FLOW_FOREVER);
+    if (rc != 0)
+        return rc;
+    w->busy = true;
+    t->busy++;
+    if (flow_start(t->env->loop, "deliver", deliver_flow, w, NULL) == 0)
+        return 0;
+    w->busy = false;
+    t->busy--;
+    put_off(w, false);
+    return OC_EBUSY;
+}
+
+/* The first of those that may go now: the list changes whenever one of them ends. */
+static struct wait *first_ready(const struct dest *t)
+{
+    LIST_EACH(pos, &t->waits)
+    {
+        struct wait *w = CONTAINER_OF(pos, struct wait, link);
+        if (ready(w))
+            return w;
+    }
+    return NULL;
+}
+
+static CO_FN int start_waits(struct dest *t)
+{
+    struct wait *w;
+    int rc = 0;
+    while (rc == 0 && upstream_rest_ms(t->env->upstream, t->to) == 0 &&
+           (w = first_ready(t)) != NULL)
+        rc = start(w);
+    return rc;
+}
+
+/* One page in a flow of its own, so that what it allocates ends with it. 1: there may be more. */
+static int page_flow(void *arg) CO_FN;
+static int page_flow(void *arg)
+{
+    struct dest *t = arg;
+    struct message_row *rows = arena_alloc(flow_arena(), PAGE * sizeof *rows);
+    unsigned n = 0;
+    if (rows == NULL)
+        return OC_ENOMEM;
+    flow_set_background(true);
+    int rc = ledger_co_messages(t->env->ledger, t->cursor, MESSAGE_DUE, t->to, flow_arena(), rows,
+                                PAGE, &n);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        if (t->wait_count >= WAITS_MAX && wait_of(t, rows[i].id) == NULL)
+            return 0; /* a sick institution: those that wait go first */
+        struct wait *w = wait_of(t, rows[i].id);
+        if (w == NULL && (w = wait_new(t, &rows[i])) == NULL)
+            return OC_ENOMEM;
+        t->cursor = rows[i].id;
+        if (upstream_rest_ms(t->env->upstream, t->to) == 0 && ready(w))
+            rc = start(w);
+    }
+    return rc != 0 ? rc : n == PAGE ? 1 : 0;
+}
+
+static int64_t next_try(const struct dest *t)
+{
+    int64_t next = FLOW_FOREVER;
+    LIST_EACH(pos, &t->waits)
+    {
+        const struct wait *w = CONTAINER_OF(pos, struct wait, link);
+        if (!w->busy && !behind(t, w->txn, w->id) && w->not_before_ns < next)
+            next = w->not_before_ns;
+    }
+    int64_t rest = upstream_rest_ms(t->env->upstream, t->to);
+    int64_t awake = loop_now_ns(t->env->loop) + rest * NS_PER_MS;
+    return next < awake && rest > 0 ? awake : next;
+}
+
+static CO_FN int look(struct dest *t)
+{
+    int64_t now = loop_now_ns(t->env->loop);
+    int more = 1;
+    if (now >= t->all_ns) {
+        t->cursor = 0;
+        t->all_ns = now + ALL_MS * NS_PER_MS;
+    }
+    t->kicked = false;
+    int rc = start_waits(t);
+    while (rc == 0 && more == 1) {
+        struct flow *f;
+        rc = flow_start(t->env->loop, "outbox page", page_flow, t, &f);
+        if (rc == 0) {
+            rc = flow_co_join(f, &more, FLOW_FOREVER);
+            flow_put(f);
+        }
+    }
+    return rc != 0 ? rc : more;
+}
+
+static int dest_flow(void *arg) CO_FN;
+static int dest_flow(void *arg)
+{
+    struct dest *t = arg;
+    flow_set_background(true);
+    flow_set_note(t->to);
+    for (;;) {
+        int rc = look(t);
+        int64_t until = flow_deadline_ms(LOOK_MS), next = next_try(t);
+        until = rc == 0 && next < until ? next : until;
+        if (rc != OC_ECANCELED && (rc != 0 || !t->kicked))
+            rc = flow_co_wait(&t->work, until);
+        if (rc == OC_ECANCELED)
+            return rc;
+    }
+}
+
+/* ---- the outbox ---- */
+
+static int dest_new(struct txn_env *env, const char *to)
+{
+    char label[64];
+    struct dest *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return OC_ENOMEM;
+    t->env = env;
+    (void)snprintf(t->to, sizeof t->to, "%s", to);
+    (void)upstream_delivery(env->upstream, to, &t->how);
+    t->how.lanes = t->how.lanes > 1 ? t->how.lanes / 2 : 1; /* the others are for people who wait */
+    list_init(&t->waits);
+    flow_cond_init(&t->work);
+    flow_cond_init(&t->free);
+    list_add_tail(&env->outbox->dests, &t->link);
+    (void)snprintf(label, sizeof label, "to=\"%s\"", t->to);
+    if (env->metrics != NULL) {
+        t->m_sent = metric_counter(env->metrics, "onecard_outbox_sent_total", label,
+                                   "Messages that institutions acknowledged.");
+        t->m_dead =
+            metric_counter(env->metrics, "onecard_outbox_dead_total", label, "Messages that died.");
+    }
+    return flow_start(env->loop, "outbox", dest_flow, t, NULL);
+}
+
+int txn_outbox_start(struct txn_env *env)
+{
+    struct upstream_state s;
+    int rc = 0;
+    if (env->upstream == NULL || env->outbox != NULL)
+        return 0;
+    env->outbox = calloc(1, sizeof *env->outbox);
+    if (env->outbox == NULL)
+        return OC_ENOMEM;
+    list_init(&env->outbox->dests);
+    for (size_t i = 0; rc == 0 && upstream_state_at(env->upstream, i, &s); i++)
+        rc = dest_new(env, s.participant);
+    return rc;
+}
+
+static void kick(struct txn_env *env, const char *to, bool all)
+{
+    if (env->outbox == NULL)
+        return;
+    LIST_EACH(pos, &env->outbox->dests)
+    {
+        struct dest *t = CONTAINER_OF(pos, struct dest, link);
+        if (to != NULL && strcmp(t->to, to) != 0)
+            continue;
+        if (all) {
+            LIST_EACH(at, &t->waits)
+            {
+                struct wait *w = CONTAINER_OF(at, struct wait, link);
+                w->not_before_ns = 0;
+                w->pauses = w->refusals = 0;
+            }
+            t->all_ns = 0;
+        }
+        t->kicked = true;
+        flow_cond_signal(&t->work);
+    }
+}
+
+void txn_outbox_kick(struct txn_env *env, const char *to)
+{
+    kick(env, to, false);
+}
+
+void txn_outbox_retry(struct txn_env *env, const char *to)
+{
+    kick(env, to, true);
+}
+
+void outbox_fini(struct txn_env *env)
+{
+    if (env->outbox == NULL)
+        return;
+    LIST_EACH_SAFE(pos, tmp, &env->outbox->dests)
+    {
+        struct dest *t = CONTAINER_OF(pos, struct dest, link);
+        while (!list_empty(&t->waits))
+            wait_free(CONTAINER_OF(t->waits.next, struct wait, link));
+        list_del(pos);
+        free(t);
+    }
+    free(env->outbox);
+    env->outbox = NULL;
+}
