@@ -1,0 +1,261 @@
+/* transit.refund: a ride is given back. A later ride may have cost less because of it (transfer,
+ * caps, steps): all rides after it are counted again as if it had never been, and what they would
+ * have cost more is kept back, for those who bore it. Never more than was paid is given. */
+#include "transit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HISTORY 50
+
+/* A ride as its transaction tells it. */
+struct told {
+    const struct fare_table *table;
+    struct fare_ride ride;
+    char category[FARE_NAME];
+    fen_t paid;
+    struct fare_sums before;
+};
+
+static int64_t num(const struct onecard_host *h, const struct onecard_doc *d, const char *name)
+{
+    int64_t n = 0;
+    return h->doc_as_int(h->doc_get(d, name), &n) == 0 ? n : 0;
+}
+
+static bool moment(const struct onecard_host *h, const struct onecard_doc *d, const char *name,
+                   fare_time *ret)
+{
+    const char *text = h->doc_as_text(h->doc_get(d, name));
+    return text && fare_stamp_read(text, ret);
+}
+
+/* False: it is no ride of ours, or one of before there were tables. */
+static bool read_told(const struct tap *p, const struct onecard_doc *txn, struct told *ret)
+{
+    const struct onecard_host *h = p->req->host;
+    const struct onecard_doc *reply = h->doc_get(txn, "reply"), *d = h->doc_get(reply, "ride");
+    const char *table = h->doc_as_text(h->doc_get(d, "table"));
+    const char *category = h->doc_as_text(h->doc_get(d, "category"));
+    const char *before = h->doc_as_text(h->doc_get(reply, "before"));
+    struct told x = {0};
+    if (!table || (before && !sums_read(before, &x.before)) || !moment(h, d, "at", &x.ride.at) ||
+        !moment(h, d, "end", &x.ride.end)) {
+        return false;
+    }
+    x.table = *table ? fare_table_at(&p->t->set, table, x.ride.at) : p->t->plain;
+    x.ride.line = (uint32_t)num(h, d, "line");
+    x.ride.from = (uint32_t)num(h, d, "from");
+    x.ride.to = (uint32_t)num(h, d, "to");
+    x.ride.priced = h->doc_get(d, "price") != NULL;
+    x.ride.price = num(h, d, "price");
+    x.ride.surcharge = num(h, d, "surcharge");
+    x.ride.plain = h->doc_as_bool(h->doc_get(d, "plain"), false);
+    strncat(x.category, category ? category : "", sizeof(x.category) - 1);
+    x.paid = num(h, txn, "amount_fen");
+    *ret = x;
+    ret->ride.category = ret->category;
+    return x.table != NULL;
+}
+
+/* One amount an owner, whatever its sign. */
+struct net {
+    struct fare_leg legs[32];
+    unsigned count;
+};
+
+/* What is put together while a refund is decided: too much for a flow's stack. */
+struct refund {
+    struct tap p;
+    struct told first, later;
+    struct fare f, with, without;
+    struct fare_leg legs[FARE_LEGS_MAX];
+    fen_t more;            /* what later rides would have cost more */
+    struct net bore;       /* who bore that */
+    struct net all;        /* legs of the plan */
+    struct fare_sums sums; /* as if the ride had never been */
+};
+
+static void net_add(struct net *n, const struct fare_leg *x, int sign)
+{
+    for (unsigned i = 0; i < n->count; i++) {
+        if (n->legs[i].bearer == x->bearer && strcmp(n->legs[i].owner, x->owner) == 0) {
+            n->legs[i].amount += sign * x->amount;
+            return;
+        }
+    }
+    if (n->count < sizeof(n->legs) / sizeof(n->legs[0])) {
+        n->legs[n->count] = *x;
+        n->legs[n->count++].amount *= sign;
+    }
+}
+
+static void net_fare(struct refund *r, struct net *n, const struct fare *f, const char *op,
+                     int sign)
+{
+    unsigned count = fare_legs(f, op, r->legs);
+    for (unsigned i = 0; i < count; i++) {
+        net_add(n, &r->legs[i], sign);
+    }
+}
+
+static void one_later(struct refund *r, const struct onecard_doc *txn)
+{
+    const struct onecard_host *h = r->p.req->host;
+    const char *op = h->doc_as_text(h->doc_get(txn, "participant"));
+    struct told *x = &r->later;
+    if (num(h, txn, "refunded_fen") > 0 || !read_told(&r->p, txn, x)) {
+        return;
+    }
+    memcpy(r->sums.passes, r->p.s.sums.passes, sizeof(r->sums.passes));
+    if (!fare_quote(x->table, &x->ride, &x->before, &r->with) ||
+        !fare_quote(x->table, &x->ride, &r->sums, &r->without)) {
+        return;
+    }
+    if (x->paid == r->with.citizen && r->without.citizen != x->paid) {
+        r->more += r->without.citizen - x->paid;
+        /* what its bearers bore of it, less what they would have borne */
+        net_fare(r, &r->bore, &r->without, op ? op : "", 1);
+        net_fare(r, &r->bore, &r->with, op ? op : "", -1);
+    }
+    fare_count(x->table, &x->ride, &r->without, &r->sums);
+}
+
+static bool is_ride(const char *service)
+{
+    return service && strncmp(service, "transit.", 8) == 0 &&
+           strcmp(service, "transit.pass") != 0 && strcmp(service, "transit.refund") != 0;
+}
+
+/* All rides after the original, the oldest first. */
+static int count_again(struct refund *r)
+{
+    const struct tap *p = &r->p;
+    const struct onecard_host *h = p->req->host;
+    const char *original = p->req->original->txn;
+    struct onecard_doc *rows = NULL, *txn = NULL;
+    int rc = h->co_history(p->req, HISTORY, &rows);
+    size_t first = 0;
+    while (rc == 0 && first < h->doc_count(rows)) {
+        const char *id = h->doc_as_text(h->doc_get(h->doc_at(rows, first, NULL), "txn"));
+        if (id && strcmp(id, original) == 0) {
+            break;
+        }
+        first++;
+    }
+    if (rc == 0 && first == h->doc_count(rows)) {
+        return h->refuse(p->plan, OC_R_TOO_LATE, "it is none of this card's last %d transactions",
+                         HISTORY);
+    }
+    for (size_t i = first; rc == 0 && i > 0; i--) {
+        const struct onecard_doc *row = h->doc_at(rows, i - 1, NULL);
+        const char *state = h->doc_as_text(h->doc_get(row, "state"));
+        if (!is_ride(h->doc_as_text(h->doc_get(row, "service"))) || !state ||
+            strcmp(state, "posted") != 0) {
+            continue;
+        }
+        rc = h->co_txn(p->req, h->doc_as_text(h->doc_get(row, "txn")), &txn);
+        if (rc == 0) {
+            one_later(r, txn);
+        }
+    }
+    return rc;
+}
+
+/* The legs of the ride turned round, and what the later bearers get. */
+static int give_back(struct refund *r, fen_t back)
+{
+    struct tap *p = &r->p;
+    const struct onecard_host *h = p->req->host;
+    const struct onecard_original *o = p->req->original;
+    net_fare(r, &r->all, &r->f, o->participant, -1);
+    for (unsigned i = 0; i < r->bore.count && r->more > 0; i++) {
+        net_add(&r->all, &r->bore.legs[i], 1);
+    }
+    h->plan_account(p->plan, back);
+    h->plan_leg(p->plan, OC_ACCT_PENDING_LOAD, "", back);
+    for (unsigned i = 0; i < r->all.count; i++) {
+        const struct fare_leg *leg = &r->all.legs[i];
+        if (leg->amount) {
+            h->plan_leg(p->plan, leg->bearer ? OC_ACCT_BEARER : OC_ACCT_MERCHANT, leg->owner,
+                        leg->amount);
+        }
+    }
+    h->plan_refund_of_original(p->plan);
+    if (p->recorded) {
+        memcpy(r->sums.passes, p->s.sums.passes, sizeof(r->sums.passes));
+        p->s.sums = r->sums;
+        p->s.adjusted = true;
+        state_write(p->req, p->plan, &p->s);
+    }
+    h->plan_reply_text(p->plan, "original", o->txn);
+    h->plan_reply_fen(p->plan, "paid_fen", o->amount_fen);
+    h->plan_reply_fen(p->plan, "kept_fen", o->amount_fen - back);
+    const char *reason = h->param_text(p->req, "reason");
+    if (reason && *reason) {
+        h->plan_reply_text(p->plan, "reason_given", reason);
+    }
+    return 0;
+}
+
+static int may_refund(struct tap *p)
+{
+    const struct onecard_original *o = p->req->original;
+    const struct onecard_host *h = p->req->host;
+    if (!is_ride(o->service)) {
+        return h->refuse(p->plan, OC_R_ORIGINAL_UNKNOWN, "a %.40s is no ride", o->service);
+    }
+    if (o->refunded_fen > 0) {
+        return h->refuse(p->plan, OC_R_DUPLICATE, "the ride was given back already");
+    }
+    if (o->amount_fen == 0) {
+        return h->refuse(p->plan, OC_R_AMOUNT, "nothing was paid for the ride");
+    }
+    if (p->t->refund_days &&
+        fare_date(p->now) > fare_date_add(o->business_date, (int)p->t->refund_days)) {
+        return h->refuse(p->plan, OC_R_TOO_LATE, "rides are given back for %lld days",
+                         (long long)p->t->refund_days);
+    }
+    return 0;
+}
+
+static int decide(struct refund *r)
+{
+    struct tap *p = &r->p;
+    const struct onecard_host *h = p->req->host;
+    struct onecard_doc *txn = NULL;
+    int rc = may_refund(p);
+    rc = rc ? rc : h->co_txn(p->req, p->req->original->txn, &txn);
+    if (rc) {
+        return rc;
+    }
+    const struct told *x = &r->first;
+    if (!read_told(p, txn, &r->first) || !fare_quote(x->table, &x->ride, &x->before, &r->f) ||
+        r->f.citizen != p->req->original->amount_fen) {
+        return h->refuse(p->plan, OC_R_WRONG_STATE,
+                         "its fare cannot be counted again: the table of its day has changed");
+    }
+    r->sums = x->before;
+    rc = count_again(r);
+    if (rc) {
+        return rc;
+    }
+    fen_t back = r->f.citizen - (r->more > 0 ? r->more : 0);
+    if (back <= 0) {
+        return h->refuse(p->plan, OC_R_WRONG_STATE,
+                         "without it the later rides would have cost as much more");
+    }
+    return give_back(r, back);
+}
+
+int transit_refund(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    struct refund *r = calloc(1, sizeof(*r));
+    if (!r) {
+        return OC_ENOMEM;
+    }
+    int rc = tap_co_begin(ctx, req, plan, false, &r->p);
+    rc = rc ? rc : decide(r);
+    free(r);
+    return rc;
+}

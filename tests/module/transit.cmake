@@ -1,0 +1,11 @@
+# transit: its decisions with the fake host, its fares and tables by themselves.
+file(GLOB transit_all CONFIGURE_DEPENDS ${module_sources}/transit/*.c)
+set(fare_pure ${module_sources}/transit/fare.c ${module_sources}/transit/fare_base.c ${module_sources}/transit/fare_time.c)
+module_test(test_transit.c SOURCES ${transit_all})
+module_test(test_transit_gate.c SOURCES ${transit_all})
+module_test(test_transit_desk.c SOURCES ${transit_all})
+module_test(test_transit_table.c SOURCES ${transit_all})
+onecard_unit_test(module test_fare.c SOURCES ${fare_pure})
+foreach(name test_transit_gate test_transit_desk test_transit_table)
+  target_compile_definitions(module_${name} PRIVATE FARES="${CMAKE_CURRENT_SOURCE_DIR}/fares" SAMPLES="${CMAKE_SOURCE_DIR}/conf/fares")
+endforeach()
