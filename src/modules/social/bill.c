@@ -40,8 +40,7 @@ static int read_level(struct settlement *t, const struct onecard_doc *d)
     }
     int64_t level = known ? known->level : get_int(t->req, d, "level", 0);
     t->bill.level = known && level == 0 ? 1 : (int)level; /* pharmacies count as level 1 */
-    return level < 0 || level > SPLIT_LEVELS || t->bill.level == 0 ? wrong(t, "level is 1, 2 or 3")
-                                                                   : 0;
+    return level < 0 || level > SPLIT_LEVELS ? wrong(t, "level is 1, 2 or 3") : 0;
 }
 
 static int read_head(struct settlement *t, const struct onecard_doc *d)

@@ -86,7 +86,7 @@ static void add_rules(struct reader *r, const struct onecard_doc *d, struct soci
     }
     struct social_rules *to = &all[b->rule_count - 1];
     b->rules = all;
-    read_rules(r, d, to);
+    read_insurance(r, d, to);
     for (size_t i = 0; i + 1 < b->rule_count; i++) {
         if (b->rules[i].from == to->from && strcmp(b->rules[i].insurance, to->insurance) == 0) {
             read_wrong(r, d, "there are other rules of %s from that day on: %.60s", to->insurance,
@@ -119,7 +119,7 @@ static void read_file(struct reader *r, struct social_book *b)
         read_wrong(r, NULL, "%.200s", why);
         return;
     }
-    int kind = read_word(r, d, "kind", kinds, -1);
+    int kind = read_choice(r, d, "kind", kinds, -1);
     if (kind >= 0) {
         add[kind](r, d, b);
     }

@@ -13,7 +13,7 @@ bool social_word(const char *s, size_t max)
     return len > 0 && len <= max && strspn(s, allowed) == len;
 }
 
-const char *citizen_owner(char to[SOCIAL_OWNER], const char *citizen)
+const char *social_owner(char to[SOCIAL_OWNER], const char *citizen)
 {
     bool fits = social_word(citizen, SOCIAL_ID - 1);
     snprintf(to, SOCIAL_OWNER, "citizen:%s", fits ? citizen : "?");

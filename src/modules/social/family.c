@@ -26,7 +26,7 @@ int family_co_payer(const struct onecard_request *req, const char *citizen, cons
     if (!social_word(owner, SOCIAL_ID - 1) || !social_key(key, "family/", citizen)) {
         return OC_ENOENT;
     }
-    int rc = h->co_doc(req, citizen_owner(of, owner), key, &p.version, &p.doc);
+    int rc = h->co_doc(req, social_owner(of, owner), key, &p.version, &p.doc);
     rc = rc ? rc : h->co_account(req, OC_ACCT_PERSONAL, owner, &holds);
     if (rc) {
         return rc;
@@ -45,7 +45,7 @@ int family_co_payers(const struct onecard_request *req, const char *citizen, str
 {
     char owner[SOCIAL_OWNER], key[SOCIAL_KEY] = "";
     unsigned n = 0;
-    citizen_owner(owner, citizen);
+    social_owner(owner, citizen);
     while (n < cap) {
         uint32_t version;
         struct onecard_doc *d;
@@ -77,7 +77,7 @@ void family_count(const struct onecard_request *req, struct onecard_plan *plan, 
     }
     h->doc_set_int(p->doc, "year", year_now(req));
     h->doc_set_int(p->doc, "used_fen", used > 0 ? used : 0);
-    h->plan_doc(plan, citizen_owner(of, p->owner), key, p->version, p->doc);
+    h->plan_doc(plan, social_owner(of, p->owner), key, p->version, p->doc);
 }
 
 /* ---- services -----------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ static int co_bond(const struct onecard_request *req, const char *owner, const c
                    struct bond *b)
 {
     memset(b, 0, sizeof(*b));
-    citizen_owner(b->owner, owner);
-    citizen_owner(b->member, member);
+    social_owner(b->owner, owner);
+    social_owner(b->member, member);
     if (!social_key(b->down, "family/", member) || !social_key(b->up, "payer/", owner)) {
         return OC_EINVAL;
     }
@@ -238,7 +238,7 @@ static int co_list(const struct onecard_request *req, const char *prefix, struct
     uint32_t version;
     struct onecard_doc *d;
     int rc;
-    citizen_owner(owner, req->citizen);
+    social_owner(owner, req->citizen);
     while ((rc = h->co_next_doc(req, owner, prefix, key, &version, &d)) == 0) {
         struct onecard_doc *row = h->doc_object(req);
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

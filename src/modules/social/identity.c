@@ -104,7 +104,7 @@ static int co_granted(struct person *p, const char *what, struct entitled *ret)
     if (!social_key(key, "elig/", what)) {
         return 0;
     }
-    int rc = co_optional(p->req, citizen_owner(owner, p->citizen), key, &version, &d);
+    int rc = co_optional(p->req, social_owner(owner, p->citizen), key, &version, &d);
     int32_t today = p->req->business_date;
     int64_t until = get_int(p->req, d, "until", 0);
     if (rc == 0 && d && get_int(p->req, d, "from", 0) <= today && (!until || until >= today)) {
@@ -220,7 +220,7 @@ int social_concession_grant(void *ctx, const struct onecard_request *req, struct
         (until && until < from)) {
         return h->refuse(plan, OC_R_PARAMETER, "from and until are days, until not before from");
     }
-    rc = co_optional(req, citizen_owner(owner, req->citizen), key, &version, &d);
+    rc = co_optional(req, social_owner(owner, req->citizen), key, &version, &d);
     if (rc) {
         return rc;
     }

@@ -25,7 +25,7 @@ int insured_co_find(const struct onecard_request *req, const char *citizen, int3
     uint32_t version;
     struct onecard_doc *d = NULL;
     memset(ret, 0, sizeof(*ret));
-    int rc = co_optional(req, citizen_owner(owner, citizen), "insured", &version, &d);
+    int rc = co_optional(req, social_owner(owner, citizen), "insured", &version, &d);
     const struct onecard_doc *m = rc == 0 && d ? req->host->doc_get(d, "medical") : NULL;
     int64_t until = get_int(req, m, "until", 0);
     if (rc || !m || get_int(req, m, "from", 0) > date || (until && until < date) ||
@@ -134,7 +134,7 @@ int social_insured_put(void *ctx, const struct onecard_request *req, struct onec
     int rc = only_bureau(s, req, plan);
     rc = rc ? rc : check_push(req, plan, d);
     rc = rc ? rc : check_medical(req, plan, d);
-    rc = rc ? rc : co_optional(req, citizen_owner(owner, req->citizen), "insured", &version, &all);
+    rc = rc ? rc : co_optional(req, social_owner(owner, req->citizen), "insured", &version, &all);
     if (rc) {
         return rc;
     }
@@ -185,7 +185,7 @@ int social_status(void *ctx, const struct onecard_request *req, struct onecard_p
     uint32_t version;
     struct onecard_doc *all;
     (void)ctx;
-    int rc = co_optional(req, citizen_owner(owner, req->citizen), "insured", &version, &all);
+    int rc = co_optional(req, social_owner(owner, req->citizen), "insured", &version, &all);
     if (rc) {
         return rc;
     }

@@ -12,9 +12,9 @@ static void read_item(struct reader *r, const struct onecard_doc *d, struct soci
         return;
     }
     read_text(r, d, "code", NULL, to->code, sizeof(to->code));
-    to->cls = (enum split_class)read_word(r, d, "class", classes, -1);
+    to->cls = (enum split_class)read_choice(r, d, "class", classes, -1);
     to->own_first = read_share(r, d, "own_first", 0);
-    to->limit = r->h->doc_get(d, "limit") ? read_fen(r, d, "limit", -1) : -1;
+    to->limit = r->h->doc_get(d, "limit") ? read_yuan(r, d, "limit", -1) : -1;
     if (to->own_first > 0 && to->cls != SPLIT_CLASS_B) {
         read_wrong(r, d, "only class B has an own share first");
     }

@@ -76,8 +76,8 @@ void read_text(struct reader *r, const struct onecard_doc *d, const char *member
     }
 }
 
-int read_word(struct reader *r, const struct onecard_doc *d, const char *member,
-              const char *const *words, int dflt)
+int read_choice(struct reader *r, const struct onecard_doc *d, const char *member,
+                const char *const *words, int dflt)
 {
     char text[24], all[100] = "";
     const struct onecard_doc *v = want(r, d, member, dflt == -1);
@@ -96,7 +96,7 @@ int read_word(struct reader *r, const struct onecard_doc *d, const char *member,
     return dflt;
 }
 
-fen_t read_fen_of(struct reader *r, const struct onecard_doc *v)
+fen_t read_yuan_of(struct reader *r, const struct onecard_doc *v)
 {
     int64_t yuan;
     fen_t fen = 0;
@@ -111,10 +111,10 @@ fen_t read_fen_of(struct reader *r, const struct onecard_doc *v)
     return fen;
 }
 
-fen_t read_fen(struct reader *r, const struct onecard_doc *d, const char *member, fen_t dflt)
+fen_t read_yuan(struct reader *r, const struct onecard_doc *d, const char *member, fen_t dflt)
 {
     const struct onecard_doc *v = want(r, d, member, dflt < 0);
-    return v ? read_fen_of(r, v) : dflt;
+    return v ? read_yuan_of(r, v) : dflt;
 }
 
 int32_t read_share_of(struct reader *r, const struct onecard_doc *v)

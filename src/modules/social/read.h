@@ -23,11 +23,11 @@ void read_text(struct reader *r, const struct onecard_doc *d, const char *member
                char *to, size_t cap);
 /** The place of a word in a list that ends with NULL; `dflt` where absent (-1: it must be there).
  */
-int read_word(struct reader *r, const struct onecard_doc *d, const char *member,
-              const char *const *words, int dflt);
+int read_choice(struct reader *r, const struct onecard_doc *d, const char *member,
+                const char *const *words, int dflt);
 /** Yuan as 200 or "200.50"; dflt < 0: it must be there. */
-fen_t read_fen(struct reader *r, const struct onecard_doc *d, const char *member, fen_t dflt);
-fen_t read_fen_of(struct reader *r, const struct onecard_doc *value);
+fen_t read_yuan(struct reader *r, const struct onecard_doc *d, const char *member, fen_t dflt);
+fen_t read_yuan_of(struct reader *r, const struct onecard_doc *value);
 /** "70%" or "12.5%" in hundredths of a percent; dflt < 0: it must be there. */
 int32_t read_share(struct reader *r, const struct onecard_doc *d, const char *member, int32_t dflt);
 int32_t read_share_of(struct reader *r, const struct onecard_doc *value);
@@ -38,7 +38,7 @@ int64_t read_int(struct reader *r, const struct onecard_doc *d, const char *memb
 
 /* One file of each kind (rules.c, lists.c); what is written into `to` counts only without mistakes.
  */
-void read_rules(struct reader *r, const struct onecard_doc *d, struct social_rules *to);
+void read_insurance(struct reader *r, const struct onecard_doc *d, struct social_rules *to);
 void read_catalogue(struct reader *r, const struct onecard_doc *d, struct social_catalogue *to);
 void read_hospitals(struct reader *r, const struct onecard_doc *d, struct social_book *to);
 void read_entitlements(struct reader *r, const struct onecard_doc *d, struct social_book *to);

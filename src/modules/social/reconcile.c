@@ -137,7 +137,7 @@ static int co_keep(struct compared *c)
     char key[SOCIAL_KEY], text[160], owner[SOCIAL_OWNER];
     uint32_t version;
     struct onecard_doc *d;
-    snprintf(owner, sizeof(owner), "re%s", c->owner); /* reday:INSURANCE/DATE */
+    snprintf(owner, sizeof(owner), "re%.37s", c->owner); /* reday:INSURANCE/DATE */
     snprintf(key, sizeof(key), "%s", *c->upto ? c->upto : "end");
     int rc = co_optional(c->req, owner, key, &version, &d);
     if (rc) {

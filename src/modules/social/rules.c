@@ -19,7 +19,7 @@ static void read_levels(struct reader *r, const struct onecard_doc *d, fen_t to[
         return;
     }
     for (size_t i = 0; i < SPLIT_LEVELS; i++) {
-        to[i] = read_fen_of(r, r->h->doc_at(d, i, NULL));
+        to[i] = read_yuan_of(r, r->h->doc_at(d, i, NULL));
     }
 }
 
@@ -31,7 +31,7 @@ static void read_deductible(struct reader *r, const struct onecard_doc *d,
     if (!d || !read_known(r, d, "by working retired again")) {
         return;
     }
-    to->by_admission = read_word(r, d, "by", by, 0) == 1;
+    to->by_admission = read_choice(r, d, "by", by, 0) == 1;
     const struct onecard_doc *working = h->doc_get(d, "working");
     const struct onecard_doc *retired = h->doc_get(d, "retired");
     if (!working) {
@@ -59,10 +59,10 @@ static void read_kinds(struct reader *r, const struct onecard_doc *d, struct spl
         const struct onecard_doc *kind = r->h->doc_get(d, kinds[k]);
         if (kind && read_known(r, kind, "deductible ceiling")) {
             read_deductible(r, r->h->doc_get(kind, "deductible"), &to->deductible[k]);
-            to->ceiling[k] = read_fen(r, kind, "ceiling", 0);
+            to->ceiling[k] = read_yuan(r, kind, "ceiling", 0);
         }
     }
-    to->ceiling_all = read_fen(r, d, "ceiling", 0);
+    to->ceiling_all = read_yuan(r, d, "ceiling", 0);
 }
 
 static int any(int word, int any_word)
@@ -75,10 +75,10 @@ static void read_ratio(struct reader *r, const struct onecard_doc *d, struct spl
     if (!read_known(r, d, "kind level status referral share")) {
         return;
     }
-    to->kind = any(read_word(r, d, "kind", kinds_any, SPLIT_KINDS), SPLIT_KINDS);
+    to->kind = any(read_choice(r, d, "kind", kinds_any, SPLIT_KINDS), SPLIT_KINDS);
     to->level = any((int)read_int(r, d, "level", 0, SPLIT_LEVELS, 0), 0);
-    to->status = any(read_word(r, d, "status", statuses, SPLIT_STATUSES), SPLIT_STATUSES);
-    to->referral = any(read_word(r, d, "referral", referrals, SPLIT_REFERRALS), SPLIT_REFERRALS);
+    to->status = any(read_choice(r, d, "status", statuses, SPLIT_STATUSES), SPLIT_STATUSES);
+    to->referral = any(read_choice(r, d, "referral", referrals, SPLIT_REFERRALS), SPLIT_REFERRALS);
     to->share = read_share(r, d, "share", -1);
 }
 
@@ -144,13 +144,13 @@ static void read_serious(struct reader *r, const struct onecard_doc *d, struct s
             continue;
         }
         to->serious[i] =
-            (struct split_tier){read_fen(r, t, "over", -1), read_share(r, t, "share", -1)};
+            (struct split_tier){read_yuan(r, t, "over", -1), read_share(r, t, "share", -1)};
         if (i > 0 && to->serious[i].over <= to->serious[i - 1].over) {
             read_wrong(r, t, "tiers must ascend");
         }
     }
     to->serious_count = (unsigned)n;
-    to->serious_ceiling = read_fen(r, d, "ceiling", 0);
+    to->serious_ceiling = read_yuan(r, d, "ceiling", 0);
 }
 
 static void read_aids(struct reader *r, const struct onecard_doc *list, struct split_rules *to)
@@ -165,7 +165,7 @@ static void read_aids(struct reader *r, const struct onecard_doc *list, struct s
         if (read_known(r, a, "category share ceiling")) {
             read_text(r, a, "category", NULL, to->aids[i].category, sizeof(to->aids[i].category));
             to->aids[i].share = read_share(r, a, "share", -1);
-            to->aids[i].ceiling = read_fen(r, a, "ceiling", 0);
+            to->aids[i].ceiling = read_yuan(r, a, "ceiling", 0);
         }
     }
     to->aid_count = (unsigned)n;
@@ -194,8 +194,8 @@ static void read_personal(struct reader *r, const struct onecard_doc *d, struct 
     static const char *const pays[] = {"in_scope", "all", NULL};
     const struct onecard_doc *p = r->h->doc_get(d, "personal");
     if (p && read_known(r, p, "authority pays")) {
-        to->personal_upstream = read_word(r, p, "authority", authorities, 0) == 1;
-        to->split.personal_all = read_word(r, p, "pays", pays, 0) == 1;
+        to->personal_upstream = read_choice(r, p, "authority", authorities, 0) == 1;
+        to->split.personal_all = read_choice(r, p, "pays", pays, 0) == 1;
     }
     if (to->personal_upstream && !to->upstream) {
         read_wrong(r, p, "the bureau cannot keep the accounts where the insurance is decided here");
@@ -219,7 +219,7 @@ static void read_year(struct reader *r, const struct onecard_doc *d, struct soci
     }
 }
 
-void read_rules(struct reader *r, const struct onecard_doc *d, struct social_rules *to)
+void read_insurance(struct reader *r, const struct onecard_doc *d, struct social_rules *to)
 {
     const struct onecard_doc *civil = r->h->doc_get(d, "civil");
     read_known(r, d,
@@ -228,7 +228,7 @@ void read_rules(struct reader *r, const struct onecard_doc *d, struct social_rul
     read_text(r, d, "insurance", NULL, to->insurance, sizeof(to->insurance));
     to->from = read_date(r, d, "from");
     read_year(r, d, to);
-    to->upstream = read_word(r, d, "authority", authorities, 0) == 1;
+    to->upstream = read_choice(r, d, "authority", authorities, 0) == 1;
     read_text(r, d, "bureau", to->upstream ? NULL : "", to->bureau, sizeof(to->bureau));
     read_personal(r, d, to);
     if (!to->upstream) {
@@ -239,7 +239,7 @@ void read_rules(struct reader *r, const struct onecard_doc *d, struct social_rul
     }
     if (civil && read_known(r, civil, "share ceiling")) {
         to->split.civil_share = read_share(r, civil, "share", -1);
-        to->split.civil_ceiling = read_fen(r, civil, "ceiling", 0);
+        to->split.civil_ceiling = read_yuan(r, civil, "ceiling", 0);
     }
     read_funds(r, d, to);
 }

@@ -30,6 +30,18 @@ static bool here(const struct settlement *t)
     return t->rules && !t->rules->upstream;
 }
 
+/* The request's own word as a settlement's id: keys of records and the bureau's lists take letters,
+ * digits and a few marks only. */
+static void name_it(char to[SOCIAL_KEY], const char *hint)
+{
+    size_t i = 0;
+    for (; hint[i] && i < SOCIAL_ID - 1; i++) {
+        char one[2] = {hint[i], '\0'};
+        to[i] = social_word(one, 1) ? hint[i] : '.';
+    }
+    to[i] = '\0';
+}
+
 /* ---- what is asked ------------------------------------------------------------------------------
  */
 
@@ -48,13 +60,13 @@ static int begin(struct settlement *t, const struct social *s, const struct onec
     if (!social_word(citizen, SOCIAL_ID - 1)) {
         return h->refuse(plan, OC_R_NO_CITIZEN, "whose bill is it? citizen=ID");
     }
-    if (!hospital || strlen(hospital) >= SOCIAL_ID || strlen(hint) >= SOCIAL_ID) {
+    if (!hospital || strlen(hospital) >= SOCIAL_ID) {
         return h->refuse(plan, OC_R_PARAMETER, "hospital: a participant's id");
     }
     strcpy(t->citizen, citizen);
     strcpy(t->hospital, hospital);
-    strcpy(t->sid, hint);
-    citizen_owner(t->owner, citizen);
+    name_it(t->sid, hint);
+    social_owner(t->owner, citizen);
     return 0;
 }
 
@@ -153,6 +165,11 @@ static int decide_here(struct settlement *t)
 {
     const struct split_rules *rules = t->rules ? &t->rules->split : &nobody;
     const struct split_part *sum = &t->result.total;
+    if (t->rules && t->bill.level == 0) {
+        return t->req->host->refuse(t->plan, OC_R_PARAMETER,
+                                    "bill: level: 1, 2 or 3, or a hospital that the list names");
+    }
+    t->bill.level = t->bill.level ? t->bill.level : 1;
     int rc = split_bill(rules, &t->who.split, &t->used,
                         *t->admission.name ? &t->admission.is : NULL, &t->bill, &t->result);
     if (rc) {

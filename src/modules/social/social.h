@@ -119,7 +119,7 @@ extern const struct onecard_service *const social_services[SOCIAL_SERVICES];
 /* ---- what they share (common.c) ---- */
 
 /** "citizen:ID" into `to`; an id that is too long gives "citizen:?", which nobody has. */
-const char *citizen_owner(char to[SOCIAL_OWNER], const char *citizen);
+const char *social_owner(char to[SOCIAL_OWNER], const char *citizen);
 /** "prefix" and `word`; false where it does not fit or has characters that keys may not have. */
 bool social_key(char to[SOCIAL_KEY], const char *prefix, const char *word);
 /** Is `s` a word of 1 to max letters, digits, '.', '_' and '-'? */
