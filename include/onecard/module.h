@@ -35,8 +35,8 @@
 
 /** One leg moves 0.01 yuan at least and this much at most; the amount of a plan likewise. */
 #define ONECARD_AMOUNT_MAX  INT64_C(1000000000) /* fen */
-#define ONECARD_LEGS_MAX    8                   /* with the purse's own */
-#define ONECARD_RECORDS_MAX 4
+#define ONECARD_LEGS_MAX    12                  /* with the purse's own */
+#define ONECARD_RECORDS_MAX 16
 #define ONECARD_EVENTS_MAX  4
 #define ONECARD_MESSAGES_MAX 4
 #define ONECARD_DOC_MAX     2048   /* bytes of a record's document by co_record(), with NUL */

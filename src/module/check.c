@@ -87,7 +87,19 @@ static int check_service(const struct onecard_module *m, size_t i, char *why)
             return why_not(why, OC_EEXIST, "the service %s is there twice", s->name);
         }
     }
-    if ((s->needs & OC_TAKES_NUMBER) && (s->needs & (OC_NEEDS_BALANCE | OC_NEEDS_LOG))) {
+    unsigned chip = OC_NEEDS_BALANCE | OC_NEEDS_LOG;
+    if (m->abi_minor >= 2) {
+        chip |= OC_NEEDS_JOURNEY | OC_NEEDS_PIN;
+        if ((s->needs & OC_ASKABLE) && (s->needs & OC_BLOCKING)) {
+            return why_not(why, OC_EMODULE, "the service %s blocks: it cannot be asked by others",
+                           s->name);
+        }
+        if ((s->needs & (OC_NEEDS_JOURNEY | OC_NEEDS_PIN)) && !(s->needs & OC_NEEDS_CARD)) {
+            return why_not(why, OC_EMODULE, "the service %s needs a chip and asks for no card",
+                           s->name);
+        }
+    }
+    if ((s->needs & OC_TAKES_NUMBER) && (s->needs & chip)) {
         return why_not(why, OC_EMODULE,
                        "the service %s takes a card by its number and needs what only a chip tells",
                        s->name);

@@ -74,5 +74,10 @@ struct onecard_request *request_copy(const struct onecard_request *req, struct a
     r->card = req->card ? copy_card(req->card, a, &ok) : NULL;
     r->original = req->original ? copy_original(req->original, a, &ok) : NULL;
     r->log = req->log_count ? copy_log(req->log, req->log_count, a, &ok) : NULL;
+    r->citizen = dup(a, req->citizen, &ok);
+    r->who = dup(a, req->who, &ok);
+    r->txn_hint = dup(a, req->txn_hint, &ok);
+    r->document = doc_copy(a, req->document);
+    ok = ok && (r->document || !req->document);
     return ok ? r : NULL;
 }

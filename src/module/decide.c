@@ -10,6 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The request is constant to the module; what hangs off it is ours. */
+struct decision *decision_of(const struct onecard_request *req)
+{
+    union {
+        const void *c;
+        void *m;
+    } p = {.c = req->opaque};
+    return p.m;
+}
+
 void decision_pause(struct decision *d)
 {
     int64_t held = clock_mono_ns(d->service->set->clock) - d->mark_ns;
@@ -39,7 +49,7 @@ static void note_speed(struct service *s, bool slow)
     }
 }
 
-static int refuse(struct plan *p, enum oc_reason reason, const char *detail)
+int decision_refuse(struct plan *p, enum oc_reason reason, const char *detail)
 {
     p->refused = reason;
     snprintf(p->detail, sizeof(p->detail), "%s", detail ? detail : "");
@@ -54,33 +64,11 @@ static int fail(struct service *s, struct plan *p, const char *what)
     if (s->failures) {
         metric_add(s->failures, 1);
     }
-    const char *scope = s->module->abi->name;
-    plan_init(p, scope); /* nothing of a failed plan may be executed by mistake */
+    plan_init(p, p->arena,
+              s->module->abi->name); /* nothing of a failed plan may be executed by mistake */
     p->refused = OC_R_MODULE;
     memcpy(p->detail, text, sizeof(text));
     return OC_EMODULE;
-}
-
-static int check_needs(const struct onecard_service *s, const struct onecard_request *r,
-                       struct plan *p)
-{
-    if (r->amount_fen < 0 || r->amount_fen > ONECARD_AMOUNT_MAX) {
-        return refuse(p, OC_R_AMOUNT, "an amount is 0.01 to 10,000,000.00 yuan");
-    }
-    if ((s->needs & OC_NEEDS_AMOUNT) && r->amount_fen == 0) {
-        return refuse(p, OC_R_AMOUNT, "this service needs an amount");
-    }
-    if ((s->needs & OC_NEEDS_CARD) && !r->card) {
-        return refuse(p, OC_R_NO_CARD, "this service needs a card");
-    }
-    if ((s->needs & OC_NEEDS_BALANCE) && !(r->card && r->card->has_balance)) {
-        return refuse(p, OC_R_CARD_ERROR, "the chip's balance was not read");
-    }
-    if ((s->needs & OC_NEEDS_ORIGINAL) && !r->original) {
-        return refuse(p, OC_R_ORIGINAL_UNKNOWN,
-                      "this service needs an earlier transaction: txn=ID");
-    }
-    return 0;
 }
 
 static int check_params(struct decision *d, const struct decide_input *in, struct plan *p)
@@ -88,19 +76,20 @@ static int check_params(struct decision *d, const struct decide_input *in, struc
     const char *why = NULL;
     int rc = params_parse(in->params, d->arena, &d->params, &why);
     if (rc == OC_EPARSE) {
-        return refuse(p, OC_R_PARAMETER, why);
+        return decision_refuse(p, OC_R_PARAMETER, why);
     }
     if (rc) {
         return rc;
     }
     rc = params_check(&d->params, d->service->abi, d->arena, &why);
     if (rc) {
-        return refuse(p, OC_R_PARAMETER, why);
+        return decision_refuse(p, OC_R_PARAMETER, why);
     }
     rc = params_parse(in->terminal_params, d->arena, &d->terminal_params, &why);
     if (rc == OC_EPARSE) {
         log_error("module", "parameters of terminal %s: %s", in->req.terminal.id, why ? why : "");
-        return refuse(p, OC_R_TERMINAL_MAY_NOT, "the terminal's own parameters are malformed");
+        return decision_refuse(p, OC_R_TERMINAL_MAY_NOT,
+                               "the terminal's own parameters are malformed");
     }
     return rc;
 }
@@ -115,15 +104,38 @@ static void no_nulls(const char **texts[], size_t count)
     }
 }
 
+static int fill_document(struct decision *d, const struct decide_input *in,
+                         struct onecard_request *r, struct plan *p)
+{
+    const char *why = "";
+    if (!in->document) {
+        return 0;
+    }
+    r->document = in->document_len <= ONECARD_DOC_BYTES
+                      ? doc_read(d->arena, in->document, in->document_len, &why)
+                      : NULL;
+    if (!r->document || r->document->kind != DOC_OBJECT) {
+        plan_wrong(p, "the document is no JSON object of at most %d bytes: %.40s",
+                   ONECARD_DOC_BYTES, why);
+        p->err = 0; /* the requester's mistake, not the module's */
+        p->refused = OC_R_PARAMETER;
+        return OC_EREFUSED;
+    }
+    return 0;
+}
+
 static int fill_request(struct decision *d, const struct decide_input *in,
                         struct onecard_request *r)
 {
     *r = in->req;
+    r->asked_by = NULL;
     r->size = sizeof(*r);
     r->host = module_host();
     r->service = d->service->abi->name;
     r->opaque = d;
-    no_nulls((const char **[]){&r->terminal.id, &r->terminal.kind, &r->terminal.participant}, 3);
+    no_nulls((const char **[]){&r->terminal.id, &r->terminal.kind, &r->terminal.participant,
+                               &r->citizen, &r->who, &r->txn_hint},
+             6);
     if (r->card) {
         struct onecard_card *c = arena_copy(d->arena, r->card, sizeof(*c));
         if (!c) {
@@ -148,9 +160,9 @@ static int fill_request(struct decision *d, const struct decide_input *in,
     return 0;
 }
 
-static int ask(const struct service *s, const struct onecard_request *r, struct plan *p)
+int decision_ask(struct decision *d, const struct onecard_request *r, struct plan *p)
 {
-    return s->abi->decide(s->module->ctx, r, (struct onecard_plan *)(void *)p);
+    return d->service->abi->decide(d->ctx->ctx, r, (struct onecard_plan *)(void *)p);
 }
 
 /* What the module's answer means. */
@@ -164,6 +176,11 @@ static int judge(const struct decision *d, const struct onecard_request *r, int 
         return OC_EREFUSED;
     }
     if (rc < 0 && rc == d->co_err) {
+        if (d->refused != OC_R_NONE) {
+            char text[sizeof(d->detail)];
+            memcpy(text, d->detail, sizeof(text));
+            return decision_refuse(p, d->refused, text);
+        }
         return rc; /* not the module's fault: the store's, or a cancellation */
     }
     if (rc == OC_EREFUSED) {
@@ -197,12 +214,14 @@ struct blocking_job {
 static void job_run(struct offload_job *job)
 {
     struct blocking_job *b = CONTAINER_OF(job, struct blocking_job, job);
-    job->result = ask(b->decision.service, b->req, &b->plan);
+    job->result = decision_ask(&b->decision, b->req, &b->plan);
 }
 
 static void job_destroy(struct offload_job *job)
 {
-    arena_fini(&CONTAINER_OF(job, struct blocking_job, job)->arena);
+    struct blocking_job *b = CONTAINER_OF(job, struct blocking_job, job);
+    ctx_put(&b->decision.ctx);
+    arena_fini(&b->arena);
 }
 
 static int copy_params(struct params *p, struct arena *a)
@@ -232,7 +251,8 @@ static struct blocking_job *job_make(const struct decision *d, const struct onec
     b->job.droppable = true;
     b->decision = *d;
     b->decision.arena = &b->arena;
-    plan_init(&b->plan, d->service->module->abi->name);
+    b->decision.ctx = ctx_get(d->ctx);
+    plan_init(&b->plan, &b->arena, d->service->module->abi->name);
     b->req = request_copy(r, &b->arena);
     if (!b->req || copy_params(&b->decision.params, &b->arena) ||
         copy_params(&b->decision.terminal_params, &b->arena)) {
@@ -249,7 +269,7 @@ static int co_ask_worker(struct decision *d, const struct onecard_request *r,
                          const struct decide_input *in, struct plan *p)
 {
     if (!in->workers) {
-        return refuse(p, OC_R_MODULE, "there are no workers for services that block");
+        return decision_refuse(p, OC_R_MODULE, "there are no workers for services that block");
     }
     struct blocking_job *b = job_make(d, r);
     if (!b) {
@@ -258,8 +278,8 @@ static int co_ask_worker(struct decision *d, const struct onecard_request *r,
     int rc =
         flow_co_offload(in->workers, &b->job, in->deadline_ns ? in->deadline_ns : FLOW_FOREVER);
     if (rc == 0) {
-        memcpy(p, &b->plan, sizeof(*p));
-        rc = judge(d, r, b->job.result, p);
+        rc = plan_copy(p, &b->plan, d->arena);
+        rc = rc ? rc : judge(d, r, b->job.result, p);
     }
     offload_job_put(&b->job);
     return rc;
@@ -269,33 +289,46 @@ static int co_ask_here(struct decision *d, const struct onecard_request *r, stru
 static int co_ask_here(struct decision *d, const struct onecard_request *r, struct plan *p)
 {
     decision_resume(d);
-    int rc = ask(d->service, r, p);
+    int rc = decision_ask(d, r, p);
     decision_pause(d);
     note_speed(d->service, d->slow);
     return judge(d, r, rc, p);
 }
 
+static int co_decide(struct decision *d, struct decide_input *in, struct plan *p) CO_FN;
+static int co_decide(struct decision *d, struct decide_input *in, struct plan *p)
+{
+    struct onecard_request r;
+    int rc = fill_request(d, in, &r);
+    rc = rc ? rc : fill_document(d, in, &r, p);
+    rc = rc ? rc : needs_check(d, &r, p);
+    rc = rc ? rc : check_params(d, in, p);
+    if (rc) {
+        return rc;
+    }
+    return (service_needs(d->service) & OC_BLOCKING) ? co_ask_worker(d, &r, in, p)
+                                                : co_ask_here(d, &r, p);
+}
+
 int module_co_decide(struct service *s, struct decide_input *in, struct plan *p)
 {
-    plan_init(p, s->module->abi->name);
+    struct arena *a = in->arena ? in->arena : flow_arena();
+    plan_init(p, a, s->module->abi->name);
     if (s->decisions) {
         metric_add(s->decisions, 1);
     }
     if (service_disabled(s)) {
-        return refuse(p, OC_R_MODULE, "the service is disabled: it was too slow");
+        return decision_refuse(p, OC_R_MODULE, "the service is disabled: it was too slow");
     }
     struct decision d = {
         .service = s,
-        .arena = in->arena ? in->arena : flow_arena(),
-        .co_record = in->co_record,
-        .co_arg = in->arg,
+        .arena = a,
+        .facts = in->facts,
+        .facts_arg = in->arg,
+        .given = in->given,
     };
-    struct onecard_request r;
-    int rc = fill_request(&d, in, &r);
-    rc = rc ? rc : check_needs(s->abi, &r, p);
-    rc = rc ? rc : check_params(&d, in, p);
-    if (rc) {
-        return rc;
-    }
-    return (s->abi->needs & OC_BLOCKING) ? co_ask_worker(&d, &r, in, p) : co_ask_here(&d, &r, p);
+    d.ctx = ctx_get(s->module->now);
+    int rc = co_decide(&d, in, p);
+    ctx_put(&d.ctx);
+    return rc;
 }

@@ -1,5 +1,6 @@
 /* The table of functions that modules get. Each is a thin, checked door to what lies behind: a
  * module's wrong argument may spoil its own plan, nothing else. */
+#include "module/host_table.h"
 #include "module/internal.h"
 
 #include "flow/flow.h"
@@ -11,16 +12,6 @@
 static struct plan *plan_of(struct onecard_plan *plan)
 {
     return (struct plan *)(void *)plan;
-}
-
-/* The request is constant to the module; what hangs off it is ours. */
-static struct decision *decision_of(const struct onecard_request *req)
-{
-    union {
-        const void *c;
-        void *m;
-    } p = {.c = req->opaque};
-    return p.m;
 }
 
 static const char *host_param_text(const struct onecard_request *req, const char *name)
@@ -105,6 +96,47 @@ static void host_reply_raw(struct onecard_plan *plan, const char *key, const cha
     plan_add_reply_raw(plan_of(plan), key, json);
 }
 
+static void host_reply_doc(struct onecard_plan *plan, const char *key,
+                           const struct onecard_doc *doc)
+{
+    plan_add_reply_doc(plan_of(plan), key, doc);
+}
+
+static void host_plan_note(struct onecard_plan *plan)
+{
+    plan_set_kind(plan_of(plan), OC_PLAN_NOTE, 0);
+}
+
+static void host_plan_doc(struct onecard_plan *plan, const char *owner, const char *key,
+                          uint32_t version_read, const struct onecard_doc *doc)
+{
+    plan_add_doc(plan_of(plan), owner, key, version_read, doc);
+}
+
+static void host_plan_doc_remove(struct onecard_plan *plan, const char *owner, const char *key,
+                                 uint32_t version_read)
+{
+    plan_remove_doc(plan_of(plan), owner, key, version_read);
+}
+
+static void host_plan_hold(struct onecard_plan *plan, const char *participant, const char *kind,
+                           fen_t amount, const struct onecard_doc *doc,
+                           const struct onecard_doc *expect)
+{
+    plan_set_hold(plan_of(plan), participant, kind, amount, doc, expect);
+}
+
+static void host_plan_message(struct onecard_plan *plan, const char *participant, const char *kind,
+                              const char *citizen, const struct onecard_doc *doc)
+{
+    plan_add_message(plan_of(plan), participant, kind, citizen, doc);
+}
+
+static void host_plan_link(struct onecard_plan *plan, const char *txn)
+{
+    plan_set_link(plan_of(plan), txn);
+}
+
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
     PRINTF_FN(3, 4);
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
@@ -116,33 +148,7 @@ static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const c
     return rc;
 }
 
-static int host_co_record(const struct onecard_request *req, const char *owner, const char *key,
-                          uint32_t *ret_version, char *doc, size_t cap)
-{
-    struct decision *d = decision_of(req);
-    if (d->service->abi->needs & OC_BLOCKING) {
-        return OC_ENOTSUP;
-    }
-    if (!owner || !key) {
-        return OC_EINVAL;
-    }
-    *ret_version = 0;
-    if (!d->co_record) {
-        return OC_ENOENT;
-    }
-    decision_pause(d);
-    int rc =
-        d->co_record(d->co_arg, d->service->module->abi->name, owner, key, ret_version, doc, cap);
-    decision_resume(d);
-    if (rc == OC_ENOENT) {
-        *ret_version = 0;
-    } else if (rc < 0 && rc != OC_ELIMIT) {
-        d->co_err = rc;
-    }
-    return rc;
-}
-
-static json_t *doc_parse(const char *doc)
+static json_t *object_of(const char *doc)
 {
     size_t len = doc ? strlen(doc) : 0;
     if (len == 0 || !text_depth_ok(doc, len, TEXT_DEPTH_MAX)) {
@@ -158,7 +164,7 @@ static json_t *doc_parse(const char *doc)
 
 static int host_doc_int(const char *doc, const char *member, int64_t *ret_value)
 {
-    json_t *root = doc_parse(doc);
+    json_t *root = object_of(doc);
     if (!root) {
         return OC_EINVAL;
     }
@@ -173,7 +179,7 @@ static int host_doc_int(const char *doc, const char *member, int64_t *ret_value)
 
 static int host_doc_text(const char *doc, const char *member, char *ret_text, size_t cap)
 {
-    json_t *root = doc_parse(doc);
+    json_t *root = object_of(doc);
     if (!root) {
         return OC_EINVAL;
     }
@@ -218,7 +224,6 @@ static const struct onecard_host host_table = {
     .plan_reply_fen = host_reply_int,
     .plan_reply_raw = host_reply_raw,
     .refuse = host_refuse,
-    .co_record = host_co_record,
     .doc_int = host_doc_int,
     .doc_text = host_doc_text,
     .log = host_log,
@@ -228,6 +233,46 @@ static const struct onecard_host host_table = {
     .conf_bool = module_conf_bool,
     .conf_map = module_conf_map,
     .conf_map_at = module_conf_map_at,
+    .plan_doc = host_plan_doc,
+    .plan_doc_remove = host_plan_doc_remove,
+    .plan_note = host_plan_note,
+    .plan_hold = host_plan_hold,
+    .plan_message = host_plan_message,
+    .plan_reply_doc = host_reply_doc,
+    .plan_link = host_plan_link,
+    .co_ask = host_co_ask,
+    .doc_parse = host_doc_parse,
+    .doc_object = host_doc_object,
+    .doc_array = host_doc_array,
+    .doc_get = doc_get,
+    .doc_count = doc_count,
+    .doc_at = doc_at,
+    .doc_as_text = doc_as_text,
+    .doc_as_int = doc_as_int,
+    .doc_as_bool = doc_as_bool,
+    .doc_set = doc_put,
+    .doc_set_text = doc_put_text,
+    .doc_set_int = doc_put_int,
+    .doc_set_bool = doc_put_bool,
+    .doc_remove = doc_drop,
+    .doc_text_of = host_doc_text_of,
+    .doc_load = host_doc_load,
+    .doc_place = host_doc_place,
+    .folder_at = host_folder_at,
+    .co_record = host_co_record,
+    .co_doc = host_co_doc,
+    .co_next_doc = host_co_next_doc,
+    .co_call = host_co_call,
+    .co_account = host_co_account,
+    .co_holder = host_co_holder,
+    .co_citizen = host_co_citizen,
+    .co_person = host_co_person,
+    .co_slot = host_co_slot,
+    .co_totals = host_co_totals,
+    .co_history = host_co_history,
+    .co_txn = host_co_txn,
+    .journey_int = host_journey_int,
+    .journey_text = host_journey_text,
 };
 
 const struct onecard_host *module_host(void)

@@ -2,6 +2,7 @@
 #ifndef MODULE_INTERNAL_H
 #define MODULE_INTERNAL_H
 
+#include "module/doc.h"
 #include "module/module.h"
 
 #include <stdatomic.h>
@@ -16,15 +17,25 @@ struct onecard_conf {
     const char *module;
     struct conf_schema schema;
     void *values;
+    struct arena arena; /* the values', and what doc_load() gave */
+    const char *file;   /* of the configuration; its folder is where paths count from */
+};
+
+/** One result of a module's load(): its configuration and what it made of it. Counted, so that a
+ * reload can put another in its place while decisions still use this one. */
+struct module_ctx {
+    atomic_uint holders;
+    const struct onecard_module *abi;
+    struct onecard_conf conf;
+    void *ctx;
+    bool loaded; /* load() succeeded: unload() is due */
 };
 
 struct module {
     const struct onecard_module *abi;
     const char *file;
-    void *handle; /* dlopen's; NULL: linked in */
-    struct onecard_conf conf;
-    void *ctx;
-    bool loaded; /* load() succeeded: unload() is due */
+    void *handle;           /* dlopen's; NULL: linked in */
+    struct module_ctx *now; /* what decisions that begin get; changed by the loop thread only */
 };
 
 struct service {
@@ -59,14 +70,19 @@ struct params {
 /** One call of decide(): what request->opaque points to. */
 struct decision {
     struct service *service;
+    struct module_ctx *ctx; /* held while it lasts */
     struct arena *arena;
     struct params params, terminal_params;
-    int (*co_record)(void *arg, const char *scope, const char *owner, const char *key,
-                     uint32_t *ret_version, char *doc, size_t cap);
-    void *co_arg;
-    int64_t mark_ns; /* since when the module holds the loop */
+    const struct decide_facts *facts;
+    void *facts_arg;
+    unsigned given;
+    const struct decision *up; /* the decision that asks this one; NULL: the requester's own */
+    int64_t mark_ns;           /* since when the module holds the loop */
     bool slow;
-    int co_err; /* the last error that co_record gave: passes through */
+    int co_err; /* the last error that a fact gave: passes through */
+    enum oc_reason
+        refused; /* what a refusal by co_call() means where the module only passes it on */
+    char detail[96];
 };
 
 /* params.c */
@@ -74,6 +90,9 @@ struct decision {
  * OC_EPARSE: *ret_why says what is wrong; OC_ENOMEM. */
 int params_parse(const char *text, struct arena *a, struct params *ret,
                  const char **ret_why) MUST_USE;
+/** The same from a document (NULL: none). */
+int params_from_doc(const struct onecard_doc *d, struct arena *a, struct params *ret,
+                    const char **ret_why) MUST_USE;
 const char *params_get(const struct params *p, const char *name);
 /** Against the service's table. OC_EREFUSED: *ret_why (in `a`) says what is missing or not known.
  */
@@ -81,10 +100,10 @@ int params_check(const struct params *p, const struct onecard_service *s, struct
                  const char **ret_why) MUST_USE;
 
 /* modconf.c */
-/** Fills the module's configuration from its section (NULL: defaults). OC_EINVAL (in `errors`),
+/** Fills a configuration from the module's section (none: defaults). OC_EINVAL (in `errors`),
  * OC_ENOMEM. */
-int module_conf_fill(struct module *m, const struct modules_opts *o, struct arena *a,
-                     struct conf_errors *errors) MUST_USE;
+int module_conf_fill(const struct onecard_module *abi, const struct modules_opts *o,
+                     struct onecard_conf *conf, struct conf_errors *errors) MUST_USE;
 const char *module_conf_text(const struct onecard_conf *conf, const char *key);
 int64_t module_conf_int(const struct onecard_conf *conf, const char *key);
 fen_t module_conf_fen(const struct onecard_conf *conf, const char *key);
@@ -98,10 +117,28 @@ bool module_conf_map_at(const struct onecard_conf *conf, const char *key, size_t
  * says what does not. */
 int module_check(const struct onecard_module *abi, char *why) MUST_USE;
 
-/* host.c */
+/* context.c */
+/** Reads the configuration and, where `load`, calls load(). OC_EINVAL (the configuration; in
+ * `errors`), OC_EMODULE (load() failed: *ret_rc is what it gave), OC_ENOMEM. The caller holds one
+ * count. Blocks. */
+int ctx_make(const struct onecard_module *abi, const struct modules_opts *o, bool load,
+             struct conf_errors *errors, struct module_ctx **ret, int *ret_rc) MUST_USE;
+struct module_ctx *ctx_get(struct module_ctx *c);
+/** The last one unloads. On any thread. */
+void ctx_put(struct module_ctx **c);
+
+/* decide.c */
 /** Ends a stretch in which the module held the loop. */
 void decision_pause(struct decision *d);
 void decision_resume(struct decision *d);
+struct decision *decision_of(const struct onecard_request *req);
+/** Calls the module; what its answer means is the caller's business. */
+int decision_ask(struct decision *d, const struct onecard_request *r, struct plan *p);
+int decision_refuse(struct plan *p, enum oc_reason reason, const char *detail);
+
+/* needs.c */
+/** Whether the request has what the service needs. 0, or OC_EREFUSED with the plan saying why. */
+int needs_check(const struct decision *d, const struct onecard_request *r, struct plan *p);
 
 /* copy.c */
 /** A deep copy of the request into `a`, for a worker that may outlive the flow. NULL: no memory. */

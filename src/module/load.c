@@ -57,9 +57,8 @@ void module_set_free(struct modules **ref)
     }
     for (size_t i = set->module_count; i-- > 0;) {
         struct module *m = &set->modules[i];
-        if (m->loaded && m->abi->unload) {
-            m->abi->unload(m->ctx);
-        }
+        CHECK(!m->now || atomic_load(&m->now->holders) == 1);
+        ctx_put(&m->now);
         if (m->handle) {
             dlclose(m->handle);
         }
@@ -96,20 +95,14 @@ static bool take(struct loading *l, const struct onecard_module *abi, const char
     }
     struct module *m = &l->set->modules[l->set->module_count++];
     *m = (struct module){.abi = abi, .file = file, .handle = handle};
-    rc = module_conf_fill(m, l->o, &l->set->arena, l->errors);
-    if (rc) {
+    int load_rc = 0;
+    rc = ctx_make(abi, l->o, l->rc == 0, l->errors, &m->now, &load_rc);
+    if (rc == OC_EMODULE) {
+        snprintf(why, sizeof(why), "its load() failed: %s", oc_strerror(load_rc));
+        mistake(l, OC_EMODULE, file, why);
+    } else if (rc) {
         l->rc = l->rc ? l->rc : rc;
-        return true;
     }
-    if (!l->rc && abi->load) {
-        rc = abi->load(module_host(), &m->conf, &m->ctx);
-        if (rc < 0) {
-            snprintf(why, sizeof(why), "its load() failed: %s", oc_strerror(rc));
-            mistake(l, OC_EMODULE, file, why);
-            return true;
-        }
-    }
-    m->loaded = !l->rc;
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* Loading modules: shared objects checked against the ABI before anything in them runs, their
- * configuration sections checked against their own tables. A set never changes after loading. */
+ * configuration sections checked against their own tables. The modules of a
+ * set never change after loading; what they made of their configuration may. */
 #ifndef MODULE_LOAD_H
 #define MODULE_LOAD_H
 
@@ -34,8 +35,20 @@ int module_set_load(const struct modules_opts *o, struct conf_errors *errors,
 /** The same for modules that are linked in (tests, tools). `items` NULL-terminated. */
 int module_set_static(const struct modules_opts *o, const struct onecard_module *const *items,
                       struct conf_errors *errors, struct modules **ret) MUST_USE;
-/** Unloads all, in reverse. No decision may be running. */
+/** Unloads all, in reverse. No decision may be running (checked). */
 void module_set_free(struct modules **set);
+
+/** Loads every module of the set anew with another configuration (of `o`: tree and conf), beside
+ * what is in force. Mistakes go to `errors`; then nothing was changed: OC_EINVAL (configuration),
+ * OC_EMODULE (a load() failed), OC_ENOMEM. Blocks. */
+struct modules_next;
+int module_set_prepare(const struct modules *set, const struct modules_opts *o,
+                       struct conf_errors *errors, struct modules_next **ret) MUST_USE WORKER_FN;
+/** Decisions that begin from now on get what was prepared; each old context is unloaded when the
+ * last decision with it has ended. Loop thread. */
+void module_set_adopt(struct modules *set, struct modules_next **next);
+/** Gives up what was prepared. */
+void module_set_drop(struct modules_next **next);
 
 /** By its name, or by a unique last part: "purchase" for "payment.purchase". NULL: none; then,
  * where `ret_hint` is not NULL, *ret_hint is a sentence for people ("did you mean …?", or which
@@ -49,6 +62,8 @@ struct service *module_service_at(const struct modules *set, size_t i);
 const char *service_name(const struct service *s);
 /** The module's own table row: titles, needs, parameters. */
 const struct onecard_service *service_abi(const struct service *s);
+/** What it needs, as far as the ABI that it was built for knows it. */
+unsigned service_needs(const struct service *s);
 const struct onecard_module *service_module(const struct service *s);
 /** Decisions that held the loop for over 5 ms. */
 uint64_t service_slow(const struct service *s);

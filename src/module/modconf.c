@@ -43,25 +43,26 @@ static int make_schema(const struct onecard_module *abi, struct arena *a, struct
     return 0;
 }
 
-int module_conf_fill(struct module *m, const struct modules_opts *o, struct arena *a,
-                     struct conf_errors *errors)
+int module_conf_fill(const struct onecard_module *abi, const struct modules_opts *o,
+                     struct onecard_conf *conf, struct conf_errors *errors)
 {
     static const struct conf_tree no_tree = {.file = "-", .root = NULL};
-    m->conf.module = m->abi->name;
-    int rc = make_schema(m->abi, a, &m->conf.schema);
+    struct arena *a = &conf->arena;
+    conf->module = abi->name;
+    conf->file = arena_strdup(a, o->tree ? o->tree->file : "");
+    int rc = conf->file ? make_schema(abi, a, &conf->schema) : OC_ENOMEM;
     if (rc) {
         return rc;
     }
-    m->conf.values = arena_alloc(a, m->conf.schema.size + 1);
-    if (!m->conf.values) {
+    conf->values = arena_alloc(a, conf->schema.size + 1);
+    if (!conf->values) {
         return OC_ENOMEM;
     }
-    const struct conf_node *node = conf_child(o->conf, m->abi->name);
+    const struct conf_node *node = conf_child(o->conf, abi->name);
     if (node && conf_is_null(node)) {
         node = NULL;
     }
-    return conf_fill(o->tree ? o->tree : &no_tree, node, &m->conf.schema, a, m->conf.values,
-                     errors);
+    return conf_fill(o->tree ? o->tree : &no_tree, node, &conf->schema, a, conf->values, errors);
 }
 
 /* A key that the module's own table lacks, or types otherwise, can only be a slip in its load(): it
@@ -126,6 +127,6 @@ void module_set_sample(const struct modules *set, struct buf *out)
     for (size_t i = 0; i < set->module_count; i++) {
         const struct module *m = &set->modules[i];
         buf_printf(out, "  %s: # %s\n", m->abi->name, m->abi->title_en);
-        conf_sample(&m->conf.schema, 4, out);
+        conf_sample(&m->now->conf.schema, 4, out);
     }
 }

@@ -2,50 +2,51 @@
  * service's own table before the module sees anything. */
 #include "module/internal.h"
 
-#include "flow/flow.h"
-
-#include <jansson.h>
 #include <string.h>
 
-static const char *value_text(const json_t *v, struct arena *a)
+static const char *value_text(const struct onecard_doc *v, struct arena *a)
 {
-    if (json_is_string(v)) {
-        return json_string_length(v) <= PARAM_TEXT_MAX ? arena_strdup(a, json_string_value(v))
-                                                       : NULL;
+    switch ((enum doc_kind)v->kind) {
+    case DOC_TEXT:
+        return strlen(v->text) <= PARAM_TEXT_MAX ? arena_strdup(a, v->text) : NULL;
+    case DOC_INT:
+        return arena_printf(a, "%lld", (long long)v->number);
+    case DOC_TRUE:
+        return "true";
+    case DOC_FALSE:
+        return "false";
+    default:
+        return NULL;
     }
-    if (json_is_integer(v)) {
-        return arena_printf(a, "%lld", (long long)json_integer_value(v));
-    }
-    if (json_is_boolean(v)) {
-        return json_is_true(v) ? "true" : "false";
-    }
-    return NULL;
 }
 
-static int read_members(json_t *root, struct arena *a, struct params *ret, const char **ret_why)
+int params_from_doc(const struct onecard_doc *d, struct arena *a, struct params *ret,
+                    const char **ret_why)
 {
-    if (json_object_size(root) > PARAM_COUNT_MAX) {
+    if (d && d->kind != DOC_OBJECT) {
+        *ret_why = "not a JSON object";
+        return OC_EPARSE;
+    }
+    if (doc_count(d) > PARAM_COUNT_MAX) {
         *ret_why = "too many parameters";
         return OC_EPARSE;
     }
-    struct params p = {arena_alloc(a, (json_object_size(root) + 1) * sizeof(struct param)), 0};
+    struct params p = {arena_alloc(a, (doc_count(d) + 1) * sizeof(struct param)), 0};
     if (!p.items) {
         return OC_ENOMEM;
     }
-    const char *key;
-    json_t *v;
-    json_object_foreach(root, key, v)
-    {
-        if (json_is_null(v)) {
+    for (uint32_t i = 0; i < doc_count(d); i++) {
+        const struct onecard_doc *v = d->items[i];
+        if (v->kind == DOC_NULL) {
             continue;
         }
         struct param *item = &p.items[p.count++];
-        item->name = arena_strdup(a, key);
+        item->name = arena_strdup(a, v->name);
         item->text = value_text(v, a);
         if (!item->name || !item->text) {
             *ret_why = arena_printf(
-                a, "%.40s is neither a text of at most %d bytes nor an integer nor a boolean", key,
-                PARAM_TEXT_MAX);
+                a, "%.40s is neither a text of at most %d bytes nor an integer nor a boolean",
+                v->name, PARAM_TEXT_MAX);
             return OC_EPARSE;
         }
     }
@@ -59,16 +60,14 @@ int params_parse(const char *text, struct arena *a, struct params *ret, const ch
         *ret = (struct params){0};
         return 0;
     }
-    size_t len = strlen(text);
+    const char *why = NULL;
     *ret_why = "not a JSON object";
-    if (!text_depth_ok(text, len, TEXT_DEPTH_MAX)) {
-        *ret_why = "JSON nested too deep";
+    struct onecard_doc *d = doc_read(a, text, strlen(text), &why);
+    if (!d) {
+        *ret_why = why && strcmp(why, "nested too deep") == 0 ? "JSON nested too deep" : *ret_why;
         return OC_EPARSE;
     }
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-    int rc = json_is_object(root) ? read_members(root, a, ret, ret_why) : OC_EPARSE;
-    json_decref(root);
-    return rc;
+    return params_from_doc(d, a, ret, ret_why);
 }
 
 const char *params_get(const struct params *p, const char *name)

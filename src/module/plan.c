@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void wrong(struct plan *p, const char *fmt, ...) PRINTF_FN(2, 3);
-static void wrong(struct plan *p, const char *fmt, ...)
+void plan_wrong(struct plan *p, const char *fmt, ...)
 {
     if (p->err) {
         return;
@@ -18,30 +17,33 @@ static void wrong(struct plan *p, const char *fmt, ...)
     p->err = OC_EMODULE;
 }
 
-/* Copies a text that must fit; an empty one only where `empty` allows it. */
-static bool copy_text(struct plan *p, char *dst, size_t cap, const char *src, bool empty,
-                      const char *what)
+bool plan_copy_text(struct plan *p, char *dst, size_t cap, const char *src, bool empty,
+                    const char *what)
 {
     if (!src || (!*src && !empty)) {
-        wrong(p, "%s is empty", what);
+        plan_wrong(p, "%s is empty", what);
         return false;
     }
     if (strlen(src) >= cap) {
-        wrong(p, "%s is longer than %zu bytes", what, cap - 1);
+        plan_wrong(p, "%s is longer than %zu bytes", what, cap - 1);
         return false;
     }
     memcpy(dst, src, strlen(src) + 1);
     return true;
 }
 
-/* 16 KiB, most of them texts that only count up to their NUL, in rows that only count up to their
+/* 12 KiB, most of them texts that only count up to their NUL, in rows that only count up to their
  * number: those stay as they are. */
-void plan_init(struct plan *p, const char *scope)
+void plan_init(struct plan *p, struct arena *a, const char *scope)
 {
+    p->arena = a;
     p->kind = OC_PLAN_NONE;
+    p->asked = false;
     p->amount = p->gross = 0;
     p->refund = false;
-    p->leg_count = p->capp_count = p->record_count = p->event_count = 0;
+    p->leg_count = p->capp_count = p->record_count = p->event_count = p->message_count = 0;
+    p->hold.to[0] = p->link[0] = '\0';
+    p->hold.expect = NULL;
     p->refused = OC_R_NONE;
     p->detail[0] = '\0';
     p->err = 0;
@@ -53,18 +55,20 @@ struct plan *plan_new(struct arena *a)
 {
     struct plan *p = arena_alloc(a, sizeof(*p));
     if (p) {
-        plan_init(p, "");
+        plan_init(p, a, "");
     }
     return p;
 }
 
 void plan_set_kind(struct plan *p, enum oc_plan_kind kind, fen_t amount)
 {
-    if (p->kind != OC_PLAN_NONE) {
-        wrong(p, "the plan has its kind already");
+    if (p->asked) {
+        plan_wrong(p, "a service that is asked may not choose what the plan does");
+    } else if (p->kind != OC_PLAN_NONE) {
+        plan_wrong(p, "the plan has its kind already");
     } else if (amount < 0 || amount > ONECARD_AMOUNT_MAX ||
-               (amount == 0 && kind != OC_PLAN_DEBIT)) {
-        wrong(p, "an amount of %lld fen is not allowed", (long long)amount);
+               (amount == 0 && kind != OC_PLAN_DEBIT && kind != OC_PLAN_NOTE)) {
+        plan_wrong(p, "an amount of %lld fen is not allowed", (long long)amount);
     } else {
         p->kind = kind;
         p->amount = amount;
@@ -82,6 +86,7 @@ static bool leg_account_ok(int account)
     case OC_ACCT_FEE:
     case OC_ACCT_FUND:
     case OC_ACCT_PERSONAL:
+    case OC_ACCT_DEPOSIT:
         return true;
     default:
         return false;
@@ -92,17 +97,17 @@ void plan_add_leg(struct plan *p, int account, const char *owner, fen_t amount)
 {
     bool own = account == OC_ACCT_PENDING_LOAD;
     if (!leg_account_ok(account)) {
-        wrong(p, "a leg may not name account kind %d", account);
+        plan_wrong(p, "a leg may not name account kind %d", account);
     } else if (amount == 0 || amount > ONECARD_AMOUNT_MAX || amount < -ONECARD_AMOUNT_MAX) {
-        wrong(p, "a leg of %lld fen is not allowed", (long long)amount);
+        plan_wrong(p, "a leg of %lld fen is not allowed", (long long)amount);
     } else if (p->leg_count == ONECARD_LEGS_MAX) {
-        wrong(p, "more than %d legs", ONECARD_LEGS_MAX);
+        plan_wrong(p, "more than %d legs", ONECARD_LEGS_MAX);
     } else if (own && owner && *owner) {
-        wrong(p, "a pending load belongs to the card: the leg names no owner");
+        plan_wrong(p, "a pending load belongs to the card: the leg names no owner");
     } else {
         struct plan_leg *leg = &p->legs[p->leg_count];
-        if (copy_text(p, leg->owner, sizeof(leg->owner), owner ? owner : "", own,
-                      "a leg's owner")) {
+        if (plan_copy_text(p, leg->owner, sizeof(leg->owner), owner ? owner : "", own,
+                           "a leg's owner")) {
             leg->kind = (uint8_t)account;
             leg->amount = amount;
             p->leg_count++;
@@ -113,7 +118,7 @@ void plan_add_leg(struct plan *p, int account, const char *owner, fen_t amount)
 void plan_set_gross(struct plan *p, fen_t gross)
 {
     if (gross <= 0 || gross > ONECARD_AMOUNT_MAX) {
-        wrong(p, "a gross of %lld fen is not allowed", (long long)gross);
+        plan_wrong(p, "a gross of %lld fen is not allowed", (long long)gross);
     } else {
         p->gross = gross;
     }
@@ -127,11 +132,11 @@ static struct plan_capp *capp_slot(struct plan *p, const char *field)
         }
     }
     if (p->capp_count == PLAN_CAPP_MAX) {
-        wrong(p, "more than %d journey values", PLAN_CAPP_MAX);
+        plan_wrong(p, "more than %d journey values", PLAN_CAPP_MAX);
         return NULL;
     }
     struct plan_capp *c = &p->capp[p->capp_count];
-    if (!copy_text(p, c->name, sizeof(c->name), field, false, "a journey field's name")) {
+    if (!plan_copy_text(p, c->name, sizeof(c->name), field, false, "a journey field's name")) {
         return NULL;
     }
     p->capp_count++;
@@ -154,7 +159,7 @@ void plan_add_capp_text(struct plan *p, const char *field, const char *value)
     if (c) {
         c->is_int = false;
         c->number = 0;
-        copy_text(p, c->text, sizeof(c->text), value, true, "a journey value");
+        plan_copy_text(p, c->text, sizeof(c->text), value, true, "a journey value");
     }
 }
 
@@ -168,38 +173,15 @@ const char *plan_capp_get(const struct plan *p, const char *field)
     return NULL;
 }
 
-void plan_add_record(struct plan *p, const char *owner, const char *key, uint32_t version_read,
-                     const char *doc)
-{
-    if (p->record_count == ONECARD_RECORDS_MAX) {
-        wrong(p, "more than %d records", ONECARD_RECORDS_MAX);
-        return;
-    }
-    struct plan_record *r = &p->records[p->record_count];
-    if (copy_text(p, r->owner, sizeof(r->owner), owner, false, "a record's owner") &&
-        copy_text(p, r->key, sizeof(r->key), key, false, "a record's key") &&
-        copy_text(p, r->doc, sizeof(r->doc), doc, false, "a record's document")) {
-        for (unsigned i = 0; i < p->record_count; i++) {
-            if (strcmp(p->records[i].owner, r->owner) == 0 &&
-                strcmp(p->records[i].key, r->key) == 0) {
-                wrong(p, "the record %s %s is written twice", r->owner, r->key);
-                return;
-            }
-        }
-        r->version_read = version_read;
-        p->record_count++;
-    }
-}
-
 void plan_add_event(struct plan *p, const char *kind, const char *text)
 {
     if (p->event_count == ONECARD_EVENTS_MAX) {
-        wrong(p, "more than %d events", ONECARD_EVENTS_MAX);
+        plan_wrong(p, "more than %d events", ONECARD_EVENTS_MAX);
         return;
     }
     struct plan_event *e = &p->events[p->event_count];
-    if (copy_text(p, e->kind, sizeof(e->kind), kind, false, "an event's kind") &&
-        copy_text(p, e->text, sizeof(e->text), text, true, "an event's text")) {
+    if (plan_copy_text(p, e->kind, sizeof(e->kind), kind, false, "an event's kind") &&
+        plan_copy_text(p, e->text, sizeof(e->text), text, true, "an event's text")) {
         p->event_count++;
     }
 }
@@ -212,7 +194,7 @@ void plan_set_refund(struct plan *p)
 int plan_refuse(struct plan *p, enum oc_reason reason, const char *fmt, va_list ap)
 {
     if ((int)reason <= OC_R_NONE || (int)reason >= OC_R_COUNT) {
-        wrong(p, "refused with the unknown reason %d", (int)reason);
+        plan_wrong(p, "refused with the unknown reason %d", (int)reason);
         return OC_EREFUSED;
     }
     if (!p->err && p->refused == OC_R_NONE) {
@@ -229,41 +211,81 @@ int plan_refuse(struct plan *p, enum oc_reason reason, const char *fmt, va_list 
 static void check_still(struct plan *p)
 {
     if (p->leg_count || p->capp_count || p->record_count || p->event_count || p->gross ||
-        p->refund) {
-        wrong(p, "nothing moves, yet the plan has legs, records, events or journey values");
+        p->refund || p->message_count || p->hold.to[0] || p->link[0]) {
+        plan_wrong(p, "nothing moves, yet the plan has legs, records, events, messages, a hold or "
+                      "journey values");
+    }
+}
+
+static void check_note(struct plan *p)
+{
+    if (p->leg_count || p->gross) {
+        plan_wrong(p, "a note moves nothing, yet the plan has legs or a gross amount");
+    }
+    if (p->record_count == 0 && p->message_count == 0 && !p->hold.to[0]) {
+        plan_wrong(p, "a note without a record, a message or a hold");
+    }
+}
+
+/* Bytes in the ledger: sealing adds a little, and a third for being text. */
+static size_t as_kept(size_t len, bool sealed)
+{
+    return sealed ? len + len / 3 + 64 : len;
+}
+
+static void check_docs(struct plan *p)
+{
+    size_t total = 0;
+    for (unsigned i = 0; i < p->record_count; i++) {
+        total += as_kept(p->records[i].doc_len, plan_owner_sealed(p->records[i].owner));
+    }
+    for (unsigned i = 0; i < p->message_count; i++) {
+        total += as_kept(p->messages[i].doc_len, p->messages[i].citizen[0] != '\0');
+    }
+    total += p->hold.to[0] ? p->hold.doc_len : 0;
+    total += p->hold.to[0] && p->hold.expect ? p->hold.expect_len : 0;
+    if (total > ONECARD_DOCS_BYTES) {
+        plan_wrong(p, "the plan's documents are longer than %d bytes", ONECARD_DOCS_BYTES);
     }
 }
 
 static void check_moving(struct plan *p)
 {
     if (p->capp_count && p->kind != OC_PLAN_DEBIT) {
-        wrong(p, "journey values travel with a debit only");
+        plan_wrong(p, "journey values travel with a debit only");
     }
     if (p->kind == OC_PLAN_DEBIT && p->amount == 0 && !p->capp_count) {
-        wrong(p, "a debit of nothing without a journey record");
+        plan_wrong(p, "a debit of nothing without a journey record");
     }
     if (p->refund && p->kind != OC_PLAN_ACCOUNT) {
-        wrong(p, "a refund moves accounts only (R6)");
+        plan_wrong(p, "a refund moves accounts only (R6)");
+    }
+    if (p->refund && p->link[0]) {
+        plan_wrong(p, "a refund follows the original already");
     }
     if (p->gross && p->gross < p->amount && p->kind == OC_PLAN_DEBIT) {
-        wrong(p, "the chip pays more than the gross amount");
+        plan_wrong(p, "the chip pays more than the gross amount");
     }
     if (p->kind == OC_PLAN_ACCOUNT && p->leg_count < 2) {
-        wrong(p, "an account plan has two legs at least");
+        plan_wrong(p, "an account plan has two legs at least");
     }
     if (strlen(p->reply) > PLAN_REPLY_MOVES) {
-        wrong(p, "the reply is longer than %d bytes", PLAN_REPLY_MOVES);
+        plan_wrong(p, "the reply is longer than %d bytes", PLAN_REPLY_MOVES);
     }
+    if (p->kind == OC_PLAN_NOTE) {
+        check_note(p);
+    }
+    check_docs(p);
 }
 
 /* The purse's own leg goes first: an executor finds it there. */
 static void add_purse_leg(struct plan *p)
 {
-    if (p->kind == OC_PLAN_ACCOUNT || p->amount == 0) {
+    if (p->kind == OC_PLAN_ACCOUNT || p->kind == OC_PLAN_NOTE || p->amount == 0) {
         return;
     }
     if (p->leg_count == ONECARD_LEGS_MAX) {
-        wrong(p, "more than %d legs with the purse's", ONECARD_LEGS_MAX);
+        plan_wrong(p, "more than %d legs with the purse's", ONECARD_LEGS_MAX);
         return;
     }
     memmove(&p->legs[1], &p->legs[0], p->leg_count * sizeof(p->legs[0]));
@@ -291,7 +313,7 @@ int plan_finish(struct plan *p)
         sum += p->legs[i].amount;
     }
     if (sum != 0) {
-        wrong(p, "the legs sum to %lld fen, not to zero", (long long)sum);
+        plan_wrong(p, "the legs sum to %lld fen, not to zero", (long long)sum);
     }
     if (!p->err && p->gross == 0) {
         p->gross = p->amount;

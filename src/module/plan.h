@@ -2,8 +2,9 @@
  * without its module.
  *
  * A plan that module_co_decide() gave with result 0 holds: kind set; amount in its bounds; the
- * legs, the purse's first, sum to zero, none is zero; records and events within bounds; `reply` is
- * a JSON object. */
+ * legs, the purse's first, sum to zero, none is zero; records, events and messages within bounds,
+ * no record twice, their documents JSON objects that together fit ONECARD_DOCS_BYTES; `reply` is a
+ * JSON object. */
 #ifndef MODULE_PLAN_H
 #define MODULE_PLAN_H
 
@@ -14,6 +15,7 @@
 #define PLAN_OWNER       32 /* ids, with NUL */
 #define PLAN_CAPP_MAX    24
 #define PLAN_REPLY       4096
+#define PLAN_SEALED_BYTES 48000 /* of a document that is sealed: as text it is a third longer then */
 #define PLAN_REPLY_MOVES 1024 /* of plans that move something: it is kept with the transaction */
 
 struct plan_leg {
@@ -29,17 +31,36 @@ struct plan_capp {
     char text[40]; /* of a number: its decimal digits */
 };
 struct plan_record {
+    char scope[16]; /* the module whose record it is */
     char owner[40], key[40];
     uint32_t version_read; /* 0: did not exist */
-    char doc[ONECARD_DOC_MAX];
+    bool remove;           /* the record goes away: no document */
+    const char *doc;       /* JSON object text in the plan's arena */
+    size_t doc_len;
 };
 struct plan_event {
     char kind[32], text[160];
 };
+/** Left for a participant's system with the commit. */
+struct plan_message {
+    char to[PLAN_OWNER], kind[32];
+    char citizen[PLAN_OWNER]; /* whose data it carries; "": nobody's */
+    const char *doc;
+    size_t doc_len;
+};
+/** Asked of a participant after the intent is durable (R12). */
+struct plan_hold {
+    char to[PLAN_OWNER], kind[32]; /* to[0] == 0: there is none */
+    fen_t amount;
+    const char *doc, *expect; /* expect NULL: nothing is */
+    size_t doc_len, expect_len;
+};
 
 struct plan {
+    struct arena *arena; /* where documents lie; NULL: the plan can have none */
     enum oc_plan_kind kind;
     char scope[16]; /* the module's name: scope of its records */
+    bool asked;     /* of a service that another one asks: it adds to that one's plan */
     fen_t amount;   /* what the chip moves; of account plans: what is told */
     fen_t gross;    /* what the service costs in all; the amount, where the module said nothing */
     bool refund;    /* gives back `amount` of the original (R6) */
@@ -51,22 +72,34 @@ struct plan {
     unsigned record_count;
     struct plan_event events[ONECARD_EVENTS_MAX];
     unsigned event_count;
+    struct plan_message messages[ONECARD_MESSAGES_MAX];
+    unsigned message_count;
+    struct plan_hold hold;
+    char link[PLAN_OWNER];  /* id of the transaction that this one follows; "": none */
     char reply[PLAN_REPLY]; /* JSON object text, "{}" at least */
     enum oc_reason refused; /* OC_R_NONE: not refused */
     char detail[96];        /* for people: why refused, or what is wrong with the plan */
     int err;                /* sticky: OC_EMODULE after a wrong call; not for executors */
 };
 
-/** An empty plan in `a`, about 16 KiB; NULL: no memory. */
+/** An empty plan in `a`, about 12 KiB, whose documents lie there too; NULL: no memory. */
 struct plan *plan_new(struct arena *a) MUST_USE;
-/** Empties a plan for a module of that name. */
-void plan_init(struct plan *p, const char *scope);
+/** Empties a plan for a module of that name; documents will lie in `a` (NULL: it can have none). */
+void plan_init(struct plan *p, struct arena *a, const char *scope);
 /** Checks what a module left, adds the purse's leg (first) and the gross. OC_EMODULE: nonsense, and
  * `detail` says which. */
 int plan_finish(struct plan *p) MUST_USE;
+/** Takes over what an asked service left: legs, records, events, messages, the hold. Mistakes stick
+ * in `to`. */
+void plan_merge(struct plan *to, const struct plan *from);
+/** `to` becomes `from`, with documents of its own in `a`. OC_ENOMEM. */
+int plan_copy(struct plan *to, const struct plan *from, struct arena *a) MUST_USE;
+/** Whether the owner's documents are sealed: "citizen:" and an id. */
+bool plan_owner_sealed(const char *owner);
 /** The text of a journey value, or NULL. */
 const char *plan_capp_get(const struct plan *p, const char *field);
-/** Appends the plan as one JSON object; `brief`: without the documents of records and the reply. */
+/** Appends the plan as one JSON object; `brief`: without the documents and the reply. What would be
+ * sealed shows its size only. */
 void plan_json(const struct plan *p, bool brief, struct buf *out);
 /** Appends `s` as a JSON string with its quotes; what is no UTF-8 becomes '?'. */
 void plan_json_text(struct buf *out, const char *s);
@@ -79,11 +112,25 @@ void plan_add_capp_int(struct plan *p, const char *field, int64_t value);
 void plan_add_capp_text(struct plan *p, const char *field, const char *value);
 void plan_add_record(struct plan *p, const char *owner, const char *key, uint32_t version_read,
                      const char *doc);
+void plan_add_doc(struct plan *p, const char *owner, const char *key, uint32_t version_read,
+                  const struct onecard_doc *doc);
+void plan_remove_doc(struct plan *p, const char *owner, const char *key, uint32_t version_read);
+void plan_set_hold(struct plan *p, const char *to, const char *kind, fen_t amount,
+                   const struct onecard_doc *doc, const struct onecard_doc *expect);
+void plan_add_message(struct plan *p, const char *to, const char *kind, const char *citizen,
+                      const struct onecard_doc *doc);
+void plan_set_link(struct plan *p, const char *txn);
 void plan_add_event(struct plan *p, const char *kind, const char *text);
 void plan_set_refund(struct plan *p);
 void plan_add_reply_text(struct plan *p, const char *key, const char *value);
 void plan_add_reply_int(struct plan *p, const char *key, int64_t value);
 void plan_add_reply_raw(struct plan *p, const char *key, const char *json);
+void plan_add_reply_doc(struct plan *p, const char *key, const struct onecard_doc *doc);
+/** Notes the first mistake (printf). */
+void plan_wrong(struct plan *p, const char *fmt, ...) PRINTF_FN(2, 3);
+/** Copies a text that must fit; an empty one only where `empty` allows it. `what` names it. */
+bool plan_copy_text(struct plan *p, char *dst, size_t cap, const char *src, bool empty,
+                    const char *what);
 /** Returns OC_EREFUSED. */
 int plan_refuse(struct plan *p, enum oc_reason reason, const char *fmt, va_list ap) PRINTF_FN(3, 0);
 

@@ -1,6 +1,7 @@
 /* Plans as text: the reply's members while a module writes them, and the whole plan for people and
  * for the ledger's evidence. Written by hand, because what is printed here is flat and must come
  * out in the same order every time. */
+#include "module/doc.h"
 #include "module/plan.h"
 
 #include "flow/flow.h"
@@ -134,6 +135,21 @@ void plan_add_reply_raw(struct plan *p, const char *key, const char *json)
     }
 }
 
+void plan_add_reply_doc(struct plan *p, const char *key, const struct onecard_doc *doc)
+{
+    struct buf b;
+    size_t len = strlen(p->reply);
+    if (!doc || doc_is_spoilt(doc)) {
+        reply_wrong(p, "a member of the reply is no document, or was built wrongly");
+        return;
+    }
+    if (reply_open(p, &b, key)) {
+        int rc = doc_print(doc, &b);
+        b.err = b.err ? b.err : rc;
+        reply_close(p, &b, len);
+    }
+}
+
 static const char *account_name(int kind)
 {
     static const char *const names[] = {
@@ -141,14 +157,14 @@ static const char *account_name(int kind)
         [OC_ACCT_CITIZEN] = "citizen",   [OC_ACCT_MERCHANT] = "merchant",
         [OC_ACCT_BEARER] = "bearer",     [OC_ACCT_LOAD_RECEIVABLE] = "load_receivable",
         [OC_ACCT_FEE] = "fee",           [OC_ACCT_FUND] = "fund",
-        [OC_ACCT_PERSONAL] = "personal",
+        [OC_ACCT_PERSONAL] = "personal", [OC_ACCT_DEPOSIT] = "deposit",
     };
     return kind > 0 && (size_t)kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "unknown";
 }
 
 static const char *kind_name(enum oc_plan_kind kind)
 {
-    static const char *const names[] = {"none", "debit", "credit", "account"};
+    static const char *const names[] = {"none", "debit", "credit", "account", "note"};
     return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "unknown";
 }
 
@@ -180,25 +196,74 @@ static void print_capp(const struct plan *p, struct buf *out)
     buf_puts(out, "}");
 }
 
+/* What is sealed in the store is not shown here either. */
+static void print_doc(const char *doc, size_t len, bool sealed, struct buf *out)
+{
+    buf_printf(out, ",\"bytes\":%zu", len);
+    if (!sealed) {
+        buf_puts(out, ",\"doc\":");
+        if (json_well_formed(doc)) { /* plan_record() takes any text */
+            buf_puts(out, doc);
+        } else {
+            plan_json_text(out, doc);
+        }
+    }
+}
+
 static void print_records(const struct plan *p, bool brief, struct buf *out)
 {
     buf_puts(out, ",\"records\":[");
     for (unsigned i = 0; i < p->record_count; i++) {
         const struct plan_record *r = &p->records[i];
         buf_printf(out, "%s{\"scope\":", i ? "," : "");
-        plan_json_text(out, p->scope);
+        plan_json_text(out, r->scope);
         buf_puts(out, ",\"owner\":");
         plan_json_text(out, r->owner);
         buf_puts(out, ",\"key\":");
         plan_json_text(out, r->key);
         buf_printf(out, ",\"version_read\":%u", r->version_read);
-        if (!brief) {
-            buf_puts(out, ",\"doc\":");
-            plan_json_text(out, r->doc);
+        if (r->remove) {
+            buf_puts(out, ",\"remove\":true");
+        } else if (!brief) {
+            print_doc(r->doc, r->doc_len, plan_owner_sealed(r->owner), out);
         }
         buf_puts(out, "}");
     }
     buf_puts(out, "]");
+}
+
+static void print_messages(const struct plan *p, bool brief, struct buf *out)
+{
+    buf_puts(out, ",\"messages\":[");
+    for (unsigned i = 0; i < p->message_count; i++) {
+        const struct plan_message *m = &p->messages[i];
+        buf_printf(out, "%s{\"to\":", i ? "," : "");
+        plan_json_text(out, m->to);
+        buf_puts(out, ",\"kind\":");
+        plan_json_text(out, m->kind);
+        if (!brief) {
+            print_doc(m->doc, m->doc_len, m->citizen[0] != '\0', out);
+        }
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]");
+}
+
+static void print_hold(const struct plan_hold *h, bool brief, struct buf *out)
+{
+    buf_puts(out, ",\"hold\":{\"to\":");
+    plan_json_text(out, h->to);
+    buf_puts(out, ",\"kind\":");
+    plan_json_text(out, h->kind);
+    buf_printf(out, ",\"amount_fen\":%lld", (long long)h->amount);
+    if (!brief) {
+        print_doc(h->doc, h->doc_len, false, out);
+    }
+    if (!brief && h->expect) {
+        buf_puts(out, ",\"expect\":");
+        buf_puts(out, h->expect);
+    }
+    buf_puts(out, "}");
 }
 
 static void print_events(const struct plan *p, struct buf *out)
@@ -236,6 +301,16 @@ void plan_json(const struct plan *p, bool brief, struct buf *out)
     }
     if (p->event_count) {
         print_events(p, out);
+    }
+    if (p->message_count) {
+        print_messages(p, brief, out);
+    }
+    if (p->hold.to[0]) {
+        print_hold(&p->hold, brief, out);
+    }
+    if (p->link[0]) {
+        buf_puts(out, ",\"follows\":");
+        plan_json_text(out, p->link);
     }
     if (!brief) {
         buf_printf(out, ",\"reply\":%s", p->reply);

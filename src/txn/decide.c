@@ -19,26 +19,8 @@ struct facts {
     char owner[40];
     char original_id[IDENT_TEXT];
     struct txn_row *original_row;
-    struct dialogue *d;
+    char hint[32];
 };
-
-static CO_FN int read_record(void *arg, const char *scope, const char *owner, const char *key, uint32_t *ret_version, char *doc,
-                       size_t cap)
-{
-    const struct dialogue *d = arg;
-    struct record_row *r = arena_alloc(flow_arena(), sizeof *r);
-    *ret_version = 0;
-    if (r == NULL)
-        return OC_ENOMEM;
-    int rc = ledger_co_record(d->env->ledger, scope, owner, key, flow_arena(), r);
-    if (rc != 0)
-        return rc;
-    if (r->doc_len >= cap)
-        return OC_ELIMIT;
-    memcpy(doc, r->doc, r->doc_len + 1);
-    *ret_version = r->version;
-    return 0;
-}
 
 static const char *params_json(const struct txn_request *req)
 {
@@ -72,7 +54,7 @@ static const char *param(const struct txn_request *req, const char *name)
 /* Modules of ABI 1.0 could not say that they need it, so they get it. */
 static bool needs_account(const struct service *s)
 {
-    return service_module(s)->abi_minor == 0 || (service_abi(s)->needs & OC_NEEDS_ACCOUNT) != 0;
+    return service_module(s)->abi_minor == 0 || (service_needs(s) & OC_NEEDS_ACCOUNT) != 0;
 }
 
 static CO_FN int show_account(struct dialogue *d, struct facts *f)
@@ -81,6 +63,7 @@ static CO_FN int show_account(struct dialogue *d, struct facts *f)
     if (a == NULL)
         return OC_ENOMEM;
     int rc = ledger_co_account(d->env->ledger, ACCT_CITIZEN, d->card->citizen, a);
+    f->in.given |= OC_NEEDS_ACCOUNT;
     if (rc == 0)
         f->card.citizen_fen = a->credits_posted - a->debits_posted - a->debits_pending;
     return rc == OC_ENOENT ? 0 : rc;
@@ -182,6 +165,7 @@ static CO_FN int show_log(struct dialogue *d, struct facts *f)
     }
     if (rc != 0 && rc != OC_ENOENT && rc != OC_EPROFILE)
         return dialogue_card_failed(d, rc, "reading the card's log");
+    f->in.given |= OC_NEEDS_LOG;
     f->in.req.log = f->log;
     f->in.req.log_count = f->log_count;
     return 0;
@@ -196,9 +180,53 @@ static CO_FN int show_balance(struct dialogue *d)
     return 0;
 }
 
+/* Whom the request names beside the card. */
+static const char *named_citizen(const struct dialogue *d)
+{
+    const char *by_param = (service_needs(d->service) & OC_NEEDS_CITIZEN) != 0 ? param(d->req, "citizen") : NULL;
+    return by_param != NULL && by_param[0] != '\0' ? by_param : d->req->citizen;
+}
+
+bool decide_names_citizen(const struct dialogue *d)
+{
+    return named_citizen(d)[0] != '\0';
+}
+
+/* The holder of the card, or who is named: never both, because presence is proven for the holder alone. */
+static CO_FN int show_citizen(struct dialogue *d, struct facts *f)
+{
+    const char *named = named_citizen(d), *holder = d->has_card ? d->card->citizen : "";
+    f->in.req.citizen = holder;
+    if (named[0] == '\0' || strcmp(named, holder) == 0)
+        return 0;
+    if (holder[0] != '\0' || (d->req->citizen[0] != '\0' && strcmp(named, d->req->citizen) != 0))
+        return dialogue_refuse(d, OC_R_PARAMETER, "the request names one citizen, its card another");
+    struct citizen_row *c = arena_alloc(flow_arena(), sizeof *c);
+    int rc = c == NULL ? OC_ENOMEM : ledger_co_citizen(d->env->ledger, named, c);
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_NO_CITIZEN, "there is no citizen \"%.31s\"", named);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    if ((c->erased & ERASE_PERSONAL) != 0)
+        return dialogue_refuse(d, OC_R_ERASED, "the data of citizen %.31s were erased", named);
+    f->in.req.citizen = named;
+    return 0;
+}
+
+/* How sure it is that the holder is there (R21). A chip that could not prove itself says no more than its number; a code
+ * counts where whoever took the request checked it. */
+static enum onecard_strength strength_of(const struct dialogue *d)
+{
+    if (!d->has_card)
+        return OC_STRENGTH_NONE;
+    if (d->session != NULL)
+        return d->pin_verified ? OC_STRENGTH_PIN : d->proven ? OC_STRENGTH_CHIP : OC_STRENGTH_NUMBER;
+    return d->presented == PRESENTED_CODE && d->req->strength == OC_STRENGTH_CODE ? OC_STRENGTH_CODE : OC_STRENGTH_NUMBER;
+}
+
 static CO_FN int show_facts(struct dialogue *d, struct facts *f)
 {
-    unsigned needs = service_abi(d->service)->needs;
+    unsigned needs = service_needs(d->service);
     int rc = 0;
     if (d->session != NULL && (needs & OC_NEEDS_BALANCE) != 0)
         rc = show_balance(d);
@@ -211,7 +239,23 @@ static CO_FN int show_facts(struct dialogue *d, struct facts *f)
     }
     if (rc == 0 && (needs & OC_NEEDS_ORIGINAL) != 0)
         rc = show_original(d, f);
-    return rc;
+    return rc == 0 ? show_citizen(d, f) : rc;
+}
+
+/* The same word whenever the terminal asks again under its number. */
+static void make_hint(const struct dialogue *d, char ret[32])
+{
+    uint8_t digest[SHA256_LEN];
+    char text[2 * 12 + 1];
+    struct buf b;
+    uint8_t mem[LEDGER_ID + 8 + sizeof d->req->request_hash];
+    buf_over(&b, mem, sizeof mem);
+    buf_put(&b, d->term->t.id, strlen(d->term->t.id) + 1);
+    buf_put_u64(&b, (uint64_t)d->req->request_no);
+    if (d->req->request_no == 0) /* random then */
+        buf_put(&b, d->req->request_hash, sizeof d->req->request_hash);
+    if (b.err == 0 && hash_sha256(d->env->crypto, (struct bytes){mem, b.len}, digest) == 0)
+        snprintf(ret, 32, "r%s", hex_encode(digest, 12, text));
 }
 
 static void show_request(struct dialogue *d, struct facts *f)
@@ -231,9 +275,35 @@ static void show_request(struct dialogue *d, struct facts *f)
     r->presented = (enum onecard_presented)d->presented;
     f->in.terminal_params = d->term->t.params;
     f->in.params = params_json(d->req);
-    f->in.co_record = read_record;
+    make_hint(d, f->hint);
+    r->strength = strength_of(d);
+    r->who = d->req->who;
+    r->institution = d->req->institution;
+    r->txn_hint = f->hint;
+    f->in.document = d->req->document;
+    f->in.document_len = d->req->document_len;
+    f->in.facts = &txn_facts;
     f->in.arg = d;
     f->in.arena = flow_arena();
+}
+
+/* The transaction that the plan follows must be one. */
+static CO_FN int find_link(struct dialogue *d)
+{
+    d->link = 0;
+    if (d->plan->link[0] == '\0')
+        return 0;
+    int64_t id;
+    struct txn_row *row = arena_alloc(flow_arena(), sizeof *row); /* d->row may be the original */
+    if (row == NULL)
+        return dialogue_ledger_failed(d, OC_ENOMEM);
+    int rc = ident_parse(d->plan->link, &id) == 0 ? ledger_co_txn(d->env->ledger, id, row) : OC_ENOENT;
+    if (rc == OC_ENOENT)
+        return dialogue_refuse(d, OC_R_ORIGINAL_UNKNOWN, "there is no transaction %.31s", d->plan->link);
+    if (rc != 0)
+        return dialogue_ledger_failed(d, rc);
+    d->link = id;
+    return 0;
 }
 
 int decide_co_plan(struct dialogue *d)
@@ -254,8 +324,11 @@ int decide_co_plan(struct dialogue *d)
         return dialogue_refuse(d, OC_R_BUSY, "the service did not answer in time");
     if (rc != 0)
         return dialogue_refuse(d, d->plan->refused != OC_R_NONE ? d->plan->refused : OC_R_MODULE, "%s", d->plan->detail);
+    rc = find_link(d);
+    if (rc != 0)
+        return rc;
     timing_mark(d, STEP_DECIDED);
-    if (d->plan->kind == OC_PLAN_NONE || d->plan->kind == OC_PLAN_ACCOUNT)
+    if (d->plan->kind == OC_PLAN_NONE || d->plan->kind == OC_PLAN_ACCOUNT || d->plan->kind == OC_PLAN_NOTE)
         timing_mark(d, STEP_INIT);
     return 0;
 }

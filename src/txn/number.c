@@ -14,7 +14,7 @@ bool number_presented(const struct dialogue *d)
 
 static int check_service(struct dialogue *d)
 {
-    unsigned needs = service_abi(d->service)->needs;
+    unsigned needs = service_needs(d->service);
     if ((needs & OC_TAKES_NUMBER) != 0)
         return 0;
     if ((needs & OC_NEEDS_CARD) != 0)

@@ -119,12 +119,16 @@ int present_co_execute(struct dialogue *d)
         dialogue_posted(d);
         return d->show->err;
     }
+    int rc = vault_doc_co_seal_plan(d);
+    if (rc != 0)
+        return rc;
     switch (d->plan->kind) {
     case OC_PLAN_DEBIT:
         return purchase_co_execute(d);
     case OC_PLAN_CREDIT:
         return load_co_execute(d);
     case OC_PLAN_ACCOUNT:
+    case OC_PLAN_NOTE:
         return account_co_execute(d);
     default:
         dialogue_posted(d);

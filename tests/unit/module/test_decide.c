@@ -211,10 +211,10 @@ static struct onecard_original original;
 static const char *service;
 static int record_rc;
 
-static int co_record(void *arg, const char *scope, const char *owner, const char *key,
-                     uint32_t *ret_version, char *doc, size_t cap) CO_FN;
-static int co_record(void *arg, const char *scope, const char *owner, const char *key,
-                     uint32_t *ret_version, char *doc, size_t cap)
+static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
+                  uint32_t *ret_version, struct fact_text *ret) CO_FN;
+static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
+                  uint32_t *ret_version, struct fact_text *ret)
 {
     static const char text[] = "{\"n\":3,\"name\":\"abc\"}";
     (void)arg;
@@ -225,14 +225,14 @@ static int co_record(void *arg, const char *scope, const char *owner, const char
     if (record_rc) {
         return record_rc;
     }
-    if (strcmp(scope, "t") != 0 || strcmp(owner, "card:1") != 0 || strcmp(key, "rides") != 0 ||
-        cap < sizeof(text)) {
+    if (strcmp(scope, "t") != 0 || strcmp(owner, "card:1") != 0 || strcmp(key, "rides") != 0) {
         return OC_EINVAL;
     }
-    memcpy(doc, text, sizeof(text));
+    *ret = (struct fact_text){text, sizeof(text) - 1};
     *ret_version = 9;
     return 0;
 }
+static const struct decide_facts facts = {.co_doc = co_doc};
 
 static int body(void *arg) CO_FN;
 static int body(void *arg)
@@ -267,7 +267,7 @@ static int setup_limited(unsigned slow_limit)
     card = (struct onecard_card){.balance_fen = 1};
     original = (struct onecard_original){.amount_fen = 500};
     in = (struct decide_input){.req = {.terminal = {"d1", "desk", "shop"}, .card = &card},
-                               .co_record = co_record};
+                               .facts = &facts};
     return rc;
 }
 
@@ -436,7 +436,7 @@ static void record_that_is_not_there_is_version_zero(void **state)
     record_rc = OC_ENOENT;
     assert_int_equal(run("t.plain", b_record), 0);
     assert_string_equal(plan.reply, "{\"version\":0}");
-    in.co_record = NULL;
+    in.facts = NULL;
     assert_int_equal(run("t.plain", b_record), 0);
 }
 

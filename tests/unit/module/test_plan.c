@@ -10,11 +10,13 @@
 #include <cmocka.h>
 
 static struct plan p;
+static struct arena arena; /* the plan's documents' */
 
 static int setup(void **state)
 {
     (void)state;
-    plan_init(&p, "test");
+    arena_fini(&arena);
+    plan_init(&p, &arena, "test");
     return 0;
 }
 
@@ -87,14 +89,14 @@ static void amounts_out_of_bounds_are_nonsense(void **state)
                {OC_PLAN_CREDIT, 0},         {OC_PLAN_ACCOUNT, 0},
                {OC_PLAN_CREDIT, INT64_MAX}, {OC_PLAN_DEBIT, INT64_MIN}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        plan_init(&p, "test");
+        plan_init(&p, &arena, "test");
         plan_set_kind(&p, bad[i].kind, bad[i].amount);
         nonsense("is not allowed");
     }
     static const fen_t legs[] = {0, ONECARD_AMOUNT_MAX + 1, -ONECARD_AMOUNT_MAX - 1, INT64_MIN,
                                  INT64_MAX};
     for (size_t i = 0; i < ARRAY_LEN(legs); i++) {
-        plan_init(&p, "test");
+        plan_init(&p, &arena, "test");
         plan_add_leg(&p, OC_ACCT_MERCHANT, "m", legs[i]);
         nonsense("is not allowed");
     }
@@ -103,36 +105,36 @@ static void amounts_out_of_bounds_are_nonsense(void **state)
 static void legs_on_accounts_that_are_not_the_modules_are_nonsense(void **state)
 {
     (void)state;
-    static const int kinds[] = {0, OC_ACCT_PURSE, 7, 8, 9, 11, 14, 255, 256 + OC_ACCT_MERCHANT, -1};
+    static const int kinds[] = {0, OC_ACCT_PURSE, 7, 8, 9, 11, 15, 255, 256 + OC_ACCT_MERCHANT, -1};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        plan_init(&p, "test");
+        plan_init(&p, &arena, "test");
         plan_add_leg(&p, kinds[i], "x", 1);
         nonsense("may not name account kind");
     }
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_add_leg(&p, OC_ACCT_PENDING_LOAD, "somebody", 1);
     nonsense("names no owner");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_add_leg(&p, OC_ACCT_MERCHANT, "", 1);
     nonsense("owner is empty");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_add_leg(&p, OC_ACCT_MERCHANT, "a-name-of-thirty-two-characters!", 1);
     nonsense("longer than 31");
 }
 
-static void more_than_eight_legs_with_the_purse_are_nonsense(void **state)
+static void too_many_legs_with_the_purse_are_nonsense(void **state)
 {
     (void)state;
-    plan_set_kind(&p, OC_PLAN_DEBIT, 8);
-    for (int i = 0; i < 8; i++) {
+    plan_set_kind(&p, OC_PLAN_DEBIT, ONECARD_LEGS_MAX);
+    for (int i = 0; i < ONECARD_LEGS_MAX; i++) {
         plan_add_leg(&p, OC_ACCT_MERCHANT, "m", 1);
     }
     nonsense("legs with the purse");
-    plan_init(&p, "test");
-    for (int i = 0; i < 9; i++) {
+    plan_init(&p, &arena, "test");
+    for (int i = 0; i <= ONECARD_LEGS_MAX; i++) {
         plan_add_leg(&p, OC_ACCT_MERCHANT, "m", 1);
     }
-    nonsense("more than 8 legs");
+    nonsense("more than 12 legs");
 }
 
 static void two_kinds_in_one_plan_are_nonsense(void **state)
@@ -148,7 +150,7 @@ static void R14_free_ride_needs_a_journey_record(void **state)
     (void)state;
     plan_set_kind(&p, OC_PLAN_DEBIT, 0);
     nonsense("without a journey record");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_set_kind(&p, OC_PLAN_DEBIT, 0);
     plan_set_gross(&p, 200);
     plan_add_leg(&p, OC_ACCT_MERCHANT, "buses", 200);
@@ -164,19 +166,19 @@ static void what_does_not_go_with_its_kind_is_nonsense(void **state)
     plan_set_kind(&p, OC_PLAN_CREDIT, 1);
     plan_add_capp_int(&p, "gross", 1);
     nonsense("with a debit only");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_set_kind(&p, OC_PLAN_CREDIT, 1);
     plan_set_refund(&p);
     nonsense("accounts only");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_set_kind(&p, OC_PLAN_ACCOUNT, 1);
     plan_add_leg(&p, OC_ACCT_MERCHANT, "m", 1);
     nonsense("two legs");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_set_kind(&p, OC_PLAN_DEBIT, 2);
     plan_set_gross(&p, 1);
     nonsense("more than the gross");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     plan_add_event(&p, "x", "y");
     nonsense("nothing moves");
 }
@@ -202,12 +204,12 @@ static void records_are_bounded_and_unique(void **state)
     assert_int_equal(p.records[0].version_read, 3);
     plan_add_record(&p, "card:1", "visits", 3, "{\"n\":2}");
     nonsense("written twice");
-    plan_init(&p, "test");
-    for (int i = 0; i < 5; i++) {
+    plan_init(&p, &arena, "test");
+    for (int i = 0; i <= ONECARD_RECORDS_MAX; i++) {
         char key[2] = {(char)('a' + i), '\0'};
         plan_add_record(&p, "card:1", key, 0, "{}");
     }
-    nonsense("more than 4 records");
+    nonsense("more than");
 }
 
 static void first_mistake_is_the_one_that_is_told(void **state)
@@ -225,7 +227,7 @@ static void first_refusal_stays_and_an_unknown_reason_is_nonsense(void **state)
     assert_int_equal(refuse(OC_R_FUNDS, "none"), OC_EREFUSED);
     assert_int_equal(p.refused, OC_R_LIMIT);
     assert_string_equal(p.detail, "at most 5");
-    plan_init(&p, "test");
+    plan_init(&p, &arena, "test");
     assert_int_equal(refuse((enum oc_reason)9999, "?"), OC_EREFUSED);
     assert_int_equal(p.err, OC_EMODULE);
 }
@@ -240,7 +242,7 @@ int main(void)
         TEST(legs_that_do_not_sum_to_zero_are_nonsense),
         TEST(amounts_out_of_bounds_are_nonsense),
         TEST(legs_on_accounts_that_are_not_the_modules_are_nonsense),
-        TEST(more_than_eight_legs_with_the_purse_are_nonsense),
+        TEST(too_many_legs_with_the_purse_are_nonsense),
         TEST(two_kinds_in_one_plan_are_nonsense),
         TEST(R14_free_ride_needs_a_journey_record),
         TEST(what_does_not_go_with_its_kind_is_nonsense),
