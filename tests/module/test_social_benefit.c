@@ -74,6 +74,16 @@ static void R14_nothing_is_paid_beyond_the_declared_total_or_count(void **state)
     refused(line("3", "c3", 100), OC_R_LIMIT); /* a third line of two */
 }
 
+static void R14_a_list_numbered_anew_pays_no_citizen_twice(void **state)
+{
+    (void)state;
+    assert_int_equal(batch("open", "5", "500"), 0);
+    assert_int_equal(line("3", "c1", 6000), 0);
+    refused(line("2", "c1", 6000), OC_R_DUPLICATE);
+    assert_non_null(strstr(f.plan.detail, "line 3"));
+    assert_int_equal(fake_holds(&f, OC_ACCT_CITIZEN, "c1"), 6000);
+}
+
 static void a_batch_opened_again_goes_on_or_is_another(void **state)
 {
     (void)state;
@@ -233,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(R14_benefit_list_with_duplicates_and_unknown_pays_the_good_ones_once),
         CASE(R14_nothing_is_paid_beyond_the_declared_total_or_count),
+        CASE(R14_a_list_numbered_anew_pays_no_citizen_twice),
         CASE(a_batch_opened_again_goes_on_or_is_another),
         CASE(two_importers_at_the_same_moment_one_line_is_stale_and_none_paid_twice),
         CASE(contributions_reach_the_personal_account_once),

@@ -169,9 +169,10 @@ int social_benefit_batch(void *ctx, const struct onecard_request *req, struct on
  */
 
 struct line {
-    char key[SOCIAL_KEY], citizen[SOCIAL_ID];
-    uint32_t version;
-    struct onecard_doc *doc;
+    char key[SOCIAL_KEY], citizen_key[SOCIAL_KEY], citizen[SOCIAL_ID];
+    int64_t number;
+    uint32_t version, citizen_version;
+    struct onecard_doc *doc, *citizen_doc; /* what was paid under that number, to that citizen */
 };
 
 static int co_citizen(const struct onecard_request *req, struct onecard_plan *plan,
@@ -194,13 +195,25 @@ static int co_citizen(const struct onecard_request *req, struct onecard_plan *pl
 static int co_line(const struct onecard_request *req, struct onecard_plan *plan, const char *owner,
                    struct line *l)
 {
-    int64_t number;
-    if (param_int(req, "line", &number) || number < 1 || number > LINE_MAX) {
+    if (param_int(req, "line", &l->number) || l->number < 1 || l->number > LINE_MAX) {
         return req->host->refuse(plan, OC_R_PARAMETER, "line: its number in the list");
     }
-    snprintf(l->key, sizeof(l->key), "%09lld", (long long)number);
+    snprintf(l->key, sizeof(l->key), "%09lld", (long long)l->number);
     int rc = co_citizen(req, plan, l->citizen);
-    return rc ? rc : co_optional(req, owner, l->key, &l->version, &l->doc);
+    snprintf(l->citizen_key, sizeof(l->citizen_key), "c/%.31s", l->citizen);
+    rc = rc ? rc : co_optional(req, owner, l->key, &l->version, &l->doc);
+    return rc ? rc : co_optional(req, owner, l->citizen_key, &l->citizen_version, &l->citizen_doc);
+}
+
+/* A list that was cut and numbered anew would pay a citizen under another line: each gets one. */
+static int once_each(const struct onecard_request *req, struct onecard_plan *plan,
+                     const struct line *l)
+{
+    if (!l->citizen_doc) {
+        return 0;
+    }
+    return req->host->refuse(plan, OC_R_DUPLICATE, "line %lld of this batch paid this citizen",
+                             (long long)get_int(req, l->citizen_doc, "line", 0));
 }
 
 /* A line that was paid: the same again is no mistake and pays nothing. */
@@ -226,6 +239,9 @@ static void write_line(const struct onecard_request *req, struct onecard_plan *p
     h->doc_set_int(d, "amount_fen", req->amount_fen);
     h->doc_set_int(d, "date", req->business_date);
     h->plan_doc(plan, owner, l->key, l->version, d);
+    d = h->doc_object(req);
+    h->doc_set_int(d, "line", l->number);
+    h->plan_doc(plan, owner, l->citizen_key, l->citizen_version, d);
     h->plan_reply_text(plan, "paid", "now");
     h->plan_reply_text(plan, "citizen", l->citizen);
 }
@@ -236,12 +252,16 @@ int social_benefit_line(void *ctx, const struct onecard_request *req, struct one
     struct batch b;
     struct line l = {0};
     int rc = co_batch(ctx, req, plan, &b);
+    rc = rc ? rc : co_line(req, plan, b.owner, &l);
     if (rc == 0 && !b.doc) {
         return h->refuse(plan, OC_R_NOT_FOUND, "no such batch was opened");
     }
-    rc = rc ? rc : co_line(req, plan, b.owner, &l);
     if (rc || l.doc) {
         return rc ? rc : paid_before(req, plan, &l);
+    }
+    rc = once_each(req, plan, &l);
+    if (rc) {
+        return rc;
     }
     if (strcmp(b.state, "open") != 0) {
         return h->refuse(plan, OC_R_WRONG_STATE, "the batch is closed");
@@ -282,6 +302,10 @@ int social_personal_credit(void *ctx, const struct onecard_request *req, struct 
     rc = co_line(req, plan, owner, &l);
     if (rc || l.doc) {
         return rc ? rc : paid_before(req, plan, &l);
+    }
+    rc = once_each(req, plan, &l);
+    if (rc) {
+        return rc;
     }
     h->plan_account(plan, req->amount_fen);
     h->plan_leg(plan, OC_ACCT_FUND, fund, -req->amount_fen);
