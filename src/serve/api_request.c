@@ -2,6 +2,7 @@
 #include "serve/api.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WAIT_MAX_MS 600000
@@ -34,13 +35,52 @@ static int read_params(struct api_call *c, json_t *params, struct txn_request *r
     return 0;
 }
 
+/* The document goes along as it was written, but compact: equal documents are one request. */
+static int read_document(struct api_call *c, json_t *document, struct txn_request *r)
+{
+    char *text = json_dumps(document, JSON_COMPACT);
+    if (!text)
+        return api_no_memory(c);
+    if (strlen(text) > ONECARD_DOC_BYTES) {
+        free(text);
+        return api_fail(c, 400, "bad_field", "\"document\" is longer than %d bytes",
+                        ONECARD_DOC_BYTES);
+    }
+    r->document = text;
+    r->document_len = strlen(text);
+    return 0;
+}
+
+/* The PIN leaves the parsed body at once: it stands nowhere but in the request, until the chip has
+ * seen it. */
+static int read_pin(struct api_call *c, char *pin, struct txn_request *r)
+{
+    size_t len = strlen(pin);
+    bool fits = len >= 4 && len <= sizeof r->pin && strspn(pin, "0123456789") == len;
+    if (len > 0 && fits) {
+        memcpy(r->pin, pin, len);
+        r->pin_len = (uint8_t)len;
+    }
+    secret_wipe(pin, len);
+    union {
+        const char *shown;
+        char *own;
+    } parsed = {.shown = json_string_value(json_object_get(c->body, "pin"))};
+    if (parsed.own)
+        secret_wipe(parsed.own, strlen(parsed.own));
+    return len == 0 || fits ? 0
+                            : api_fail(c, 400, "bad_field", "\"pin\" is 4 to %zu digits",
+                                       sizeof r->pin);
+}
+
 struct waits {
     int64_t wait_ms, lease_ms;
 };
 
 static int read_request(struct api_call *c, struct txn_request *r, struct waits *w)
 {
-    json_t *params = NULL;
+    json_t *params = NULL, *document = NULL;
+    char pin[sizeof r->pin + 2] = "";
     const struct field fields[] = {
         {.name = "service",
          .kind = FIELD_TEXT,
@@ -58,6 +98,8 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
          .min = 1,
          .max = ONECARD_AMOUNT_MAX},
         {.name = "params", .kind = FIELD_OBJECT, .out = &params},
+        {.name = "document", .kind = FIELD_OBJECT, .out = &document},
+        {.name = "pin", .kind = FIELD_TEXT, .out = pin, .size = sizeof pin},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &w->wait_ms, .max = WAIT_MAX_MS},
         {.name = "retap_ms", .kind = FIELD_INT, .out = &r->retap_ms, .max = WAIT_MAX_MS},
         {.name = "request_no",
@@ -71,7 +113,11 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
          .min = 500,
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
-    return rc == 0 && params ? read_params(c, params, r) : rc;
+    int pin_rc = rc == 0 ? read_pin(c, pin, r) : rc;
+    rc = rc ? rc : pin_rc;
+    if (rc == 0 && params)
+        rc = read_params(c, params, r);
+    return rc == 0 && document ? read_document(c, document, r) : rc;
 }
 
 /* Starts a filled request; gives up the caller's reference. */

@@ -1,5 +1,6 @@
-/* Reloading: the file is read on a worker, and what can change at run time is put in force. What
- * cannot is named in the log. */
+/* Reloading: the file is read on a worker, modules take their parts of it beside what is in force, and
+ * only when everything is right is what can change at run time put in force. What cannot is named in
+ * the log. */
 #include "serve/internal.h"
 
 #include <string.h>
@@ -7,16 +8,27 @@
 struct reload_job {
     struct offload_job job;
     char *file;
+    const struct modules *set; /* of the daemon: it lives as long */
     struct conf_snapshot *snapshot;
+    struct modules_next *modules;
     struct buf errors;
 };
 
 static void destroy(struct offload_job *job)
 {
     struct reload_job *r = CONTAINER_OF(job, struct reload_job, job);
+    module_set_drop(&r->modules);
     conf_snapshot_put(&r->snapshot);
     buf_fini(&r->errors);
     free(r->file);
+}
+
+static WORKER_FN int prepare_modules(struct reload_job *r, struct conf_errors *errors)
+{
+    const struct serve_config *is = conf_snapshot_value(r->snapshot);
+    struct modules_opts o = {.tree = conf_snapshot_tree(r->snapshot),
+                             .conf = serve_module_conf(is)};
+    return module_set_prepare(r->set, &o, errors, &r->modules);
 }
 
 static void run(struct offload_job *job)
@@ -26,6 +38,8 @@ static void run(struct offload_job *job)
     ROLE_ENTER_WORKER();
     conf_errors_init(&errors);
     job->result = conf_snapshot_open(r->file, serve_config_schema(), &errors, &r->snapshot);
+    if (job->result == 0)
+        job->result = prepare_modules(r, &errors);
     conf_errors_print(&errors, &r->errors);
     if (job->result != 0 && r->errors.len == 0)
         buf_printf(&r->errors, "%s: %s\n", r->file, oc_strerror(job->result));
@@ -75,11 +89,29 @@ static void warn_unchanged(const struct serve_config *was, const struct serve_co
         log_info("serve", "of section terminals only max_active and queue count before a restart");
 }
 
+static bool is_loaded(const struct serve *s, const char *name)
+{
+    for (size_t i = 0; i < module_service_count(s->modules); i++)
+        if (strcmp(service_module(module_service_at(s->modules, i))->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Which modules are loaded is settled at the start; what they are told is not. */
+static void warn_modules(const struct serve *s, const struct serve_config *is)
+{
+    for (size_t i = 0; i < is->module_count; i++)
+        if (!is_loaded(s, is->module_names[i]))
+            log_warn("serve", "module %s is new: it is loaded after a restart",
+                     is->module_names[i]);
+}
+
 /* The parts that hold for the life of the daemon stay as they were started with. */
 static void adopt(struct serve *s, struct conf_snapshot *snapshot)
 {
     const struct serve_config *is = conf_snapshot_value(snapshot);
     warn_unchanged(s->fixed, is);
+    warn_modules(s, is);
     conf_snapshot_put(&s->snapshot);
     s->snapshot = snapshot;
     s->config = is;
@@ -94,10 +126,12 @@ int reload_co(struct serve *s, struct buf *errors)
         return OC_ENOMEM;
     buf_init(&r->errors, 64 * 1024);
     r->file = strdup(s->opts.file);
+    r->set = s->modules;
     int rc = r->file ? flow_co_offload(s->pool, &r->job, flow_deadline_ms(10000)) : OC_ENOMEM;
     if (rc == 0) {
         rc = r->job.result;
         if (rc == 0) {
+            module_set_adopt(s->modules, &r->modules);
             adopt(s, r->snapshot);
             r->snapshot = NULL;
         } else {

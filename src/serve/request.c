@@ -20,6 +20,14 @@ static void request_free(struct request *r)
     flow_put(r->flow);
     buf_fini(&r->plan);
     secret_wipe(&r->issue, sizeof r->issue);
+    secret_wipe(r->req.pin, sizeof r->req.pin);
+    union {
+        const char *shown;
+        char *own; /* the document is the request's (api_request.c) */
+    } document = {.shown = r->req.document};
+    if (document.own)
+        secret_wipe(document.own, r->req.document_len);
+    free(document.own);
     free(r);
 }
 
@@ -121,7 +129,7 @@ static bool needs_card(struct request *r)
     if (r->kind == REQUEST_ISSUE)
         return true;
     struct service *svc = module_service(r->serve->modules, r->req.service, flow_arena(), NULL);
-    return svc && (service_abi(svc)->needs & OC_NEEDS_CARD) != 0;
+    return svc && txn_wants_card(svc, &r->req);
 }
 
 static void refuse(struct request *r, enum oc_reason reason, const char *detail)
@@ -205,6 +213,7 @@ static void request_done(struct request *r)
     r->done_ns = loop_now_ns(r->serve->loop);
     secret_wipe(r->issue.holder_name, sizeof r->issue.holder_name);
     secret_wipe(r->issue.holder_id, sizeof r->issue.holder_id);
+    secret_wipe(r->req.pin, sizeof r->req.pin);
     list_del(&r->link);
     list_add_tail(&q->done, &r->link);
     q->active_count--;

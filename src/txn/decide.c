@@ -181,21 +181,28 @@ static CO_FN int show_balance(struct dialogue *d)
 }
 
 /* Whom the request names beside the card. */
-static const char *named_citizen(const struct dialogue *d)
+static const char *named_citizen(const struct service *s, const struct txn_request *req)
 {
-    const char *by_param = (service_needs(d->service) & OC_NEEDS_CITIZEN) != 0 ? param(d->req, "citizen") : NULL;
-    return by_param != NULL && by_param[0] != '\0' ? by_param : d->req->citizen;
+    const char *by_param = (service_needs(s) & OC_NEEDS_CITIZEN) != 0 ? param(req, "citizen") : NULL;
+    return by_param != NULL && by_param[0] != '\0' ? by_param : req->citizen;
 }
 
-bool decide_names_citizen(const struct dialogue *d)
+bool txn_wants_card(const struct service *s, const struct txn_request *req)
 {
-    return named_citizen(d)[0] != '\0';
+    unsigned needs = service_needs(s);
+    if (req->presented == PRESENTED_CODE || req->presented == PRESENTED_NUMBER)
+        return false;
+    if ((needs & OC_NEEDS_CARD) != 0)
+        return true;
+    if ((needs & OC_TAKES_NUMBER) != 0 && req->presented == PRESENTED_CHIP)
+        return true;
+    return (needs & (OC_NEEDS_CITIZEN | OC_NEEDS_PRESENCE)) != 0 && !req->institution && named_citizen(s, req)[0] == '\0';
 }
 
 /* The holder of the card, or who is named: never both, because presence is proven for the holder alone. */
 static CO_FN int show_citizen(struct dialogue *d, struct facts *f)
 {
-    const char *named = named_citizen(d), *holder = d->has_card ? d->card->citizen : "";
+    const char *named = named_citizen(d->service, d->req), *holder = d->has_card ? d->card->citizen : "";
     f->in.req.citizen = holder;
     if (named[0] == '\0' || strcmp(named, holder) == 0)
         return 0;

@@ -153,13 +153,7 @@ static CO_FN int wrap_hold(struct txn_env *env, struct parcel *p)
 int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a,
                             const char **ret_text, size_t *ret_len)
 {
-    (void)env;
-    (void)a;
-    if (row->doc_len > 0 && row->doc[0] == '~')
-        return OC_ESEAL;
-    *ret_text = row->doc;
-    *ret_len = row->doc_len;
-    return 0;
+    return vault_doc_co_message(env, row, a, ret_text, ret_len);
 }
 
 static CO_FN int wrap_message(struct txn_env *env, struct parcel *p)

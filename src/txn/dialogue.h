@@ -229,8 +229,6 @@ void doubt_co_ask_proof(struct dialogue *d, const struct op_intent *in) CO_FN;
 /* ---- decide.c ---- */
 /** Shows the module the facts its service needs and takes its plan: d->plan. 0, OC_EREFUSED (noted), OC_ECANCELED. */
 int decide_co_plan(struct dialogue *d) MUST_USE CO_FN;
-/** Does the request itself say whom it concerns, without a card? */
-bool decide_names_citizen(const struct dialogue *d);
 
 /* ---- proof.c: MACs and TACs from a durable row, pure but for the custody ---- */
 /** The purchase as its row says it. */

@@ -329,20 +329,10 @@ static void result_init(struct txn_result *res, const struct txn_request *req)
     res->amount = req->amount;
 }
 
-/* A card is waited for where the service cannot do without, or where nothing else says whom it concerns. */
-static bool wants_chip(const struct dialogue *d)
-{
-    unsigned needs = service_needs(d->service);
-    if (number_presented(d))
-        return false;
-    if ((needs & OC_NEEDS_CARD) != 0 || d->req->presented == PRESENTED_CHIP)
-        return true;
-    return (needs & (OC_NEEDS_CITIZEN | OC_NEEDS_PRESENCE)) != 0 && d->reader != NULL && !decide_names_citizen(d);
-}
-
 static CO_FN int answer(struct dialogue *d)
 {
-    if (wants_chip(d)) {
+    bool must = (service_needs(d->service) & OC_NEEDS_CARD) != 0 || d->reader != NULL;
+    if (must && txn_wants_card(d->service, d->req)) {
         d->presented = PRESENTED_CHIP;
         return present_co_answer(d);
     }

@@ -173,6 +173,10 @@ struct txn_result {
  *  the PIN: whoever reads a ledger could try the few PINs there are. */
 int txn_request_hash(struct crypto *x, const struct txn_request *r, uint8_t ret[16]) MUST_USE;
 
+/** Would this request be answered with a card on the reader, where there is one? The service cannot do without, or nothing else
+ *  says whom it concerns. */
+bool txn_wants_card(const struct service *s, const struct txn_request *req);
+
 /** Runs one request to its end and fills `ret` whatever happens; 0, or OC_ECANCELED when it was cancelled before anything
  *  moved (ret says so too). `reader` NULL: a terminal without a reader; services that need a card are refused.
  *  A request number that is known is answered as the first time; where that one is in doubt, needs a card and there is a
