@@ -66,6 +66,21 @@ struct profile_holder_file {
     struct profile_slice type, staff, name, id, id_type;
 };
 
+/* ---- the holder's PIN (VERIFY 00 20 00 kid)
+ * ----------------------------------------------------------------------------------------------- */
+enum profile_pin_form {
+    PROFILE_PIN_BCD,  /* digits packed as typed; an odd one is filled with F */
+    PROFILE_PIN_ASCII /* a byte a digit */
+};
+struct profile_pin {
+    bool present; /* this kind of card has one */
+    uint8_t kid;
+    uint8_t min, max; /* digits */
+    enum profile_pin_form form;
+    uint8_t pad_to;      /* bytes of the command's data; 0: as many as the digits need */
+    const char *initial; /* digits that a new card is given; "": none is written */
+};
+
 /* ---- keys
  * ---------------------------------------------------------------------------------------------------
  */
@@ -221,6 +236,7 @@ struct card_profile {
     struct profile_match match;
     struct profile_identity_file identity;
     struct profile_holder_file holder;
+    struct profile_pin pin;
     struct profile_keys keys;
     struct profile_purse purse;
     struct profile_log log;

@@ -10,6 +10,7 @@ extern const struct conf_schema profile_table; /* fills a struct card_profile */
 void profile_check_match(const struct conf_check *c, void *value);
 void profile_check_identity(const struct conf_check *c, void *value);
 void profile_check_holder(const struct conf_check *c, void *value);
+void profile_check_pin(const struct conf_check *c, void *value);
 void profile_check_factor(const struct conf_check *c, void *value);
 void profile_check_purse(const struct conf_check *c, void *value);
 void profile_check_log(const struct conf_check *c, void *value);

@@ -23,6 +23,8 @@ static const struct conf_word order_words[] = {{"any", PROFILE_PROVE_ANY},
                                                {NULL, 0}};
 static const struct conf_word balance_words[] = {
     {"plain", PROFILE_BALANCE_PLAIN}, {"tunion", PROFILE_BALANCE_TUNION}, {NULL, 0}};
+static const struct conf_word pin_words[] = {
+    {"bcd", PROFILE_PIN_BCD}, {"ascii", PROFILE_PIN_ASCII}, {NULL, 0}};
 static const struct conf_word encoding_words[] = {
     {"const", CAPP_CONST},       {"be", CAPP_BE},
     {"bcd", CAPP_BCD},           {"bcd_datetime", CAPP_BCD_DATETIME},
@@ -106,6 +108,22 @@ static const struct conf_item holder_items[] = {
 };
 static const struct conf_schema holder_table =
     CONF_SCHEMA(struct profile_holder_file, holder_items, profile_check_holder);
+#undef S
+
+#define S struct profile_pin
+static const struct conf_item pin_items[] = {
+    {CONF_AT(S, kid, CONF_HEXNUM), .dflt = "00", .help = "Its key id."},
+    {CONF_AT(S, min, CONF_INT), .min = 4, .max = 12, .dflt = "6", .help = "Fewest digits."},
+    {CONF_AT(S, max, CONF_INT), .min = 4, .max = 12, .dflt = "6", .help = "Most digits."},
+    {CONF_AT(S, form, CONF_ENUM), .words = pin_words, .dflt = "bcd",
+     .help = "How digits stand in VERIFY."},
+    {CONF_AT(S, pad_to, CONF_INT), .max = 6, .dflt = "0",
+     .help = "Filled with FF to so many bytes; 0: not."},
+    {CONF_AT(S, initial, CONF_STRING), .max = 12, .dflt = "",
+     .help = "Digits that a new card is given."},
+};
+static const struct conf_schema pin_table =
+    CONF_SCHEMA(struct profile_pin, pin_items, profile_check_pin);
 #undef S
 
 #define S struct profile_factor
@@ -343,6 +361,7 @@ static const struct conf_item profile_items[] = {
     PART(match, "How such a card is found.", true),
     PART(identity, "File 0015.", true),
     PART(holder, "File 0016.", false),
+    PART(pin, "The holder's PIN.", false),
     PART(keys, "Diversification and authentication.", true),
     PART(purse, "The purse.", true),
     PART(log, "The card's own log.", true),

@@ -131,6 +131,8 @@ static CO_FN int prove_genuine(struct dialogue *d)
 
 int auth_co_identify(struct dialogue *d)
 {
+    d->journey = NULL; /* of another presentation */
+    d->pin_verified = false;
     int rc = AT_CARD(d, card_co_open(d->session, d->reader, d->arrival, flow_deadline_ms(5000)));
     if (rc != 0)
         return dialogue_card_failed(d, rc, "connecting");

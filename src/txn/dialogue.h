@@ -4,6 +4,19 @@
 
 #include "txn/txn.h"
 
+/** The journey record as it lay on the chip when this presentation read it. */
+enum journey_known {
+    JOURNEY_UNREAD,
+    JOURNEY_NONE,    /* none was ever written, or this kind of card has none */
+    JOURNEY_THERE,   /* values is set */
+    JOURNEY_STRANGE, /* there is one that the profile's layout cannot read: another system's, or damaged */
+};
+struct journey {
+    uint8_t known, len;
+    uint8_t bytes[CAPP_RECORD_MAX];
+    struct capp_values *values; /* where it is THERE */
+};
+
 struct dialogue {
     struct txn_env *env;
     struct reader *reader; /* NULL: a terminal without one */
@@ -40,6 +53,7 @@ struct dialogue {
     bool initialized;       /* … got as far as INITIALIZE for what the plan wants */
     uint8_t presented;      /* enum presented */
     bool pin_verified;      /* the chip took the holder's PIN at this presentation */
+    struct journey *journey; /* NULL: not read at this presentation */
     int64_t link;           /* the transaction that the plan follows, 0 none */
     struct deny_row deny;   /* the card's place on the deny list … */
     bool denied;            /* … where it has one */
@@ -180,6 +194,16 @@ uint32_t chip_balance(struct dialogue *d, fen_t raw);
 struct card_seen chip_seen(const struct dialogue *d, unsigned counter_bit, uint16_t counter);
 /** Reads the journey record as it lies on the card: *ret_known 1 none yet, 2 and the hash's beginning, 0 unreadable. */
 int chip_co_record(struct dialogue *d, uint8_t *ret, size_t *ret_len, uint8_t *ret_known, uint8_t ret_hash[8]) MUST_USE CO_FN;
+
+/** Reads the journey record by the profile's layout into d->journey, once a presentation; nothing is asked of a card whose profile
+ *  has none. 0; OC_EREFUSED (noted): the card failed; OC_ECANCELED. */
+int chip_co_journey(struct dialogue *d) MUST_USE CO_FN;
+/** A value of it by its field name, or NULL. Lives as long as the dialogue. */
+const char *chip_journey_text(const struct dialogue *d, const char *field);
+/** Has the chip verify the holder's PIN from the request, once a presentation; the digits are wiped as soon as they may have left.
+ *  Everything that is read from the chip is better read before: what comes along with a card ends here. 0: d->pin_verified;
+ *  OC_EREFUSED (noted: PIN_WRONG with the tries left, PIN_BLOCKED, …); OC_ECANCELED. */
+int chip_co_pin(struct dialogue *d) MUST_USE CO_FN;
 
 /* ---- auth.c ---- */
 /** Opens the session, identifies the card, finds it in the ledger, proves it genuine (R9). 0, OC_EREFUSED, OC_ECANCELED. */

@@ -39,14 +39,28 @@ static bool moves_counter(const struct dialogue *d, const struct debit *b, fen_t
     return amount > 0 || !b->capp || d->session->profile->capp.zero_moves_counter;
 }
 
+/* The record that a free ride will replace; what the decision was made on is not asked for again. */
+static CO_FN int record_before(struct dialogue *d, struct debit *b)
+{
+    uint8_t record[CAPP_RECORD_MAX], digest[SHA256_LEN];
+    size_t len = 0;
+    const struct journey *j = d->journey;
+    if (j == NULL)
+        return chip_co_record(d, record, &len, &b->before_known, b->before);
+    if (j->len != 0 && hash_sha256(d->env->crypto, (struct bytes){j->bytes, j->len}, digest) != 0)
+        return 0;
+    if (j->len != 0)
+        memcpy(b->before, digest, sizeof b->before);
+    b->before_known = j->len != 0 ? 2 : 1;
+    return 0;
+}
+
 /* All that must be asked before INITIALIZE: any other command after it drops the card to idle. */
 static CO_FN int ask_before(struct dialogue *d, struct debit *b)
 {
-    uint8_t record[CAPP_RECORD_MAX];
-    size_t len = 0;
     int rc = chip_co_before(d);
     if (rc == 0 && !moves_counter(d, b, d->plan->amount)) {
-        rc = chip_co_record(d, record, &len, &b->before_known, b->before);
+        rc = record_before(d, b);
         if (rc != 0)
             return dialogue_card_failed(d, rc, "reading the journey record");
     }

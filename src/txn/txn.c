@@ -368,6 +368,8 @@ static CO_FN int run(struct dialogue *d)
         snprintf(d->res->detail, sizeof d->res->detail, "cancelled before anything moved");
     }
     finish(d);
+    secret_wipe(d->req->pin, sizeof d->req->pin); /* where no card was asked, too */
+    d->req->pin_len = 0;
     return rc == OC_ECANCELED ? rc : 0;
 }
 
