@@ -6,7 +6,7 @@
 #define HOLD_FIRST_NS (20 * NS_PER_MS)
 #define HOLD_SHARE    16 /* of a new measurement in the smoothed one */
 #define RETRY_LEAST   200
-#define RETRY_MOST    10000
+#define RETRY_MOST    30000 /* as long as onecard-terminal waits at most */
 
 struct waiter {
     struct list link;
@@ -73,12 +73,16 @@ static int64_t expected_ms(const struct admit *a)
 }
 
 /* Twice as long as the queue is now: who was sent away stands behind those who wait, and being
- * asked again too early costs what a sale would. */
-uint32_t admit_retry_ms(const struct admit *a)
+ * asked again too early costs what a sale would. Nor do more come again than half of what is
+ * served: each is sent away until the next moment that nobody else was told. */
+uint32_t admit_retry_ms(struct admit *a)
 {
-    int64_t ms = 2 * expected_ms(a);
-    ms = ms < RETRY_LEAST ? RETRY_LEAST : ms > RETRY_MOST ? RETRY_MOST : ms;
-    return (uint32_t)ms;
+    int64_t now = loop_now_ns(a->loop), at = now + 2 * expected_ms(a) * NS_PER_MS;
+    at = at > a->again_ns ? at : a->again_ns;
+    at = at < now + RETRY_MOST * NS_PER_MS ? at : now + RETRY_MOST * NS_PER_MS;
+    a->again_ns = at + 2 * a->hold_ns / a->max_active;
+    int64_t ms = (at - now) / NS_PER_MS;
+    return (uint32_t)(ms < RETRY_LEAST ? RETRY_LEAST : ms);
 }
 
 static CO_FN int wait_turn(struct admit *a, struct admit_lane *lane)

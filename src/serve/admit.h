@@ -21,6 +21,7 @@ struct admit {
     unsigned max_active, max_waiting;
     unsigned active, waiting;
     int64_t hold_ns;  /* how long a place is held, smoothed */
+    int64_t again_ns; /* when the next one who is sent away may be asked again */
     struct list ring; /* lanes in which somebody waits, the next one first */
     struct metric *m_wait, *m_active, *m_waiting, *m_busy;
 };
@@ -49,7 +50,7 @@ void admit_leave(struct admit_place *p);
 /** Takes a place again that was given back while a person was waited for: never waits, may go over
  * the limit for a moment. */
 void admit_again(struct admit_place *p);
-/** When a request that came now should be asked again. */
-uint32_t admit_retry_ms(const struct admit *a);
+/** When a request that is sent away now should be asked again: its own moment, at most 30 s off. */
+uint32_t admit_retry_ms(struct admit *a);
 
 #endif

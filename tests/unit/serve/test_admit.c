@@ -212,6 +212,25 @@ static void wait_that_was_estimated_too_short_ends(void **state)
     assert_int_equal(admit.active, 0);
 }
 
+/* Not all at one moment, at half the pace of the work, and nobody later than half a minute. */
+static void who_is_sent_away_comes_again_one_by_one(void **state)
+{
+    (void)state;
+    admit_limits(&admit, 2, 100);
+    admit.hold_ns = 100 * NS_PER_MS;
+    uint32_t before = admit_retry_ms(&admit);
+    for (int i = 0; i < 50; i++) {
+        uint32_t next = admit_retry_ms(&admit);
+        assert_true(next == before + 100 || (next == 200 && before == 200));
+        before = next;
+    }
+    for (int i = 0; i < 1000; i++)
+        before = admit_retry_ms(&admit);
+    assert_int_equal(before, 30000);
+    virtual_ns += 60 * NS_PER_S;
+    assert_true(admit_retry_ms(&admit) <= 200);
+}
+
 static int leave_and_again(void *arg) CO_FN;
 static int leave_and_again(void *arg)
 {
@@ -282,6 +301,8 @@ int main(void)
         T(wait_within_patience_is_begun),
         cmocka_unit_test_setup_teardown(waiting_leaves_flows_to_others, few_flows, tear_down),
         cmocka_unit_test_setup_teardown(wait_that_was_estimated_too_short_ends, virtual_time,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_sent_away_comes_again_one_by_one, virtual_time,
                                         tear_down),
         T(place_given_back_for_a_person_is_taken_again),
         T(waiter_that_is_cancelled_leaves_no_trace),
