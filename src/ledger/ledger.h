@@ -304,7 +304,7 @@ int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows
 
 int ledger_co_citizens(struct ledger *l, const char *after_id, struct citizen_row *rows, unsigned cap,
                        unsigned *ret_n) MUST_USE CO_FN;
-/** By ascending id: of one state (0: any) and to one participant (NULL: any). Documents go into `a`. */
+/** By ascending id: of one state (0: any) and to one participant (NULL: any). Documents, up to 64 KiB each, go into `a`: small pages. */
 int ledger_co_messages(struct ledger *l, int64_t after_id, uint8_t state_or_0, const char *to_or_null, struct arena *a,
                        struct message_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
 /** By ascending transaction: of one state, 0: any. */

@@ -9,7 +9,6 @@
     32768 /* more than a loop has flows, so that it bounds memory and refuses nobody in practice   \
            */
 #define MAX_LONG     8
-#define DOCS_MAX     ((size_t)256 * (LEDGER_DOC_MAX + 1)) /* of a page of messages */
 #define LIST_READERS 2
 
 struct readers {
@@ -140,7 +139,7 @@ struct query *query_new(struct ledger *l, int (*ask)(struct query *, struct db *
     q->row_size = row_size;
     q->cap = cap;
     buf_init(&q->op_bytes, OP_BYTES_MAX);
-    buf_init(&q->docs, DOCS_MAX);
+    buf_init(&q->docs, (size_t)cap * (LEDGER_DOC_MAX + 1));
     return q;
 }
 

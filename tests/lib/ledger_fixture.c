@@ -1,4 +1,5 @@
 #include "ledger_fixture.h"
+#include "db/db.h"
 #include <dirent.h>
 #include <ftw.h>
 #include <stdlib.h>
@@ -413,4 +414,100 @@ int fixture_busy_day(struct ledger_fixture *f)
         return OC_ESTATE;
     (void)fixture_purchase(f, 1, 80);
     return fixture_run(f, 1, OC_TXN_INTENDED) ? 0 : OC_ESTATE;
+}
+
+/* ---- institutions ---- */
+
+static void hold(struct op_intent *in, const char *kind)
+{
+    SET(in->hold.to, "P2");
+    SET(in->hold.kind, kind);
+    in->hold.amount = in->amount;
+}
+
+static WORKER_FN int confirm_due(struct ledger_fixture *f)
+{
+    struct op_card_state *s = &fixture_op(f, LOP_CARD_STATE)->card_state;
+    s->card = f->card[2];
+    s->to = CARD_ACTIVE;
+    int rc = fixture_do(f);
+    hold(fixture_load(f, 2, 500), "load");
+    if (!rc)
+        rc = fixture_do(f);
+    int64_t txn = f->op->intent.txn;
+    struct op_hold *h = &fixture_op(f, LOP_HOLD)->hold;
+    h->txn = txn;
+    h->to = HOLD_HELD;
+    SET(h->reference, "R-1");
+    if (!rc)
+        rc = fixture_do(f);
+    move_chip(&f->chip[2], OC_PLAN_CREDIT, 500);
+    fixture_outcome(f, txn, OC_TXN_POSTED, EV_ANSWER)->seen = f->chip[2];
+    return rc ? rc : fixture_do(f);
+}
+
+static struct op_intent *note(struct ledger_fixture *f)
+{
+    struct op_intent *in = &fixture_op(f, LOP_INTENT)->intent;
+    in->plan_kind = OC_PLAN_NOTE;
+    SET(in->service, "medical.report");
+    SET(in->terminal, "T1");
+    SET(in->participant, "P1");
+    in->business_date = FIXTURE_DAY;
+    SET(in->plan, "{}");
+    return in;
+}
+
+static WORKER_FN int dead_message(struct ledger_fixture *f)
+{
+    struct op_intent *in = note(f);
+    SET(in->records[0].scope, "transit");
+    SET(in->records[0].owner, "citizen:C1");
+    SET(in->records[0].key, "report/1");
+    in->records[0].doc = (struct op_doc){"~c2VhbGVk", 9};
+    in->record_count = 1;
+    SET(in->messages[0].to, "P2");
+    SET(in->messages[0].kind, "report");
+    SET(in->messages[0].citizen, "C1");
+    in->messages[0].doc = (struct op_doc){"{}", 2};
+    in->message_count = 1;
+    int rc = fixture_do(f);
+    if (rc)
+        return rc;
+    struct db *db = NULL;
+    int64_t id = 0;
+    rc = db_open(f->path, DB_READ, &db);
+    if (!rc)
+        rc = db_number(db, "SELECT max(id) FROM outbox", &id);
+    db_close(&db);
+    struct op_message_end *e = &fixture_op(f, LOP_MESSAGE)->message;
+    e->message = id;
+    e->to = MESSAGE_DEAD;
+    e->tries = 9;
+    SET(e->note, "503");
+    return rc ? rc : fixture_do(f);
+}
+
+int fixture_outside(struct ledger_fixture *f)
+{
+    int rc = confirm_due(f);
+    if (!rc)
+        rc = dead_message(f);
+    struct op_participant_key *k = &fixture_op(f, LOP_PARTICIPANT_KEY)->participant_key;
+    SET(k->participant, "P2");
+    memset(k->key, 0x42, sizeof k->key);
+    if (!rc)
+        rc = fixture_do(f);
+    struct op_citizen *c = &fixture_op(f, LOP_CITIZEN)->citizen;
+    SET(c->id, "C9");
+    c->sealed_len = 40;
+    if (!rc)
+        rc = fixture_do(f);
+    struct op_erased *e = &fixture_op(f, LOP_ERASED)->erased;
+    SET(e->citizen, "C9");
+    e->what = ERASE_PERSONAL;
+    if (!rc)
+        rc = fixture_do(f);
+    hold(note(f), "settle");
+    return rc ? rc : fixture_do(f);
 }

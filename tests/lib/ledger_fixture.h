@@ -65,6 +65,9 @@ int64_t fixture_run(struct ledger_fixture *f, unsigned card,
 /** A day's worth of everything: every kind of operation, every state of a transaction, a day closed
  * and settled. */
 int fixture_busy_day(struct ledger_fixture *f) MUST_USE WORKER_FN;
+/** What institutions have to do with, by card 2, which becomes active: a hold that is confirmed but not acknowledged, one that is
+ * asked, a message that is dead, an institution's key, a document, citizen C9 who was erased. */
+int fixture_outside(struct ledger_fixture *f) MUST_USE WORKER_FN;
 
 /** Runs fn(arg) as a flow to its end; its result. */
 int fixture_flow(struct ledger_fixture *f, int (*fn)(void *arg), void *arg);

@@ -151,6 +151,32 @@ static void R12_killed_between_intent_and_answer_is_voided_and_reversed(void **s
     assert_int_equal(due(b, "reverse"), 1);
 }
 
+static void R12_store_that_fails_leaves_the_hold_as_it_was(void **s)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *s;
+    FILE *null = fopen("/dev/null", "w");
+    log_set_stream(null);
+    int64_t txn = asked(b);
+    atomic_store(&b->fail_with, OC_EDB_FULL);
+    assert_int_equal(answer(b, txn, HOLD_HELD), OC_EDB_FULL);
+    assert_int_equal(state(b), HOLD_ASKED);
+    atomic_store(&b->fail_with, 0);
+    assert_int_equal(answer(b, txn, HOLD_HELD), 0);
+    atomic_store(&b->fail_with, OC_EDB_FULL);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_ANSWER), OC_EDB_FULL);
+    assert_int_equal(state(b), HOLD_HELD);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM outbox"), 0);
+    atomic_store(&b->fail_with, 0);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_ANSWER), 0);
+    assert_int_equal(due(b, "confirm"), 1);
+    struct ledger_stats st;
+    ledger_stats(b->l, &st);
+    assert_int_equal(st.outbox, 1);
+    log_set_stream(NULL);
+    (void)fclose(null);
+}
+
 static void R12_doubt_keeps_the_hold_until_evidence_ends_it(void **s)
 {
     ROLE_ENTER_WORKER();
@@ -315,6 +341,7 @@ int main(void)
         T(R12_refused_hold_voids_and_nobody_is_told),
         T(R12_unknown_answer_voids_and_is_reversed_until_acknowledged),
         T(R12_killed_between_intent_and_answer_is_voided_and_reversed),
+        T(R12_store_that_fails_leaves_the_hold_as_it_was),
         T(R12_doubt_keeps_the_hold_until_evidence_ends_it),
         T(R12_dropped_confirmation_leaves_the_hold_to_people),
         T(R12_account_plan_waits_for_its_hold_and_leaves_the_card_free),
