@@ -239,6 +239,11 @@ static CO_FN int show_facts(struct dialogue *d, struct facts *f)
         rc = show_balance(d);
     if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_LOG) != 0)
         rc = show_log(d, f);
+    if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_JOURNEY) != 0)
+        rc = chip_co_journey(d);
+    if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_PIN) != 0)
+        rc = chip_co_pin(d);
+    f->in.given |= d->journey != NULL ? OC_NEEDS_JOURNEY : 0;
     if (rc == 0 && d->has_card) {
         rc = show_card(d, f);
         if (rc != 0)

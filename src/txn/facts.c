@@ -372,9 +372,7 @@ static CO_FN int co_txn(void *arg, const char *txn, struct fact_text *ret)
 
 static const char *journey(void *arg, const char *field)
 {
-    (void)arg;
-    (void)field;
-    return NULL;
+    return chip_journey_text(arg, field);
 }
 
 const struct decide_facts txn_facts = {.co_doc = co_doc,

@@ -1,11 +1,13 @@
-/* A card presented by its printed number, or by a code that carries it (R21). Neither proves that
- * the card or its holder is there: the service must have said that it takes one, and no plan that
- * moves the chip is executed. */
+/* A card presented by its printed number, or by a code that carries it (R21). A number and a plain
+ * code ("oc1:") prove neither the card nor its holder; a dynamic code ("oc2:number.minute.mac")
+ * counts as the holder's when whoever took the request has checked it and says so. The service must
+ * have said that it takes one, and no plan that moves the chip is executed. */
 #include "txn/dialogue.h"
 
 #include <string.h>
 
-#define CODE_PREFIX "oc1:"
+#define CODE_PREFIX    "oc1:"
+#define DYNAMIC_PREFIX "oc2:"
 
 bool number_presented(const struct dialogue *d)
 {
@@ -23,17 +25,30 @@ static int check_service(struct dialogue *d)
     return dialogue_refuse(d, OC_R_PARAMETER, "%s takes no card", d->res->service);
 }
 
-/* People write numbers in groups; a code is exact. */
+static int read_code(struct dialogue *d, const char **text)
+{
+    if (strncmp(*text, DYNAMIC_PREFIX, strlen(DYNAMIC_PREFIX)) == 0) {
+        if (d->req->strength != OC_STRENGTH_CODE)
+            return dialogue_refuse(d, OC_R_NEEDS_PRESENCE, "nobody here can check this code");
+        *text += strlen(DYNAMIC_PREFIX);
+        return 0;
+    }
+    if (strncmp(*text, CODE_PREFIX, strlen(CODE_PREFIX)) != 0)
+        return dialogue_refuse(d, OC_R_PARAMETER, "this code is not one of ours");
+    *text += strlen(CODE_PREFIX);
+    return 0;
+}
+
+/* People write numbers in groups; a code is exact. Of a dynamic one the number ends at the dot. */
 static int read_number(struct dialogue *d, char ret[CARD_NUMBER_TEXT])
 {
     const char *text = d->req->presented_text;
     size_t n = 0;
-    if (d->req->presented == PRESENTED_CODE) {
-        if (strncmp(text, CODE_PREFIX, strlen(CODE_PREFIX)) != 0)
-            return dialogue_refuse(d, OC_R_PARAMETER, "this code is not one of ours");
-        text += strlen(CODE_PREFIX);
-    }
-    for (; *text != '\0'; text++) {
+    bool dynamic = strncmp(text, DYNAMIC_PREFIX, strlen(DYNAMIC_PREFIX)) == 0;
+    int rc = d->req->presented == PRESENTED_CODE ? read_code(d, &text) : 0;
+    if (rc != 0)
+        return rc;
+    for (; *text != '\0' && !(dynamic && *text == '.'); text++) {
         if (*text == ' ' && d->req->presented == PRESENTED_NUMBER)
             continue;
         if (n + 1 >= CARD_NUMBER_TEXT)
