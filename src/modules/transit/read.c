@@ -75,7 +75,7 @@ bool read_fen(struct reading *r, const struct onecard_doc *d, fen_t least, fen_t
     }
     if (r->host->parse_fen(word, &fen) || fen < least || fen > ONECARD_AMOUNT_MAX) {
         read_fault(r, d, "\"%s\" is no amount in yuan such as 2.50%s", word,
-                   least > 0 ? " above zero" : "");
+                   least > 0 ? ", above zero" : "");
         return false;
     }
     *ret = fen;
