@@ -231,6 +231,12 @@ static enum onecard_strength strength_of(const struct dialogue *d)
     return d->presented == PRESENTED_CODE && d->req->strength == OC_STRENGTH_CODE ? OC_STRENGTH_CODE : OC_STRENGTH_NUMBER;
 }
 
+/* One that was typed is verified, also for services that can do without. */
+static bool typed_pin(const struct dialogue *d)
+{
+    return d->req->pin_len > 0 && d->session->profile->pin.present;
+}
+
 static CO_FN int show_facts(struct dialogue *d, struct facts *f)
 {
     unsigned needs = service_needs(d->service);
@@ -241,7 +247,7 @@ static CO_FN int show_facts(struct dialogue *d, struct facts *f)
         rc = show_log(d, f);
     if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_JOURNEY) != 0)
         rc = chip_co_journey(d);
-    if (rc == 0 && d->session != NULL && (needs & OC_NEEDS_PIN) != 0)
+    if (rc == 0 && d->session != NULL && ((needs & OC_NEEDS_PIN) != 0 || typed_pin(d)))
         rc = chip_co_pin(d);
     f->in.given |= d->journey != NULL ? OC_NEEDS_JOURNEY : 0;
     if (rc == 0 && d->has_card) {

@@ -29,7 +29,7 @@ static int read_code(struct dialogue *d, const char **text)
 {
     if (strncmp(*text, DYNAMIC_PREFIX, strlen(DYNAMIC_PREFIX)) == 0) {
         if (d->req->strength != OC_STRENGTH_CODE)
-            return dialogue_refuse(d, OC_R_NEEDS_PRESENCE, "nobody here can check this code");
+            return dialogue_refuse(d, OC_R_PARAMETER, "nobody here can check this code");
         *text += strlen(DYNAMIC_PREFIX);
         return 0;
     }

@@ -301,7 +301,7 @@ static void R21_presence_is_a_genuine_chip_or_a_checked_code(void **state)
     snprintf(q.presented_text, sizeof q.presented_text, "oc2:%s.29900000.abc", city_card_row(&c, 0)->number);
     assert_string_equal(ask(&q, OC_POSTED, OC_R_NONE)->reply, "{\"strength\":2}");
     q.strength = 0; /* nobody checked it */
-    ask(&q, OC_REFUSED, OC_R_NEEDS_PRESENCE);
+    ask(&q, OC_REFUSED, OC_R_PARAMETER);
 }
 
 static void R21_presence_of_one_citizen_says_nothing_of_another(void **state)
