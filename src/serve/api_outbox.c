@@ -2,7 +2,6 @@
 #include "serve/api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RETRY_PAGE 32 /* messages of one bulk call: its client shows progress and asks again */
@@ -13,7 +12,7 @@
 static json_t *message_json(const struct serve *s, const struct message_row *m, bool full)
 {
     json_t *j = json_pack(
-        "{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I}", "id", (json_int_t)m->id, "state",
+        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I}", "id", json_txn_id(m->id), "state",
         message_state_name((enum message_state)m->state), "to", json_text(m->to), "kind",
         json_text(m->kind), "txn", json_txn_id(m->txn), "created", json_time(s, m->created_ms),
         "age_s", json_integer((serve_now_ms(s) - m->created_ms) / 1000), "tries",
@@ -103,7 +102,7 @@ static int get_messages(struct api_call *c)
     if (rc == 0)
         rc = query_state(c, &p->state);
     if (rc == 0)
-        rc = api_query_int(c, "after", 0, &p->after);
+        rc = api_query_txn(c, "after", &p->after);
     if (rc != 0)
         return rc;
     p->list = json_array();
@@ -115,18 +114,15 @@ static int get_messages(struct api_call *c)
     } while (rc == 0 && p->got == p->want && got < limit);
     if (rc != 0)
         return api_failed(c, rc, "messages");
-    c->reply = api_page(json_incref(p->list), got == limit ? json_integer(p->after) : json_null());
+    c->reply = api_page(json_incref(p->list), got == limit ? json_txn_id(p->after) : json_null());
     return 0;
 }
 
 static int read_id(struct api_call *c, int64_t *ret)
 {
-    char *end = NULL;
-    long long id = strtoll(c->vars[0], &end, 10);
-    if (c->vars[0][0] < '0' || c->vars[0][0] > '9' || *end != '\0' || id <= 0)
-        return api_fail(c, 400, "bad_request", "a message's id is a number");
-    *ret = id;
-    return 0;
+    return ident_parse(c->vars[0], ret) == 0
+               ? 0
+               : api_fail(c, 400, "bad_request", "\"%.20s\" is no message id", c->vars[0]);
 }
 
 static CO_FN int find(struct api_call *c, struct message_row **ret)
@@ -202,8 +198,8 @@ static int post_drop(struct api_call *c)
     rc = move(c, op, m->id, MESSAGE_DROPPED, note);
     if (rc != 0)
         return api_submit_failed(c, rc, op);
-    log_warn("outbox", "message=%lld to=%s kind=%s dropped by %s: %s", (long long)m->id, m->to,
-             m->kind, c->who, why);
+    log_warn("outbox", "message=%s to=%s kind=%s dropped by %s: %s", c->vars[0], m->to, m->kind,
+             c->who, why);
     m->state = MESSAGE_DROPPED;
     c->reply = message_json(c->s, m, false);
     return 0;
@@ -219,7 +215,10 @@ static CO_FN int retry_page(struct api_call *c, struct page *p, struct ledger_op
     int rc = 0;
     json_array_foreach(p->list, i, m)
     {
-        rc = move(c, op, json_integer_value(json_object_get(m, "id")), MESSAGE_DUE, "");
+        int64_t id = 0;
+        if (ident_parse(json_string_value(json_object_get(m, "id")), &id) != 0)
+            continue;
+        rc = move(c, op, id, MESSAGE_DUE, "");
         if (rc == 0)
             ++*moved;
         else if (rc != OC_ENOENT && rc != OC_ESTATE) /* somebody else was faster */
@@ -231,7 +230,7 @@ static CO_FN int retry_page(struct api_call *c, struct page *p, struct ledger_op
 static int post_retry_all(struct api_call *c) CO_FN;
 static int post_retry_all(struct api_call *c)
 {
-    char to[LEDGER_ID] = "";
+    char to[LEDGER_ID] = "", after[IDENT_TEXT + 8] = "";
     unsigned moved = 0;
     struct ledger_op *op = api_op(c, LOP_MESSAGE);
     struct page *p = arena_alloc(flow_arena(), sizeof *p);
@@ -240,8 +239,10 @@ static int post_retry_all(struct api_call *c)
     *p = (struct page){.s = c->s, .state = MESSAGE_DEAD};
     const struct field fields[] = {
         {.name = "to", .kind = FIELD_TEXT, .out = to, .size = sizeof to},
-        {.name = "after", .kind = FIELD_INT, .out = &p->after, .max = INT64_MAX}};
+        {.name = "after", .kind = FIELD_TEXT, .out = after, .size = sizeof after}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
+    if (rc == 0 && after[0] != '\0' && ident_parse(after, &p->after) != 0)
+        rc = api_fail(c, 400, "bad_field", "\"after\" is what the last answer's \"next\" said");
     if (rc != 0)
         return rc;
     p->to = to[0] != '\0' ? to : NULL;
@@ -257,7 +258,7 @@ static int post_retry_all(struct api_call *c)
     txn_outbox_retry(&c->s->env, p->to);
     if (rc == 0)
         c->reply = json_pack("{s:I, s:o}", "retried", (json_int_t)moved, "next",
-                             p->got == LIST_PAGE ? json_integer(p->after) : json_null());
+                             p->got == LIST_PAGE ? json_txn_id(p->after) : json_null());
     return rc;
 }
 

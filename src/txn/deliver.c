@@ -19,9 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE      8    /* documents of 64 KiB: a page must fit into a flow's arena */
-#define WAITS_MAX 1024 /* messages of one route that are on their way or wait for their next try   \
-                        */
+#define PAGE 8 /* documents of 64 KiB: a page must fit into a flow's arena */
+#define WAITS_MAX                                                                                  \
+    1024 /* messages of one route that are on their way or wait for their next try                 \
+          */
 #define LOOK_MS      5000  /* looks by itself so often … */
 #define ALL_MS       60000 /* … and again at everything that is due */
 #define BUSY_MS      500   /* breaker open, lanes taken */
@@ -33,8 +34,8 @@ struct wait {
     struct dest *dest;
     int64_t id, txn;
     int64_t not_before_ns;
-    unsigned pauses, refusals;
-    bool busy;
+    unsigned pauses, refusals, tries;
+    bool busy, ends_hold;
 };
 
 struct dest {
@@ -68,13 +69,19 @@ static struct wait *wait_of(struct dest *t, int64_t id)
     return NULL;
 }
 
-/* Does an earlier message of that transaction still wait? */
-static bool behind(const struct dest *t, int64_t txn, int64_t id)
+static bool ends_hold(const struct message_row *row)
 {
-    LIST_EACH(pos, &t->waits)
+    return strcmp(row->kind, "confirm") == 0 || strcmp(row->kind, "reverse") == 0;
+}
+
+/* Does another message of that transaction go first, and still waits? */
+static bool behind(const struct wait *w)
+{
+    LIST_EACH(pos, &w->dest->waits)
     {
-        const struct wait *w = CONTAINER_OF(pos, struct wait, link);
-        if (w->txn == txn && w->id < id)
+        const struct wait *o = CONTAINER_OF(pos, struct wait, link);
+        if (o->txn == w->txn &&
+            (o->ends_hold > w->ends_hold || (o->ends_hold == w->ends_hold && o->id < w->id)))
             return true;
     }
     return false;
@@ -85,7 +92,7 @@ static struct wait *wait_new(struct dest *t, const struct message_row *row)
     struct wait *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
-    *w = (struct wait){.dest = t, .id = row->id, .txn = row->txn};
+    *w = (struct wait){.dest = t, .id = row->id, .txn = row->txn, .ends_hold = ends_hold(row)};
     list_add_tail(&t->waits, &w->link);
     t->wait_count++;
     return w;
@@ -127,11 +134,6 @@ struct parcel {
     char note[128];
 };
 
-static bool ends_hold(const struct message_row *row)
-{
-    return strcmp(row->kind, "confirm") == 0 || strcmp(row->kind, "reverse") == 0;
-}
-
 static CO_FN int wrap_hold(struct txn_env *env, struct parcel *p)
 {
     char id[IDENT_TEXT];
@@ -170,7 +172,7 @@ static CO_FN int wrap_message(struct txn_env *env, struct parcel *p)
     if (p->body == NULL)
         return OC_ENOMEM;
     buf_over(&b, p->body, cap - 1);
-    buf_printf(&b, "{\"id\":\"%lld\",\"kind\":", (long long)p->row.id);
+    buf_printf(&b, "{\"id\":\"%s\",\"kind\":", ident_text(p->row.id, id));
     plan_json_text(&b, p->row.kind);
     buf_printf(&b, ",\"txn\":\"%s\",\"document\":", ident_text(p->row.txn, id));
     buf_put(&b, len > 0 ? text : "{}", len > 0 ? len : 2);
@@ -214,7 +216,7 @@ enum verdict { V_SENT, V_AWAY, V_BUSY, V_NO, V_IMPOSSIBLE, V_GONE };
 static CO_FN enum verdict post(struct dest *t, struct parcel *p)
 {
     struct upstream_answer answer;
-    char key[SIGNED_KEY_MAX + 1];
+    char key[SIGNED_KEY_MAX + 1], id[IDENT_TEXT];
     int rc = ends_hold(&p->row) ? wrap_hold(t->env, p) : wrap_message(t->env, p);
     if (rc == OC_ESEAL || rc == OC_ESTATE || rc == OC_ENOENT || rc == OC_EPARSE ||
         rc == OC_EINVAL) {
@@ -223,7 +225,7 @@ static CO_FN enum verdict post(struct dest *t, struct parcel *p)
     }
     if (rc != 0)
         return V_AWAY; /* ours: no memory, the ledger is busy */
-    (void)snprintf(key, sizeof key, "message-%lld", (long long)p->row.id);
+    (void)snprintf(key, sizeof key, "message-%s", ident_text(p->row.id, id));
     rc = upstream_co_post(t->env->upstream, t->to, p->path, key, p->body, p->len, FLOW_FOREVER,
                           flow_arena(), &answer);
     if (rc == OC_EBUSY)
@@ -248,16 +250,18 @@ static CO_FN enum verdict deliver(struct wait *w, struct parcel *p)
     if (rc != 0)
         return V_AWAY;
     enum verdict v = post(t, p);
+    w->tries += v != V_BUSY;
     if (v == V_NO && ++w->refusals >= t->how.attempts)
         v = V_IMPOSSIBLE;
     if (v == V_SENT) {
         p->note[0] = '\0';
         flow_shield();
-        rc = write_end(t->env, p, MESSAGE_SENT, w->refusals + w->pauses + 1);
+        rc = write_end(t->env, p, MESSAGE_SENT, w->tries);
         flow_unshield();
     } else if (v == V_IMPOSSIBLE) {
-        rc = write_end(t->env, p, MESSAGE_DEAD, w->refusals + w->pauses + 1);
-        log_error("outbox", "message=%lld to=%s kind=%s is dead: %s", (long long)w->id, t->to,
+        rc = write_end(t->env, p, MESSAGE_DEAD, w->tries);
+        char id[IDENT_TEXT];
+        log_error("outbox", "message=%s to=%s kind=%s is dead: %s", ident_text(w->id, id), t->to,
                   p->row.kind, p->note);
     }
     return rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE ? v
@@ -291,8 +295,7 @@ static int deliver_flow(void *arg)
 
 static bool ready(const struct wait *w)
 {
-    return !w->busy && w->not_before_ns <= loop_now_ns(w->dest->env->loop) &&
-           !behind(w->dest, w->txn, w->id);
+    return !w->busy && w->not_before_ns <= loop_now_ns(w->dest->env->loop) && !behind(w);
 }
 
 static CO_FN int start(struct wait *w)
@@ -335,6 +338,30 @@ static CO_FN int start_waits(struct dest *t)
     return rc;
 }
 
+/* Of a full page the last transaction's messages are left to the next one: what goes first of them
+ * may not be here yet. */
+static unsigned whole(const struct message_row *rows, unsigned n)
+{
+    _Static_assert(PAGE > LEDGER_MESSAGES + 1, "a page holds more than one transaction's messages");
+    unsigned k = n;
+    while (n == PAGE && k > 0 && rows[k - 1].txn == rows[n - 1].txn)
+        k--;
+    return k > 0 ? k : n;
+}
+
+static CO_FN int take_page(struct dest *t, const struct message_row *rows, unsigned n)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (wait_of(t, rows[i].id) == NULL && wait_new(t, &rows[i]) == NULL)
+            return OC_ENOMEM;
+        t->cursor = rows[i].id;
+    }
+    if (n > 0)
+        rc = start_waits(t);
+    return rc;
+}
+
 /* One page in a flow of its own, so that what it allocates ends with it. 1: there may be more. */
 static int page_flow(void *arg) CO_FN;
 static int page_flow(void *arg)
@@ -345,18 +372,12 @@ static int page_flow(void *arg)
     if (rows == NULL)
         return OC_ENOMEM;
     flow_set_background(true);
+    if (t->wait_count >= WAITS_MAX)
+        return 0; /* a sick institution: those that wait go first */
     int rc = ledger_co_messages(t->env->ledger, t->cursor, MESSAGE_DUE, t->to, flow_arena(), rows,
                                 PAGE, &n);
-    for (unsigned i = 0; rc == 0 && i < n; i++) {
-        if (t->wait_count >= WAITS_MAX && wait_of(t, rows[i].id) == NULL)
-            return 0; /* a sick institution: those that wait go first */
-        struct wait *w = wait_of(t, rows[i].id);
-        if (w == NULL && (w = wait_new(t, &rows[i])) == NULL)
-            return OC_ENOMEM;
-        t->cursor = rows[i].id;
-        if (upstream_rest_ms(t->env->upstream, t->to) == 0 && ready(w))
-            rc = start(w);
-    }
+    if (rc == 0)
+        rc = take_page(t, rows, whole(rows, n));
     return rc != 0 ? rc : n == PAGE ? 1 : 0;
 }
 
@@ -366,7 +387,7 @@ static int64_t next_try(const struct dest *t)
     LIST_EACH(pos, &t->waits)
     {
         const struct wait *w = CONTAINER_OF(pos, struct wait, link);
-        if (!w->busy && !behind(t, w->txn, w->id) && w->not_before_ns < next)
+        if (!w->busy && !behind(w) && w->not_before_ns < next)
             next = w->not_before_ns;
     }
     int64_t rest = upstream_rest_ms(t->env->upstream, t->to);

@@ -21,7 +21,7 @@ static const struct cli_option list_options[] = {
 static int list_run(struct ctl *c, const struct cli_args *a)
 {
     static const struct out_column columns[] = {
-        {"message", "id", OUT_INT},  {"state", "state", OUT_STATE},    {"to", "to", OUT_TEXT},
+        {"message", "id", OUT_TEXT}, {"state", "state", OUT_STATE},    {"to", "to", OUT_TEXT},
         {"kind", "kind", OUT_TEXT},  {"transaction", "txn", OUT_TEXT}, {"age", "age_s", OUT_AGE},
         {"tries", "tries", OUT_INT}, {"bytes", "bytes", OUT_INT},      {"note", "note", OUT_TEXT},
     };
@@ -49,9 +49,9 @@ static const struct cli_option retry_options[] = {
 static int retry_all(struct ctl *c, const char *to)
 {
     json_int_t done = 0;
-    json_t *next = json_integer(0);
+    json_t *next = json_string("");
     int rc = CTL_DONE;
-    while (rc == CTL_DONE && json_is_integer(next)) {
+    while (rc == CTL_DONE && json_is_string(next)) {
         json_t *j = NULL, *body = json_pack("{s:O}", "after", next);
         if (to)
             (void)json_object_set_new(body, "to", json_string(to));
@@ -59,7 +59,7 @@ static int retry_all(struct ctl *c, const char *to)
         done += json_integer_value(json_object_get(j, "retried"));
         json_decref(next);
         next = rc == CTL_DONE ? json_incref(json_object_get(j, "next")) : NULL;
-        if (json_is_integer(next) && !c->json)
+        if (json_is_string(next) && !c->json)
             (void)fprintf(c->err, "%lld so far\n", (long long)done);
         json_decref(body);
         json_decref(j);
