@@ -202,9 +202,18 @@ static void R13_every_difference_of_the_day_is_one_item(void **state)
     assert_string_equal(fake_at(d, "2.ours_fen"), "400");
     assert_string_equal(fake_at(d, "2.theirs_fen"), "401");
     assert_string_equal(fake_at(d, "3.what"), "personal_differs");
-    assert_string_equal(fake_at(d, "4.settlement_id"), "a5");
     assert_string_equal(f.plan.events[0].kind, "reconcile_differs");
     assert_int_equal(fake_commit(&f), 0);
+    city_next(20261121);
+    city_at("bureau");
+    city_param("insurance", "employee");
+    city_param("date", "2026-11-20");
+    assert_int_equal(city_ask("differences", 0), 0);
+    d = fake_reply(&f.plan, "differences");
+    assert_string_equal(fake_at(d, "4.settlement_id"), "a5");
+    assert_null(fake_at(d, "5.settlement_id"));
+    city_param("date", "2026-11-19");
+    refused(city_ask("differences", 0), OC_R_NOT_FOUND);
 }
 
 static void a_list_in_pieces_finds_the_same(void **state)
@@ -215,7 +224,7 @@ static void a_list_in_pieces_finds_the_same(void **state)
     ours("a3", 300, 0);
     assert_int_equal(list("{" DAY ",\"items\":[{\"settlement_id\":\"a2\",\"fund_fen\":200}]}"), 0);
     assert_string_equal(fake_reply(&f.plan, "different"), "1");
-    assert_string_equal(fake_reply(&f.plan, "next"), "a2");
+    assert_string_equal(fake_reply(&f.plan, "piece"), "a2");
     assert_int_equal(list("{" DAY ",\"after\":\"a2\",\"last\":true,\"items\":[]}"), 0);
     assert_string_equal(fake_reply(&f.plan, "different"), "1");
     assert_string_equal(fake_at(fake_reply(&f.plan, "differences"), "0.settlement_id"), "a3");

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINES_SHOWN 30 /* to a person, who gets one answer of a few kilobytes */
+#define LINES_SHOWN 25 /* an answer has four kilobytes; the settlement's record has every line */
 
 static const char *const whats[FUND_PAID] = {"basic", "serious", "civil", "assistance"};
 
@@ -96,7 +96,7 @@ void answer_settlement(struct settlement *t, fen_t credit)
     if (t->family_fen > 0) {
         h->plan_reply_doc(t->plan, "family", family_list(t));
     }
-    if (t->req->asked_by || t->bill.line_count <= LINES_SHOWN) {
+    if (t->bill.line_count <= LINES_SHOWN) {
         h->plan_reply_doc(t->plan, "lines", line_list(t));
     }
 }
@@ -201,6 +201,7 @@ void settlement_write(struct settlement *t)
         set_used(t, d);
     }
     h->doc_set(d, "legs", legs_doc(t));
+    h->doc_set(d, "lines", line_list(t));
     h->plan_doc(t->plan, t->owner, key, 0, d);
     day_write(t, t->who.insurance, t->sid, 1, sums);
 }

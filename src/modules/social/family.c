@@ -229,6 +229,8 @@ int social_family_unbind(void *ctx, const struct onecard_request *req, struct on
     return 0;
 }
 
+#define LISTED 12 /* of each side: an answer has four kilobytes */
+
 static int co_list(const struct onecard_request *req, const char *prefix, struct onecard_doc *to)
 {
     static const char *const texts[] = {"member", "owner", "relation"};
@@ -237,9 +239,10 @@ static int co_list(const struct onecard_request *req, const char *prefix, struct
     char owner[SOCIAL_OWNER], key[SOCIAL_KEY] = "";
     uint32_t version;
     struct onecard_doc *d;
-    int rc;
+    int rc = 0;
     social_owner(owner, req->citizen);
-    while ((rc = h->co_next_doc(req, owner, prefix, key, &version, &d)) == 0) {
+    while (h->doc_count(to) < LISTED &&
+           (rc = h->co_next_doc(req, owner, prefix, key, &version, &d)) == 0) {
         struct onecard_doc *row = h->doc_object(req);
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
             const char *text = get_text(req, d, texts[i], NULL);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define PIECE_MAX       500
-#define DIFFERENCES_MAX 100
+#define DIFFERENCES_MAX 300 /* kept of one piece */
+#define SHOWN_AT_ONCE   4
+#define SHOWN_A_PAGE    25
 #define OURS_MAX        2000 /* of our lines in one piece */
 
 struct compared {
@@ -131,23 +133,48 @@ static int co_walk(struct compared *c)
     return 0;
 }
 
-static int co_keep(struct compared *c)
+/* ---- what is kept, and shown ---- */
+
+static void list_owner(char to[SOCIAL_OWNER], const char *insurance, int64_t date)
+{
+    snprintf(to, SOCIAL_OWNER, "reday:%.15s/%08lld", insurance, (long long)date);
+}
+
+static struct onecard_doc *some(const struct onecard_request *req, const struct onecard_doc *all,
+                                size_t from, size_t count)
+{
+    static const char *const texts[] = {"settlement_id", "what"};
+    static const char *const numbers[] = {"ours_fen", "theirs_fen"};
+    const struct onecard_host *h = req->host;
+    struct onecard_doc *list = h->doc_array(req);
+    for (size_t i = from; i < from + count && i < h->doc_count(all); i++) {
+        struct onecard_doc *d = h->doc_object(req);
+        for (size_t k = 0; k < 2; k++) {
+            h->doc_set_text(d, texts[k], get_text(req, h->doc_at(all, i, NULL), texts[k], ""));
+            h->doc_set_int(d, numbers[k], get_int(req, h->doc_at(all, i, NULL), numbers[k], 0));
+        }
+        h->doc_set(list, NULL, d);
+    }
+    return list;
+}
+
+static int co_keep(struct compared *c, const char *owner, const char *key)
 {
     const struct onecard_host *h = c->req->host;
-    char key[SOCIAL_KEY], text[160], owner[SOCIAL_OWNER];
+    char text[160];
     uint32_t version;
     struct onecard_doc *d;
-    snprintf(owner, sizeof(owner), "re%.37s", c->owner); /* reday:INSURANCE/DATE */
-    snprintf(key, sizeof(key), "%s", *c->upto ? c->upto : "end");
     int rc = co_optional(c->req, owner, key, &version, &d);
     if (rc) {
         return rc;
     }
+    h->plan_reply_doc(c->plan, "differences", some(c->req, c->differences, 0, SHOWN_AT_ONCE));
     d = h->doc_object(c->req);
     h->doc_set_text(d, "after", c->after);
     h->doc_set_int(d, "agreed", c->agreed);
     h->doc_set_int(d, "different", c->differ);
     h->doc_set_int(d, "on", c->req->business_date);
+    h->doc_set(d, "differences", c->differences);
     h->plan_note(c->plan);
     h->plan_doc(c->plan, owner, key, version, d);
     if (c->differ > 0) {
@@ -161,16 +188,57 @@ static int co_keep(struct compared *c)
 int social_reconcile(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
     struct compared c = {.req = req, .plan = plan, .differences = req->host->doc_array(req)};
+    char owner[SOCIAL_OWNER];
     int rc = only_bureau(ctx, req, plan);
     rc = rc ? rc : read_list(&c);
     rc = rc ? rc : co_walk(&c);
-    rc = rc ? rc : co_keep(&c);
     if (rc) {
         return rc;
     }
+    list_owner(owner, get_text(req, req->document, "insurance", ""),
+               get_int(req, req->document, "date", 0));
+    rc = co_keep(&c, owner, *c.upto ? c.upto : "end");
     req->host->plan_reply_int(plan, "agreed", c.agreed);
     req->host->plan_reply_int(plan, "different", c.differ);
-    req->host->plan_reply_doc(plan, "differences", c.differences);
-    req->host->plan_reply_text(plan, "next", c.upto);
+    req->host->plan_reply_text(plan, "piece", *c.upto ? c.upto : "end");
+    return rc;
+}
+
+/* The differences of a day, piece by piece and page by page. */
+int social_differences(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    const char *insurance = h->param_text(req, "insurance"), *piece = h->param_text(req, "piece");
+    char owner[SOCIAL_OWNER], key[SOCIAL_KEY] = "";
+    int32_t date;
+    int64_t from = 0;
+    uint32_t version;
+    struct onecard_doc *d = NULL;
+    int rc = only_bureau(ctx, req, plan);
+    if (rc) {
+        return rc;
+    }
+    if (param_date(req, "date", req->business_date, &date) ||
+        param_int(req, "from", &from) == OC_EINVAL || !social_word(insurance, 15) ||
+        (piece && strlen(piece) >= sizeof(key))) {
+        return h->refuse(plan, OC_R_PARAMETER, "insurance, date, piece, from: which page");
+    }
+    list_owner(owner, insurance, date);
+    rc = piece && *piece ? h->co_doc(req, owner, piece, &version, &d)
+                         : h->co_next_doc(req, owner, "", key, &version, &d);
+    if (rc == OC_ENOENT) {
+        return h->refuse(plan, OC_R_NOT_FOUND, "no list of that day was compared");
+    }
+    if (rc) {
+        return rc;
+    }
+    const struct onecard_doc *all = h->doc_get(d, "differences");
+    h->plan_reply_text(plan, "piece", piece && *piece ? piece : key);
+    h->plan_reply_int(plan, "agreed", get_int(req, d, "agreed", 0));
+    h->plan_reply_int(plan, "different", get_int(req, d, "different", 0));
+    h->plan_reply_doc(plan, "differences", some(req, all, (size_t)from, SHOWN_A_PAGE));
+    if ((size_t)from + SHOWN_A_PAGE < h->doc_count(all)) {
+        h->plan_reply_int(plan, "next_from", from + SHOWN_A_PAGE);
+    }
     return 0;
 }

@@ -54,6 +54,12 @@ static const struct onecard_param split_cancel_params[] = {
     {"settlement_id", "which", true},
     {"citizen", "whose", false},
 };
+static const struct onecard_param differences_params[] = {
+    {"insurance", "employee, resident …", true},
+    {"date", "the day that was compared (default: today)", false},
+    {"piece", "which piece of the list (default: the first)", false},
+    {"from", "how many to leave out", false},
+};
 static const struct onecard_param benefit_batch_params[] = {
     {"batch", "name of the list", true},
     {"action", "open (default), show or close", false},
@@ -208,6 +214,15 @@ static const struct onecard_service reconcile_service = {
     .needs = OC_BY_PARTICIPANT | OC_NEEDS_DOCUMENT,
     .decide = social_reconcile,
 };
+static const struct onecard_service differences_service = {
+    .size = sizeof(differences_service),
+    .name = "social.differences",
+    .title_en = "What differed in the bureau's list",
+    .title_zh = "对账差异查询",
+    .needs = OC_BY_PARTICIPANT,
+    PARAMS(differences_params),
+    .decide = social_differences,
+};
 static const struct onecard_service benefit_batch_service = {
     .size = sizeof(benefit_batch_service),
     .name = "social.benefit_batch",
@@ -244,11 +259,11 @@ static const struct onecard_service collect_pin_service = {
 };
 
 const struct onecard_service *const social_services[SOCIAL_SERVICES] = {
-    &identity_service,    &identity_pin_service,  &status_service,
-    &insured_put_service, &eligible_service,      &concession_grant_service,
-    &personal_service,    &personal_pay_service,  &personal_credit_service,
-    &family_bind_service, &family_unbind_service, &family_list_service,
-    &split_service,       &split_cancel_service,  &presettle_service,
-    &reconcile_service,   &benefit_batch_service, &benefit_line_service,
-    &collect_service,     &collect_pin_service,
+    &identity_service,     &identity_pin_service,  &status_service,
+    &insured_put_service,  &eligible_service,      &concession_grant_service,
+    &personal_service,     &personal_pay_service,  &personal_credit_service,
+    &family_bind_service,  &family_unbind_service, &family_list_service,
+    &split_service,        &split_cancel_service,  &presettle_service,
+    &reconcile_service,    &differences_service,   &benefit_batch_service,
+    &benefit_line_service, &collect_service,       &collect_pin_service,
 };

@@ -70,7 +70,7 @@ static const struct onecard_conf_item conf_items[] = {
      "How sure it must be that the citizen is there before a question is answered: code, chip or "
      "pin.",
      1, 8},
-    {"family_max", ONECARD_CONF_INT, "8", "Relatives that one owner may bind.", 1, 50},
+    {"family_max", ONECARD_CONF_INT, "8", "Relatives that one owner may bind.", 1, 12},
     {"collect_max", ONECARD_CONF_FEN, "5000", "Most that is paid out in cash at a time, in yuan.",
      100, 10000000},
     {"collect_without_pin", ONECARD_CONF_FEN, "500",

@@ -110,10 +110,11 @@ social_decide_fn social_identity, social_status, social_insured_put, social_elig
     social_concession_grant;
 social_decide_fn social_personal, social_personal_pay, social_personal_credit, social_family_bind,
     social_family_unbind, social_family_list;
-social_decide_fn social_split, social_split_cancel, social_presettle, social_reconcile;
+social_decide_fn social_split, social_split_cancel, social_presettle, social_reconcile,
+    social_differences;
 social_decide_fn social_benefit_batch, social_benefit_line, social_collect;
 
-#define SOCIAL_SERVICES 20
+#define SOCIAL_SERVICES 21
 extern const struct onecard_service *const social_services[SOCIAL_SERVICES];
 
 /* ---- what they share (common.c) ---- */
