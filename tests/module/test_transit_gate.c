@@ -142,6 +142,7 @@ static void missing_exit_is_charged_at_the_next_entry_or_goes_to_the_desk(void *
     paid(metro("transit.entry", "101", "2026-11-21 08:00"), 0, 0);
     paid(metro("transit.entry", "103", "2026-11-22 08:00"), 700, 700);
     assert_string_equal(fake_reply(&f.plan, "missing"), "exit");
+    assert_int_equal(fake_leg(&f.plan, OC_ACCT_MERCHANT, "metro"), 700);
     assert_string_equal(fake_capp(&f.plan, "type"), "3");
     assert_string_equal(fake_capp(&f.plan, "station"), "103");
     paid(metro("transit.exit", "102", "2026-11-22 08:20"), 300, 300);

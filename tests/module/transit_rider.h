@@ -115,6 +115,9 @@ static int ask(const char *service)
         return rc;
     }
     assert_false(f.plan.overrun);
+    for (size_t i = 0; i < f.plan.leg_count; i++) {
+        assert_true(*f.plan.legs[i].owner || f.plan.legs[i].account == OC_ACCT_PENDING_LOAD);
+    }
     assert_int_equal(fake_sum(&f.plan), 0);
     assert_int_equal(fake_commit(&f), 0);
     write_chip();

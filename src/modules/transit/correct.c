@@ -66,7 +66,7 @@ static int never_out(struct tap *p, struct charge *c, uint32_t exit)
                                  .from = o->station,
                                  .to = exit,
                                  .category = tap_category(p, o->at)};
-    c->op = *o->op ? o->op : c->op;
+    strcpy(c->op, o->op);
     return charged(p, c, "exit");
 }
 
@@ -143,7 +143,7 @@ int transit_correct(void *ctx, const struct onecard_request *req, struct onecard
 {
     struct tap p;
     struct correction k = {0};
-    struct charge c = {.op = req->terminal.participant, .type = JOURNEY_EXIT, .f = {.pass = -1}};
+    struct charge c = {.type = JOURNEY_EXIT, .f = {.pass = -1}};
     int rc = tap_co_begin(ctx, req, plan, true, &p);
     if (rc == 0) {
         c.table = table_of(&p, &rc);

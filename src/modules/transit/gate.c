@@ -39,7 +39,7 @@ static int end_open(struct tap *p, struct charge *c)
                          o->station);
     }
     c->table = t;
-    c->op = *o->op ? o->op : p->req->terminal.participant;
+    strcpy(c->op, o->op);
     c->ride = (struct fare_ride){.at = o->at,
                                  .end = p->now,
                                  .line = o->line,
@@ -90,7 +90,7 @@ int gate_enter(struct tap *p)
     if (!t) {
         return rc;
     }
-    struct charge c = {.table = t, .op = p->req->terminal.participant, .type = JOURNEY_ENTRY};
+    struct charge c = {.table = t, .type = JOURNEY_ENTRY};
     c.f.pass = -1;
     rc = may_enter(p, t);
     if (rc == 0 && p->s.open.open) {
@@ -160,7 +160,7 @@ static int leave_open(struct tap *p, struct charge *c)
 
 int gate_leave(struct tap *p)
 {
-    struct charge c = {.op = p->req->terminal.participant, .type = JOURNEY_EXIT};
+    struct charge c = {.type = JOURNEY_EXIT};
     int rc = needs_station(p);
     if (rc) {
         return rc;

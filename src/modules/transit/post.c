@@ -83,7 +83,7 @@ static void put_legs(const struct tap *p, const struct charge *c)
 {
     const struct onecard_host *h = p->req->host;
     struct fare_leg legs[FARE_LEGS_MAX];
-    unsigned count = fare_legs(&c->f, c->op, legs);
+    unsigned count = fare_legs(&c->f, *c->op ? c->op : p->req->terminal.participant, legs);
     for (unsigned i = 0; i < count; i++) {
         if (legs[i].amount) {
             h->plan_leg(p->plan, legs[i].bearer ? OC_ACCT_BEARER : OC_ACCT_MERCHANT, legs[i].owner,

@@ -51,7 +51,7 @@ int transit_ride(void *ctx, const struct onecard_request *req, struct onecard_pl
     if (rc) {
         return rc;
     }
-    struct charge c = {.op = req->terminal.participant, .type = JOURNEY_RIDE};
+    struct charge c = {.type = JOURNEY_RIDE};
     c.ride = (struct fare_ride){.at = p.now, .end = p.now, .line = p.line, .to = p.station};
     c.table = tap_table(&p, p.table, p.now, &rc);
     rc = rc ? rc : gate_fare(&p, &c.ride);

@@ -105,7 +105,7 @@ const char *journey_merge(const struct journey_seen *seen, struct state *s);
 struct charge {
     const struct fare_table *table;
     struct fare_ride ride;
-    const char *op;          /* whose ride it is */
+    char op[FARE_NAME];      /* whose ride it is; "": this terminal's participant */
     int type;                /* JOURNEY_… */
     struct fare f;           /* by charge_quote() */
     struct fare_sums before; /* likewise */
