@@ -222,6 +222,9 @@ static void fill_env(struct serve *s)
     s->env.clock = &clock_system;
     s->env.metrics = s->metrics;
     s->env.city_offset_min = s->fixed->city.offset_min;
+    s->env.co_seal = vault_co_seal_for;
+    s->env.co_unseal = vault_co_unseal_for;
+    s->env.vault = s;
     s->settle = (struct settle_env){.ledger = s->ledger,
                                     .pool = s->pool,
                                     .crypto = s->crypto,

@@ -125,6 +125,7 @@ struct serve {
     struct keystore *keystore;
     struct crypto *crypto;
     struct seal_key seal;
+    struct vault *vault; /* citizens' keys */
     uint8_t search_key[32], manifest_key[32];
     struct ledger *ledger;
     struct profile_set *profiles;
@@ -176,14 +177,45 @@ int vault_co_fill_custody(struct serve *s) MUST_USE CO_FN;
 /** The slot that a row names. */
 void vault_slot(const struct op_key *row, struct custody_slot *ret);
 
+/* ---- vault_key.c: what is sealed under citizens' own keys (R20) ---- */
+int vault_keys_open(struct serve *s) MUST_USE;
+void vault_keys_close(struct serve *s);
+/** As txn_env wants them; `arg` is the daemon. The key is made when something is first sealed. Blobs
+ * of the site's own key, from before citizens had keys, open too. */
+int vault_co_seal_for(void *arg, const char *citizen, uint8_t what, struct bytes place,
+                      struct bytes plain, struct buf *ret) MUST_USE CO_FN;
+int vault_co_unseal_for(void *arg, const char *citizen, uint8_t what, struct bytes place,
+                        struct bytes blob, struct buf *ret) MUST_USE CO_FN;
+/** That key's row was deleted: the clear one goes too. */
+void vault_forget(struct serve *s, const char *citizen, uint8_t what);
+/** A document for the record at scope, owner and key of `where`, as it stands there; *ret lives in
+ * the flow's arena. OC_ESTATE: erased; OC_ELIMIT. */
+int vault_co_doc_seal(struct serve *s, const char *citizen, const struct op_record *where,
+                      const char *text, struct op_doc *ret) MUST_USE CO_FN;
+/** Opens it again, appending to `ret`; a document that is not sealed stays as it is. OC_ESEAL,
+ * OC_ESTATE. */
+int vault_co_doc_open(struct serve *s, const char *citizen, const struct op_record *where,
+                      struct bytes text, struct buf *ret) MUST_USE CO_FN;
+
+/* ---- vault_citizen.c ---- */
+/** What a citizen's row holds, sealed. Wipe it. "" and 0: not known. */
 struct holder {
-    char name[128], id[33], phone[32];
+    char name[128], id[33], phone[32]; /* id: the personal number */
+    char sex[8], address[121], resident[4]; /* resident: "yes" or "no" */
+    date_t born;
 };
 /** Seals a holder's data into a citizen row and writes it; fills the citizen's id. One personal
- * number is one citizen, whatever number of cards. Errors of ledger_co_submit; the op's words are
- * in *op. */
+ * number is one citizen, whatever number of cards; one who is known keeps the data given first,
+ * unless `change`: then what is given replaces it. Who was erased and comes again is a new citizen.
+ * Errors of ledger_co_submit; the op's words are in *op. OC_ELIMIT: too long together. */
 int vault_co_citizen(struct serve *s, const struct holder *h, const char *who, struct ledger_op *op,
                      char ret_id[LEDGER_ID]) MUST_USE CO_FN;
+int vault_co_citizen_change(struct serve *s, const char *id, const struct holder *h,
+                            const char *who, struct ledger_op *op) MUST_USE CO_FN;
+/** The keyed hash that a personal number is found by. */
+int vault_search(struct serve *s, const char *number, uint8_t ret[SEAL_HASH_LEN]) MUST_USE;
+/** Opens a row. OC_ESTATE: erased; OC_ESEAL. The caller wipes. */
+int vault_co_person(struct serve *s, const struct citizen_row *row, struct holder *ret) MUST_USE CO_FN;
 
 /* ---- station.c ---- */
 /** The lane of the reader of that name. OC_EINVAL, OC_ELIMIT, OC_ENOMEM. */

@@ -1,6 +1,7 @@
-/* Secrets in and out of ledger rows: master keys and personal data are sealed under a key of the
- * site's key store, bound to the row they belong to. Clear bytes live on this stack for a moment
- * and in the custody, nowhere else. */
+/* Secrets in and out of ledger rows: master keys and citizens' own keys are sealed under a key of
+ * the site's key store, bound to the row they belong to. Clear bytes live on this stack for a moment
+ * and in the custody, nowhere else. What is sealed under citizens' keys: vault_key.c,
+ * vault_citizen.c. */
 #include "serve/internal.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@
 
 #define SEAL_KEY_ID 1
 #define KEYS_MAX    1024
-#define SEALED_MAX  512
 
 int vault_init(struct serve *s)
 {
@@ -18,6 +18,8 @@ int vault_init(struct serve *s)
         rc = keystore_key(s->keystore, s->crypto, "search", s->search_key);
     if (rc == 0)
         rc = keystore_key(s->keystore, s->crypto, "manifest", s->manifest_key);
+    if (rc == 0)
+        rc = vault_keys_open(s);
     return rc;
 }
 
@@ -26,6 +28,7 @@ void vault_fini(struct serve *s)
     secret_wipe(&s->seal, sizeof s->seal);
     secret_wipe(s->search_key, sizeof s->search_key);
     secret_wipe(s->manifest_key, sizeof s->manifest_key);
+    vault_keys_close(s);
 }
 
 /* ---- master keys ---- */
@@ -123,78 +126,4 @@ int vault_seal(struct serve *s, const char *place, struct bytes plain, struct bu
 int vault_unseal(struct serve *s, const char *place, struct bytes blob, struct buf *ret)
 {
     return seal_unwrap(s->crypto, &s->seal, text_bytes(place), blob, ret);
-}
-
-/* ---- citizens ---- */
-
-/* The id follows from the personal number by a keyed hash, so that it tells nothing and one person
- * is one citizen. Who gives no number is new each time. */
-static int citizen_id(struct serve *s, const struct holder *h, uint8_t search[SEAL_HASH_LEN],
-                      char ret_id[LEDGER_ID])
-{
-    uint64_t number = 0;
-    memset(search, 0, SEAL_HASH_LEN);
-    int rc = h->id[0] == '\0'
-                 ? crypto_random(s->crypto, &number, sizeof number)
-                 : seal_search(s->crypto, s->search_key, "citizen.id",
-                               (struct bytes){(const uint8_t *)h->id, strlen(h->id)}, search);
-    if (rc == 0 && h->id[0] != '\0')
-        number = ((uint64_t)be32(search) << 32) | be32(search + 4);
-    if (rc == 0)
-        (void)snprintf(ret_id, LEDGER_ID, "c%015llu",
-                       (unsigned long long)(number % UINT64_C(1000000000000000)));
-    return rc;
-}
-
-static struct bytes citizen_place(const char *id, char *out, size_t cap)
-{
-    int n = snprintf(out, cap, "citizen:%s", id);
-    return (struct bytes){(const uint8_t *)out, n > 0 ? (size_t)n : 0};
-}
-
-static int seal_citizen(struct serve *s, const struct holder *h, struct op_citizen *c)
-{
-    char place[64];
-    struct buf plain, out;
-    buf_init(&plain, 4096);
-    buf_puts(&plain, "{\"name\":");
-    plan_json_text(&plain, h->name);
-    buf_puts(&plain, ",\"id\":");
-    plan_json_text(&plain, h->id);
-    buf_puts(&plain, ",\"phone\":");
-    plan_json_text(&plain, h->phone);
-    buf_puts(&plain, "}");
-    buf_over(&out, c->sealed, sizeof c->sealed);
-    int rc = plain.err;
-    if (rc == 0)
-        rc = seal_wrap(s->crypto, &s->seal, citizen_place(c->id, place, sizeof place),
-                       (struct bytes){plain.data, plain.len}, &out);
-    buf_fini(&plain);
-    c->sealed_len = (uint16_t)out.len;
-    return rc;
-}
-
-int vault_co_citizen(struct serve *s, const struct holder *h, const char *who, struct ledger_op *op,
-                     char ret_id[LEDGER_ID])
-{
-    char id[LEDGER_ID];
-    memset(op, 0, sizeof *op);
-    op->type = LOP_CITIZEN;
-    (void)snprintf(op->who, sizeof op->who, "%s", who);
-    int rc = citizen_id(s, h, op->citizen.search, id);
-    if (rc != 0)
-        return rc;
-    struct citizen_row *known = arena_alloc(flow_arena(), sizeof *known);
-    if (!known)
-        return OC_ENOMEM;
-    memcpy(op->citizen.id, id, sizeof op->citizen.id);
-    rc = ledger_co_citizen(s->ledger, id, known);
-    if (rc == OC_ENOENT) { /* one who is known keeps the data given first */
-        rc = seal_citizen(s, h, &op->citizen);
-        if (rc == 0)
-            rc = ledger_co_submit(s->ledger, op);
-    }
-    if (rc == 0)
-        memcpy(ret_id, id, sizeof id);
-    return rc;
 }
