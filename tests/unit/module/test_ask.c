@@ -452,7 +452,9 @@ static int both(void *arg)
     int done = 0;
     int rc = flow_start(loop, "reload", reload_meanwhile, arg, &other);
     rc = rc ? rc : body(arg);
-    return flow_co_join(other, &done, FLOW_FOREVER) ? OC_EINTERNAL : rc ? rc : done;
+    int joined = flow_co_join(other, &done, FLOW_FOREVER);
+    flow_put(other);
+    return joined ? OC_EINTERNAL : rc ? rc : done;
 }
 
 static void reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used(
