@@ -145,7 +145,7 @@ static void the_same_bill_paid_at_two_desks_is_paid_once(void **state)
     refused(OC_R_DUPLICATE, "medical.settle", "bill", "B1", NULL);
 }
 
-static void the_card_torn_out_while_a_split_bill_is_paid_leaves_all_or_nothing(void **state)
+static void a_settlement_is_planned_whole_and_given_up_whole(void **state)
 {
     (void)state;
     put_bill();
@@ -444,7 +444,7 @@ int main(void)
         T(lists_longer_than_a_page_go_on),
         T(R13_one_settlement_is_one_transaction_of_fund_personal_account_and_purse),
         T(the_same_bill_paid_at_two_desks_is_paid_once),
-        T(the_card_torn_out_while_a_split_bill_is_paid_leaves_all_or_nothing),
+        T(a_settlement_is_planned_whole_and_given_up_whole),
         T(settling_without_insurance_is_the_citizens_own),
         T(settling_where_social_security_is_not_loaded_says_what_to_do),
         T(a_split_whose_parts_are_not_the_bill_is_not_posted),
