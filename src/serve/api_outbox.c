@@ -348,6 +348,24 @@ static int get_upstreams(struct api_call *c)
     return 0;
 }
 
+/* What institutions check this site's signatures with. */
+static int get_key(struct api_call *c) CO_FN;
+static int get_key(struct api_call *c)
+{
+    uint8_t key[ED25519_LEN];
+    char hex[2 * ED25519_LEN + 1];
+    struct buf pem;
+    buf_init(&pem, 4096);
+    int rc = site_public_key(c->s, key);
+    if (rc == 0)
+        rc = ed25519_public_pem(key, &pem);
+    if (rc == 0)
+        c->reply = json_pack("{s:s, s:s, s:s}", "algorithm", "Ed25519", "hex",
+                             hex_encode(key, sizeof key, hex), "pem", buf_cstr(&pem));
+    buf_fini(&pem);
+    return api_failed(c, rc, "key");
+}
+
 const struct api_route api_outbox_routes[] = {
     {"GET", "/v1/outbox", get_messages},
     {"GET", "/v1/outbox/*", get_message},
@@ -357,5 +375,6 @@ const struct api_route api_outbox_routes[] = {
     {"GET", "/v1/holds", get_holds},
     {"GET", "/v1/holds/*", get_hold},
     {"GET", "/v1/upstreams", get_upstreams},
+    {"GET", "/v1/upstreams/key", get_key},
     {NULL, NULL, NULL},
 };

@@ -212,11 +212,28 @@ static int upstream_list_run(struct ctl *c, const struct cli_args *a)
                                                 "configuration"});
 }
 
+static int upstream_key_run(struct ctl *c, const struct cli_args *a)
+{
+    json_t *j = NULL;
+    (void)a;
+    int rc = ctl_call(c, "GET", "/v1/upstreams/key", NULL, 0, &j);
+    if (rc == CTL_DONE && !c->json)
+        (void)fputs(json_string_value(json_object_get(j, "pem")) ?: "", c->out);
+    else if (rc == CTL_DONE)
+        out_json(c->out, j);
+    json_decref(j);
+    return rc;
+}
+
 static const struct cli_command upstream_commands[] = {
     {.name = "list",
      .args = "",
      .summary = "Lists routes to institutions, how busy and how well they are",
      .run = upstream_list_run},
+    {.name = "key",
+     .args = "",
+     .summary = "Prints the public key that institutions check this site's signatures with",
+     .run = upstream_key_run},
 };
 const struct cli_noun noun_upstream =
     CLI_NOUN("upstream", "routes to institutions' systems", upstream_commands);
