@@ -98,7 +98,8 @@ static int view(struct decision *sub, const struct onecard_request *req,
 static int check_citizen(const struct decision *sub, const struct onecard_request *asking,
                          const struct onecard_request *r, struct plan *p)
 {
-    if (!(service_needs(sub->service) & OC_NEEDS_CITIZEN) || strcmp(asking->citizen, r->citizen) == 0) {
+    if (!(service_needs(sub->service) & OC_NEEDS_CITIZEN) ||
+        strcmp(asking->citizen, r->citizen) == 0) {
         return 0;
     }
     int rc = host_co_citizen(asking, r->citizen);

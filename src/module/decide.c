@@ -307,7 +307,7 @@ static int co_decide(struct decision *d, struct decide_input *in, struct plan *p
         return rc;
     }
     return (service_needs(d->service) & OC_BLOCKING) ? co_ask_worker(d, &r, in, p)
-                                                : co_ask_here(d, &r, p);
+                                                     : co_ask_here(d, &r, p);
 }
 
 int module_co_decide(struct service *s, struct decide_input *in, struct plan *p)

@@ -12,10 +12,11 @@
 
 #include "base/base.h"
 
-#define PLAN_OWNER       32 /* ids, with NUL */
-#define PLAN_CAPP_MAX    24
-#define PLAN_REPLY       4096
-#define PLAN_SEALED_BYTES 48000 /* of a document that is sealed: as text it is a third longer then */
+#define PLAN_OWNER    32 /* ids, with NUL */
+#define PLAN_CAPP_MAX 24
+#define PLAN_REPLY    4096
+#define PLAN_SEALED_BYTES                                                                          \
+    48000                     /* of a document that is sealed: as text it is a third longer then */
 #define PLAN_REPLY_MOVES 1024 /* of plans that move something: it is kept with the transaction */
 
 struct plan_leg {

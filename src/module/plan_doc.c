@@ -97,7 +97,8 @@ void plan_add_doc(struct plan *p, const char *owner, const char *key, uint32_t v
 {
     struct plan_record *r = record_slot(p, owner, key, version_read);
     if (r) {
-        r->doc = object_text(p, doc, plan_owner_sealed(r->owner), "a record's document", &r->doc_len);
+        r->doc =
+            object_text(p, doc, plan_owner_sealed(r->owner), "a record's document", &r->doc_len);
         p->record_count += r->doc ? 1 : 0;
     }
 }

@@ -154,7 +154,15 @@ static json_t *needs_json(unsigned needs)
                  {OC_NEEDS_BALANCE, "balance"},   {OC_NEEDS_LOG, "log"},
                  {OC_NEEDS_ORIGINAL, "original"}, {OC_NEEDS_OPERATOR, "operator"},
                  {OC_TAKES_NUMBER, "or_number"},
-                 {OC_NEEDS_ACCOUNT, "account"}};
+                 {OC_NEEDS_ACCOUNT, "account"},
+                 {OC_NEEDS_JOURNEY, "journey"},
+                 {OC_NEEDS_PIN, "pin"},
+                 {OC_NEEDS_CITIZEN, "citizen"},
+                 {OC_NEEDS_PRESENCE, "presence"},
+                 {OC_NEEDS_DOCUMENT, "document"},
+                 {OC_BY_PARTICIPANT, "by_institution"},
+                 {OC_ASKABLE, "askable"},
+                 {OC_SEES_PERSON, "sees_person"}};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (needs & words[i].bit)
@@ -177,7 +185,7 @@ static int get_services(struct api_call *c)
         json_array_append_new(list, json_pack("{s:s, s:s?, s:s?, s:s, s:o, s:o, s:b}", "name",
                                               abi->name, "title_en", abi->title_en, "title_zh",
                                               abi->title_zh, "module", service_module(svc)->name,
-                                              "needs", needs_json(abi->needs), "params", params,
+                                              "needs", needs_json(service_needs(svc)), "params", params,
                                               "disabled", service_disabled(svc)));
     }
     c->reply = api_page(list, json_null());

@@ -38,28 +38,31 @@ static void put_text(struct buf *b, const char *name, const char *value)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static CO_FN int co_doc(void *arg, const char *scope, const char *owner, const char *key, uint32_t *ret_version,
-                        struct fact_text *ret)
+static CO_FN int co_doc(void *arg, const char *scope, const char *owner, const char *key,
+                        uint32_t *ret_version, struct fact_text *ret)
 {
     struct dialogue *d = arg;
     struct record_row r;
     int rc = ledger_co_record(ledger_of(d), scope, owner, key, flow_arena(), &r);
     if (rc == 0)
-        rc = vault_doc_co_open(d->env, scope, owner, key, (struct bytes){r.doc, r.doc_len}, flow_arena(), ret);
+        rc = vault_doc_co_open(d->env, scope, owner, key, (struct bytes){r.doc, r.doc_len},
+                               flow_arena(), ret);
     if (rc == 0)
         *ret_version = r.version;
     return rc;
 }
 
-static CO_FN int co_next_doc(void *arg, const char *scope, const char *owner, const char *prefix, char key[40],
-                             uint32_t *ret_version, struct fact_text *ret)
+static CO_FN int co_next_doc(void *arg, const char *scope, const char *owner, const char *prefix,
+                             char key[40], uint32_t *ret_version, struct fact_text *ret)
 {
     struct dialogue *d = arg;
     struct record_row r;
     char found[40];
-    int rc = ledger_co_record_next(ledger_of(d), scope, owner, prefix, key, flow_arena(), found, &r);
+    int rc =
+        ledger_co_record_next(ledger_of(d), scope, owner, prefix, key, flow_arena(), found, &r);
     if (rc == 0)
-        rc = vault_doc_co_open(d->env, scope, owner, found, (struct bytes){r.doc, r.doc_len}, flow_arena(), ret);
+        rc = vault_doc_co_open(d->env, scope, owner, found, (struct bytes){r.doc, r.doc_len},
+                               flow_arena(), ret);
     if (rc == 0) {
         memcpy(key, found, sizeof found);
         *ret_version = r.version;
@@ -88,7 +91,9 @@ static int read_answer(const struct upstream_answer *a, struct fact_text *ret)
         return OC_EIO;
     json_t *root = json_loadb(a->body, a->len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *yes = json_object_get(root, "document"), *no = json_object_get(root, "refused");
-    const json_t *what = json_is_object(no) && yes == NULL ? no : a->status == 200 && no == NULL ? yes : NULL;
+    const json_t *what = json_is_object(no) && yes == NULL ? no
+                         : a->status == 200 && no == NULL  ? yes
+                                                           : NULL;
     int rc = !json_is_object(what) ? OC_EIO : what == no ? OC_EREFUSED : 0;
     char *text = json_is_object(what) ? json_dumps(what, JSON_COMPACT) : NULL;
     ret->json = text != NULL ? arena_strdup(flow_arena(), text) : NULL;
@@ -98,7 +103,8 @@ static int read_answer(const struct upstream_answer *a, struct fact_text *ret)
     return rc == 0 && ret->json == NULL ? OC_ENOMEM : rc;
 }
 
-static CO_FN int co_call(void *arg, const char *participant, const char *kind, const struct fact_text *doc, struct fact_text *ret)
+static CO_FN int co_call(void *arg, const char *participant, const char *kind,
+                         const struct fact_text *doc, struct fact_text *ret)
 {
     const struct dialogue *d = arg;
     struct upstream_answer answer;
@@ -114,7 +120,8 @@ static CO_FN int co_call(void *arg, const char *participant, const char *kind, c
     if (rc != 0)
         return rc;
     (void)snprintf(key, sizeof key, "ask-%s", hex_encode(random, sizeof random, hex));
-    rc = upstream_co_post(d->env->upstream, participant, path, key, body.json, body.len, FLOW_FOREVER, flow_arena(), &answer);
+    rc = upstream_co_post(d->env->upstream, participant, path, key, body.json, body.len,
+                          FLOW_FOREVER, flow_arena(), &answer);
     return rc != 0 ? rc : read_answer(&answer, ret);
 }
 
@@ -129,7 +136,8 @@ static CO_FN int co_account(void *arg, int account, const char *owner, fen_t *re
         *ret_fen = d->card->pending_load - d->card->pending_load_reserved;
         return 0;
     }
-    if (account == OC_ACCT_PURSE || account == OC_ACCT_PENDING_LOAD || acct_kind_name((enum acct_kind)account) == NULL)
+    if (account == OC_ACCT_PURSE || account == OC_ACCT_PENDING_LOAD ||
+        acct_kind_name((enum acct_kind)account) == NULL)
         return OC_EINVAL;
     struct account_row *a = arena_alloc(flow_arena(), sizeof *a);
     if (a == NULL)
@@ -147,7 +155,8 @@ static CO_FN int co_holder(void *arg, const char *number, char ret_citizen[32])
     if (c == NULL)
         return OC_ENOMEM;
     int rc = ledger_co_card_find(ledger_of(d), number, c);
-    if (rc == OC_ECONFLICT || (rc == 0 && (strcmp(c->number, number) != 0 || c->citizen[0] == '\0')))
+    if (rc == OC_ECONFLICT ||
+        (rc == 0 && (strcmp(c->number, number) != 0 || c->citizen[0] == '\0')))
         return OC_ENOENT; /* only what is printed on exactly one named card */
     if (rc == 0)
         (void)snprintf(ret_citizen, 32, "%s", c->citizen);
@@ -163,7 +172,8 @@ static CO_FN int co_citizen(void *arg, const char *citizen)
 
 /* ---- people ---------------------------------------------------------------------------------- */
 
-static CO_FN int seal_access(struct dialogue *d, const char *citizen, struct op_record *r, const char *text, size_t len)
+static CO_FN int seal_access(struct dialogue *d, const char *citizen, struct op_record *r,
+                             const char *text, size_t len)
 {
     struct fact_text t = {text, len};
     int rc = vault_doc_co_seal(d->env, r->scope, r->owner, r->key, flow_arena(), &t);
@@ -174,7 +184,8 @@ static CO_FN int seal_access(struct dialogue *d, const char *citizen, struct op_
     return rc;
 }
 
-/* Who looked at whose data, when, with which service: a note of its own, durable before anything is shown. */
+/* Who looked at whose data, when, with which service: a note of its own, durable before anything is
+ * shown. */
 static CO_FN int note_access(struct dialogue *d, const char *service, const char *citizen)
 {
     struct op_intent *in = &dialogue_op(d, LOP_INTENT)->intent;
@@ -187,7 +198,8 @@ static CO_FN int note_access(struct dialogue *d, const char *service, const char
         return rc;
     (void)snprintf(r->scope, sizeof r->scope, "%s", ACCESS_SCOPE);
     (void)snprintf(r->owner, sizeof r->owner, "citizen:%.31s", citizen);
-    (void)snprintf(r->key, sizeof r->key, "%013lld-%08x", (long long)clock_wall_ms(d->env->clock), (unsigned)salt);
+    (void)snprintf(r->key, sizeof r->key, "%013lld-%08x", (long long)clock_wall_ms(d->env->clock),
+                   (unsigned)salt);
     buf_init(&b, 4096);
     buf_puts(&b, "{");
     put_text(&b, "who", d->req->who);
@@ -208,7 +220,8 @@ static CO_FN int note_access(struct dialogue *d, const char *service, const char
     return rc == OC_EREFUSED ? OC_ESTATE : rc;
 }
 
-static CO_FN int co_person(void *arg, const char *service, const char *citizen, struct fact_text *ret)
+static CO_FN int co_person(void *arg, const char *service, const char *citizen,
+                           struct fact_text *ret)
 {
     struct dialogue *d = arg;
     char place[64];
@@ -244,7 +257,8 @@ static CO_FN int co_slot(void *arg, const char *citizen, const char *app, struct
     buf_init(&b, 256);
     buf_puts(&b, "{");
     put_text(&b, "category", d->card->category);
-    buf_printf(&b, ",\"from\":%d,\"to\":%d}", (int)d->card->category_from, (int)d->card->category_to);
+    buf_printf(&b, ",\"from\":%d,\"to\":%d}", (int)d->card->category_from,
+               (int)d->card->category_to);
     return give(&b, ret);
 }
 
@@ -264,7 +278,8 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
     if (rc == 0 && t->next_request - first > TOTALS_SPAN)
         rc = OC_ELIMIT;
     if (rc == 0 && t->next_request > first)
-        rc = ledger_co_terminal_totals(ledger_of(d), terminal, first, t->next_request - 1, rows, TOTALS_MAX, &n);
+        rc = ledger_co_terminal_totals(ledger_of(d), terminal, first, t->next_request - 1, rows,
+                                       TOTALS_MAX, &n);
     if (rc != 0)
         return rc;
     buf_init(&b, 0);
@@ -272,9 +287,11 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
     for (unsigned i = 0; i < n; i++) {
         buf_puts(&b, i > 0 ? ",{" : "{");
         put_text(&b, "service", rows[i].service);
-        buf_printf(&b, ",\"posted\":%u,\"open\":%u,\"amount_fen\":%lld}", rows[i].posted, rows[i].open, (long long)rows[i].amount);
+        buf_printf(&b, ",\"posted\":%u,\"open\":%u,\"amount_fen\":%lld}", rows[i].posted,
+                   rows[i].open, (long long)rows[i].amount);
     }
-    buf_printf(&b, "],\"next\":%lld}", (long long)(t->next_request > first ? t->next_request : first));
+    buf_printf(&b, "],\"next\":%lld}",
+               (long long)(t->next_request > first ? t->next_request : first));
     return give(&b, ret);
 }
 
@@ -286,8 +303,8 @@ static void put_row(struct buf *b, const struct txn_row *r)
     buf_puts(b, ",");
     put_text(b, "service", r->in.service);
     buf_printf(b, ",\"state\":\"%s\",\"amount_fen\":%lld,\"business_date\":%d,\"at_ms\":%lld,",
-               oc_txn_state_name((enum oc_txn_state)r->state), (long long)r->in.amount, (int)r->in.business_date,
-               (long long)r->created_ms);
+               oc_txn_state_name((enum oc_txn_state)r->state), (long long)r->in.amount,
+               (int)r->in.business_date, (long long)r->created_ms);
     put_text(b, "terminal", r->in.terminal);
     buf_printf(b, ",\"kind\":%u,\"counter\":%u}", r->in.plan_kind, r->in.counter);
 }
@@ -320,7 +337,8 @@ static void put_legs(struct buf *b, const struct op_intent *in)
     buf_puts(b, ",\"legs\":[");
     for (unsigned i = 0; i < in->leg_count; i++) {
         const char *name = acct_kind_name((enum acct_kind)in->legs[i].kind);
-        buf_printf(b, "%s{\"account\":%u,\"name\":\"%s\",", i > 0 ? "," : "", in->legs[i].kind, name != NULL ? name : "");
+        buf_printf(b, "%s{\"account\":%u,\"name\":\"%s\",", i > 0 ? "," : "", in->legs[i].kind,
+                   name != NULL ? name : "");
         put_text(b, "owner", in->legs[i].owner);
         buf_printf(b, ",\"amount_fen\":%lld}", (long long)in->legs[i].amount);
     }
@@ -335,13 +353,14 @@ static void put_txn(struct buf *b, const struct txn_row *r)
     put_text(b, "id", ident_text(r->id, id));
     buf_puts(b, ",");
     put_text(b, "service", r->in.service);
-    buf_printf(b, ",\"state\":\"%s\",\"amount_fen\":%lld,\"refunded_fen\":%lld,", oc_txn_state_name((enum oc_txn_state)r->state),
-               (long long)r->in.amount, (long long)r->refunded);
+    buf_printf(b, ",\"state\":\"%s\",\"amount_fen\":%lld,\"refunded_fen\":%lld,",
+               oc_txn_state_name((enum oc_txn_state)r->state), (long long)r->in.amount,
+               (long long)r->refunded);
     put_text(b, "participant", r->in.participant);
     buf_puts(b, ",");
     put_text(b, "terminal", r->in.terminal);
-    buf_printf(b, ",\"business_date\":%d,\"clearing_date\":%d,\"at_ms\":%lld,", (int)r->in.business_date, (int)r->clearing_date,
-               (long long)r->created_ms);
+    buf_printf(b, ",\"business_date\":%d,\"clearing_date\":%d,\"at_ms\":%lld,",
+               (int)r->in.business_date, (int)r->clearing_date, (long long)r->created_ms);
     put_text(b, "link", r->in.link != 0 ? ident_text(r->in.link, link) : "");
     if (r->in.card != 0)
         buf_printf(b, ",\"card\":\"card:%lld\"", (long long)r->in.card);
@@ -355,7 +374,8 @@ static CO_FN int co_txn(void *arg, const char *txn, struct fact_text *ret)
     struct dialogue *d = arg;
     struct buf b;
     int64_t id;
-    struct txn_row *r = arena_alloc(flow_arena(), sizeof *r); /* d->row may be the original that is refunded */
+    struct txn_row *r =
+        arena_alloc(flow_arena(), sizeof *r); /* d->row may be the original that is refunded */
     if (r == NULL)
         return OC_ENOMEM;
     if (ident_parse(txn, &id) != 0)

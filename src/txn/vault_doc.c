@@ -1,7 +1,7 @@
-/* Documents of citizens on their way into the ledger and back: records whose owner is a citizen, and
- * messages that carry somebody's data, are sealed under that citizen's own key, so that erasing the
- * key erases them wherever copies lie (R20). What is sealed stands in the ledger as "~" and base64
- * of the blob, bound to its place; anything else is as it is. */
+/* Documents of citizens on their way into the ledger and back: records whose owner is a citizen,
+ * and messages that carry somebody's data, are sealed under that citizen's own key, so that erasing
+ * the key erases them wherever copies lie (R20). What is sealed stands in the ledger as "~" and
+ * base64 of the blob, bound to its place; anything else is as it is. */
 #include "txn/dialogue.h"
 
 #include <string.h>
@@ -35,31 +35,37 @@ static int to_text(const struct buf *blob, struct arena *a, const char **ret, si
 }
 
 /* In place. OC_ENOTSUP: there is no vault; OC_ESTATE: what the citizen had was erased. */
-static CO_FN int seal(const struct txn_env *env, const char *citizen, struct bytes place, struct arena *a,
-                      struct fact_text *doc)
+static CO_FN int seal(const struct txn_env *env, const char *citizen, struct bytes place,
+                      struct arena *a, struct fact_text *doc)
 {
     struct buf blob;
     if (env->co_seal == NULL)
         return OC_ENOTSUP;
     buf_init(&blob, 2 * LEDGER_DOC_MAX);
-    int rc = env->co_seal(env->vault, citizen, VAULT_DOCUMENTS, place, (struct bytes){doc->json, doc->len}, &blob);
+    int rc = env->co_seal(env->vault, citizen, VAULT_DOCUMENTS, place,
+                          (struct bytes){doc->json, doc->len}, &blob);
     if (rc == 0)
         rc = to_text(&blob, a, &doc->json, &doc->len);
     buf_fini(&blob);
     return rc == 0 && doc->len > LEDGER_DOC_MAX ? OC_ELIMIT : rc;
 }
 
-int vault_doc_co_seal(const struct txn_env *env, const char *scope, const char *owner, const char *key, struct arena *a,
-                      struct fact_text *doc)
+int vault_doc_co_seal(const struct txn_env *env, const char *scope, const char *owner,
+                      const char *key, struct arena *a, struct fact_text *doc)
 {
     char place[PLACE];
-    return plan_owner_sealed(owner) ? seal(env, owner + strlen(OWNER), place_of(scope, owner, key, place), a, doc) : 0;
+    return plan_owner_sealed(owner)
+               ? seal(env, owner + strlen(OWNER), place_of(scope, owner, key, place), a, doc)
+               : 0;
 }
 
-static CO_FN int seal_message(const struct txn_env *env, const char *citizen, struct arena *a, struct fact_text *doc)
+static CO_FN int seal_message(const struct txn_env *env, const char *citizen, struct arena *a,
+                              struct fact_text *doc)
 {
     char place[PLACE];
-    return citizen[0] != '\0' ? seal(env, citizen, place_of("message", citizen, NULL, place), a, doc) : 0;
+    return citizen[0] != '\0'
+               ? seal(env, citizen, place_of("message", citizen, NULL, place), a, doc)
+               : 0;
 }
 
 static int failed(struct dialogue *d, int rc)
@@ -67,9 +73,11 @@ static int failed(struct dialogue *d, int rc)
     if (rc == OC_ENOTSUP)
         return dialogue_refuse(d, OC_R_STORE, "no vault for citizens' documents");
     if (rc == OC_ESTATE)
-        return dialogue_refuse(d, OC_R_ERASED, "what the citizen had was erased: nothing more can be kept");
+        return dialogue_refuse(d, OC_R_ERASED,
+                               "what the citizen had was erased: nothing more can be kept");
     if (rc == OC_ELIMIT)
-        return dialogue_refuse(d, OC_R_MODULE, "a citizen's document is longer than %d bytes", PLAN_SEALED_BYTES);
+        return dialogue_refuse(d, OC_R_MODULE, "a citizen's document is longer than %d bytes",
+                               PLAN_SEALED_BYTES);
     return dialogue_ledger_failed(d, rc);
 }
 
@@ -96,8 +104,8 @@ int vault_doc_co_seal_plan(struct dialogue *d)
     return rc == 0 ? 0 : failed(d, rc);
 }
 
-static CO_FN int unseal(const struct txn_env *env, const char *citizen, struct bytes place, struct bytes text, struct arena *a,
-                        struct fact_text *ret)
+static CO_FN int unseal(const struct txn_env *env, const char *citizen, struct bytes place,
+                        struct bytes text, struct arena *a, struct fact_text *ret)
 {
     struct buf blob, plain;
     if (text.len == 0 || ((const char *)text.data)[0] != MARK) {
@@ -110,7 +118,8 @@ static CO_FN int unseal(const struct txn_env *env, const char *citizen, struct b
     buf_init(&plain, 2 * LEDGER_DOC_MAX);
     int rc = base64_decode((const char *)text.data + 1, text.len - 1, &blob);
     if (rc == 0)
-        rc = env->co_unseal(env->vault, citizen, VAULT_DOCUMENTS, place, (struct bytes){blob.data, blob.len}, &plain);
+        rc = env->co_unseal(env->vault, citizen, VAULT_DOCUMENTS, place,
+                            (struct bytes){blob.data, blob.len}, &plain);
     char *copy = rc == 0 ? arena_alloc(a, plain.len + 1) : NULL;
     if (rc == 0 && copy == NULL)
         rc = OC_ENOMEM;
@@ -123,8 +132,8 @@ static CO_FN int unseal(const struct txn_env *env, const char *citizen, struct b
     return rc == OC_EINVAL ? OC_ESEAL : rc;
 }
 
-int vault_doc_co_open(const struct txn_env *env, const char *scope, const char *owner, const char *key, struct bytes text,
-                      struct arena *a, struct fact_text *ret)
+int vault_doc_co_open(const struct txn_env *env, const char *scope, const char *owner,
+                      const char *key, struct bytes text, struct arena *a, struct fact_text *ret)
 {
     char place[PLACE];
     if (!plan_owner_sealed(owner)) {
@@ -134,13 +143,13 @@ int vault_doc_co_open(const struct txn_env *env, const char *scope, const char *
     return unseal(env, owner + strlen(OWNER), place_of(scope, owner, key, place), text, a, ret);
 }
 
-int vault_doc_co_message(const struct txn_env *env, const struct message_row *row, struct arena *a, const char **ret_text,
-                         size_t *ret_len)
+int vault_doc_co_message(const struct txn_env *env, const struct message_row *row, struct arena *a,
+                         const char **ret_text, size_t *ret_len)
 {
     char place[PLACE];
     struct fact_text t;
-    int rc = unseal(env, row->citizen, place_of("message", row->citizen, NULL, place), (struct bytes){row->doc, row->doc_len}, a,
-                    &t);
+    int rc = unseal(env, row->citizen, place_of("message", row->citizen, NULL, place),
+                    (struct bytes){row->doc, row->doc_len}, a, &t);
     if (rc == 0) {
         *ret_text = t.json;
         *ret_len = t.len;

@@ -21,7 +21,8 @@ static void check_plan(struct arena *a, const struct onecard_doc *d)
     buf_init(&out, 0);
     plan_json(p, false, &out);
     CHECK(!out.err);
-    CHECK(rc == OC_EMODULE || doc_read(a, (const char *)out.data, out.len, NULL) || out.len > 65535);
+    CHECK(rc == OC_EMODULE || doc_read(a, (const char *)out.data, out.len, NULL) ||
+          out.len > 65535);
     buf_fini(&out);
 }
 

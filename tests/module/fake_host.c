@@ -65,7 +65,7 @@ static const char *h_terminal_param(const struct onecard_request *req, const cha
     return fake_find(fake_frame(req)->f->terminal_params, name);
 }
 
-static int h_parse_fen(const char *yuan, fen_t *ret)
+int fake_parse_fen(const char *yuan, fen_t *ret)
 {
     char *end;
     long long whole = strtoll(yuan, &end, 10);
@@ -325,83 +325,13 @@ static void h_log(const char *module, enum onecard_log_level level, const char *
     fprintf(stderr, "%s: %d: %s\n", module, (int)level, text);
 }
 
-/* A key that the module's table lacks is a slip in its load(): the test ends here. */
-static const char *conf_value(const struct onecard_conf *conf, const char *key,
-                              enum onecard_conf_type type)
-{
-    for (size_t i = 0; i < conf->module->conf_count; i++) {
-        const struct onecard_conf_item *item = &conf->module->conf_items[i];
-        if (strcmp(item->key, key) == 0 && item->type == type) {
-            const char *own = fake_find(conf->values, key);
-            return own ? own : item->dflt;
-        }
-    }
-    fprintf(stderr, "fake host: no configuration key %s of that type\n", key);
-    abort();
-}
-
-static const char *h_conf_text(const struct onecard_conf *conf, const char *key)
-{
-    return conf_value(conf, key, ONECARD_CONF_TEXT);
-}
-
-static int64_t h_conf_int(const struct onecard_conf *conf, const char *key)
-{
-    const char *v = conf_value(conf, key, ONECARD_CONF_INT);
-    return v ? strtoll(v, NULL, 10) : 0;
-}
-
-static fen_t h_conf_fen(const struct onecard_conf *conf, const char *key)
-{
-    const char *v = conf_value(conf, key, ONECARD_CONF_FEN);
-    fen_t fen = 0;
-    if (v && h_parse_fen(v, &fen)) {
-        fprintf(stderr, "fake host: %s is no amount\n", key);
-        abort();
-    }
-    return fen;
-}
-
-static bool h_conf_bool(const struct onecard_conf *conf, const char *key)
-{
-    const char *v = conf_value(conf, key, ONECARD_CONF_BOOL);
-    return v && strcmp(v, "true") == 0;
-}
-
-static bool h_conf_map_at(const struct onecard_conf *conf, const char *key, size_t i,
-                          const char **ret_name, const char **ret_value)
-{
-    size_t len = strlen(key);
-    conf_value(conf, key, ONECARD_CONF_MAP);
-    for (size_t j = 0; j < FAKE_PAIRS && conf->values[j].name; j++) {
-        const char *name = conf->values[j].name;
-        if (strncmp(name, key, len) == 0 && name[len] == '.' && i-- == 0) {
-            *ret_name = name + len + 1;
-            *ret_value = conf->values[j].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *h_conf_map(const struct onecard_conf *conf, const char *key, const char *name)
-{
-    const char *n, *v;
-    for (size_t i = 0; h_conf_map_at(conf, key, i, &n, &v); i++) {
-        if (strcmp(n, name) == 0) {
-            return v;
-        }
-    }
-    return NULL;
-}
-
 static struct onecard_host table = {
     .size = sizeof(struct onecard_host),
     .abi_major = ONECARD_ABI_MAJOR,
     .abi_minor = ONECARD_ABI_MINOR,
     .param_text = h_param,
     .terminal_param = h_terminal_param,
-    .parse_fen = h_parse_fen,
+    .parse_fen = fake_parse_fen,
     .plan_debit = h_debit,
     .plan_credit = h_credit,
     .plan_account = h_account,
@@ -420,12 +350,6 @@ static struct onecard_host table = {
     .doc_int = h_doc_int,
     .doc_text = h_doc_text,
     .log = h_log,
-    .conf_text = h_conf_text,
-    .conf_int = h_conf_int,
-    .conf_fen = h_conf_fen,
-    .conf_bool = h_conf_bool,
-    .conf_map = h_conf_map,
-    .conf_map_at = h_conf_map_at,
     .plan_doc = h_plan_doc,
     .plan_doc_remove = h_plan_doc_remove,
     .plan_note = h_note,
@@ -438,6 +362,7 @@ static struct onecard_host table = {
 
 const struct onecard_host *fake_host(void)
 {
+    fake_conf_table(&table);
     fake_doc_table(&table);
     fake_facts_table(&table);
     return &table;

@@ -16,6 +16,7 @@ struct frame {
 const struct frame *fake_frame(const struct onecard_request *req);
 /** The module part of the service's name. */
 void fake_scope(const struct frame *fr, char ret[16]);
+int fake_parse_fen(const char *yuan, fen_t *ret);
 const char *fake_find(const struct fake_pair *pairs, const char *name);
 /** Copies a text that must fit. */
 bool fake_keep(struct onecard_plan *p, char *dst, size_t cap, const char *src);
@@ -34,7 +35,18 @@ char *fake_dump(const json_t *v);
 const char *fake_doc_text(struct onecard_plan *p, const struct onecard_doc *d, const char *what);
 /** Whether a document was spoilt since the last time it was asked. */
 bool fake_doc_spoilt(void);
+#define FAKE_DEPTH 32 /* levels of a document */
 void fake_doc_table(struct onecard_host *h);
+
+/* fake_yaml.c: as the host's table says */
+struct onecard_doc *fake_doc_load(const struct onecard_conf *conf, const char *path,
+                                  const char **ret_why);
+const char *fake_doc_place(const struct onecard_doc *d);
+const char *fake_folder_at(const struct onecard_conf *conf, const char *folder, const char *suffix,
+                           size_t i);
+
+/* fake_conf.c */
+void fake_conf_table(struct onecard_host *h);
 
 /* fake_facts.c */
 void fake_facts_table(struct onecard_host *h);

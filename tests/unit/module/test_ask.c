@@ -153,13 +153,15 @@ static const struct onecard_param bill[] = {{"bill", "", true}, {"citizen", "", 
                                                .decide = how,                                      \
                                                __VA_ARGS__}
 SERVICE(s_settle, "med.settle", settle, .needs = OC_ASKABLE);
-SERVICE(s_facts, "med.facts", facts_of, .needs = OC_NEEDS_CARD | OC_NEEDS_JOURNEY | OC_BY_PARTICIPANT);
+SERVICE(s_facts, "med.facts", facts_of,
+        .needs = OC_NEEDS_CARD | OC_NEEDS_JOURNEY | OC_BY_PARTICIPANT);
 SERVICE(s_ctx, "med.ctx", show_ctx, .needs = 0);
 SERVICE(s_pin, "med.pin", show_ctx, .needs = OC_NEEDS_CARD | OC_NEEDS_PIN);
 SERVICE(s_present, "med.present", show_ctx, .needs = OC_NEEDS_PRESENCE);
 SERVICE(s_citizen, "med.citizen", show_ctx, .needs = OC_NEEDS_CITIZEN);
 SERVICE(s_doc, "med.doc", show_ctx, .needs = OC_NEEDS_DOCUMENT);
-SERVICE(s_split, "soc.split", split, .needs = OC_ASKABLE | OC_NEEDS_CITIZEN, .params = bill, .param_count = 2);
+SERVICE(s_split, "soc.split", split, .needs = OC_ASKABLE | OC_NEEDS_CITIZEN, .params = bill,
+        .param_count = 2);
 SERVICE(s_no, "soc.no", split, .needs = 0);
 SERVICE(o_all, "old.all", show_ctx, .needs = OC_NEEDS_PRESENCE | OC_NEEDS_DOCUMENT | OC_NEEDS_PIN);
 static const struct onecard_service *const med_services[] = {&s_settle,  &s_facts,   &s_ctx, &s_pin,
@@ -204,8 +206,8 @@ static int co_doc(void *arg, const char *scope, const char *owner, const char *k
     return 0;
 }
 
-static int co_next(void *arg, const char *scope, const char *owner, const char *prefix, char key[40],
-                   uint32_t *ret_version, struct fact_text *ret)
+static int co_next(void *arg, const char *scope, const char *owner, const char *prefix,
+                   char key[40], uint32_t *ret_version, struct fact_text *ret)
 {
     (void)arg, (void)scope, (void)owner, (void)prefix;
     if (key[0]) {
@@ -217,8 +219,8 @@ static int co_next(void *arg, const char *scope, const char *owner, const char *
     return 0;
 }
 
-static int co_call(void *arg, const char *participant, const char *kind, const struct fact_text *doc,
-                   struct fact_text *ret)
+static int co_call(void *arg, const char *participant, const char *kind,
+                   const struct fact_text *doc, struct fact_text *ret)
 {
     (void)arg, (void)participant, (void)kind, (void)doc;
     if (call_json) {
@@ -320,7 +322,8 @@ static void asked_service_writes_its_part_in_its_own_scope(void **state)
     assert_string_equal(plan.records[0].scope, "soc");
     assert_int_equal(plan.records[0].version_read, 5);
     assert_string_equal(plan.records[0].doc, "{\"used\":70}");
-    assert_string_equal(plan.reply, "{\"split\":{\"bill\":\"7\",\"citizen\":\"c1\",\"by\":\"med.settle\"}}");
+    assert_string_equal(plan.reply,
+                        "{\"split\":{\"bill\":\"7\",\"citizen\":\"c1\",\"by\":\"med.settle\"}}");
 }
 
 static void answer_without_a_plan_leaves_nothing_in_it(void **state)
@@ -353,7 +356,8 @@ static void circle_of_services_is_refused(void **state)
 static void service_that_is_not_askable_is_not_there(void **state)
 {
     (void)state;
-    assert_int_equal(run("med.settle", "nobody"), OC_EMODULE); /* OC_ENOENT is the module's to handle */
+    assert_int_equal(run("med.settle", "nobody"),
+                     OC_EMODULE); /* OC_ENOENT is the module's to handle */
 }
 
 static void citizen_that_the_asking_module_names_must_be_known(void **state)
@@ -393,7 +397,8 @@ static void facts_reach_the_module(void **state)
     in.document = "{\"a\":[1]}";
     in.document_len = 9;
     assert_int_equal(run("med.facts", ""), 0);
-    assert_string_equal(plan.reply, "{\"key\":\"a/1\",\"fen\":0,\"line\":7,\"document\":\"{\\\"a\\\":[1]}\"}");
+    assert_string_equal(plan.reply,
+                        "{\"key\":\"a/1\",\"fen\":0,\"line\":7,\"document\":\"{\\\"a\\\":[1]}\"}");
     assert_int_equal(run("med.facts", "person"), 0); /* without OC_SEES_PERSON: not allowed */
     in.document = "[1]";
     in.document_len = 3;
@@ -457,7 +462,8 @@ static int both(void *arg)
     return joined ? OC_EINTERNAL : rc ? rc : done;
 }
 
-static void reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used(
+static void
+reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used(
     void **state)
 {
     (void)state;
@@ -500,7 +506,8 @@ int main(void)
         TEST(module_of_1_1_means_nothing_by_later_flags),
         TEST(facts_reach_the_module),
         TEST(R12_institutions_silence_and_refusal_are_told_as_such),
-        TEST(reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used),
+        TEST(
+            reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used),
         TEST(reload_that_a_module_refuses_keeps_the_old_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

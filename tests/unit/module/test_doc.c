@@ -36,8 +36,8 @@ static const char *text(const struct onecard_doc *d)
 static void every_kind_of_value_is_read_and_printed_again(void **state)
 {
     (void)state;
-    static const char all[] =
-        "{\"a\":[1,-2,9223372036854775807,0.5,true,false,null,\"x\\\"y\",{}],\"红\":\"\\u0001\",\"e\":[]}";
+    static const char all[] = "{\"a\":[1,-2,9223372036854775807,0.5,true,false,null,\"x\\\"y\",{}],"
+                              "\"红\":\"\\u0001\",\"e\":[]}";
     const struct onecard_doc *d = read(all);
     int64_t n = 0;
     const char *name = NULL;
@@ -63,9 +63,10 @@ static void text_that_is_no_document_is_refused_with_a_reason(void **state)
     (void)state;
     static const struct {
         const char *json, *words;
-    } cases[] = {{"", "column"},        {"{", "column"},           {"{\"a\":1,\"a\":2}", "duplicate"},
-                 {"[1]x", "column"},    {"[1e999]", "column"},     {"[99999999999999999999]", "column"},
-                 {"\"\\u0000\"", "column"}};
+    } cases[] = {
+        {"", "column"},           {"{", "column"},       {"{\"a\":1,\"a\":2}", "duplicate"},
+        {"[1]x", "column"},       {"[1e999]", "column"}, {"[99999999999999999999]", "column"},
+        {"\"\\u0000\"", "column"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *why = "";
         assert_null(doc_read(&a, cases[i].json, strlen(cases[i].json), &why));
@@ -116,7 +117,8 @@ static void document_is_built_changed_and_printed(void **state)
         doc_put_int(list, NULL, i % 2);
     }
     doc_put(d, "list", list);
-    assert_string_equal(text(d), "{\"who\":\"c\\\"1\",\"n\":2,\"list\":[0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1]}");
+    assert_string_equal(
+        text(d), "{\"who\":\"c\\\"1\",\"n\":2,\"list\":[0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1,0,1]}");
     assert_string_equal(text(doc_copy(&a, d)), text(d));
 }
 
@@ -290,8 +292,9 @@ static void configuration_becomes_a_document_that_never_changes(void **state)
     assert_string_equal(doc_get(d, "from")->place, "f.yaml:1:7");
     doc_put_int(d, "from", 1);
     doc_drop(d, "from");
-    assert_string_equal(text(d), "{\"from\":20260101,\"quoted\":\"12\",\"code\":\"007\",\"on\":true,\"none\":null,"
-                                 "\"many\":[1,-2,\"a\"]}");
+    assert_string_equal(
+        text(d), "{\"from\":20260101,\"quoted\":\"12\",\"code\":\"007\",\"on\":true,\"none\":null,"
+                 "\"many\":[1,-2,\"a\"]}");
     struct onecard_doc *own = doc_new(&a, DOC_OBJECT);
     doc_put(own, "x", doc_get(d, "many"));
     assert_true(doc_is_spoilt(own));

@@ -11,13 +11,15 @@ static bool erased;
 
 /* ---- a vault ---- */
 
-static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes plain, struct buf *ret)
+static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes place,
+                   struct bytes plain, struct buf *ret)
 {
     (void)vault, (void)citizen, (void)what;
     return erased ? OC_ESTATE : seal_wrap(c.env.crypto, &vault_key, place, plain, ret);
 }
 
-static int co_unseal(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes blob, struct buf *ret)
+static int co_unseal(void *vault, const char *citizen, uint8_t what, struct bytes place,
+                     struct bytes blob, struct buf *ret)
 {
     (void)vault, (void)citizen, (void)what;
     return erased ? OC_ESTATE : seal_unwrap(c.env.crypto, &vault_key, place, blob, ret);
@@ -89,7 +91,9 @@ static int look(void *ctx, const struct onecard_request *req, struct onecard_pla
     rc = rc ? rc : h->co_txn(req, h->param_text(req, "txn"), &d);
     h->plan_reply_doc(plan, "of", d);
     rc = rc ? rc : h->co_txn(req, "nonsense", &d) == OC_ENOENT ? 0 : OC_EINVAL;
-    rc = rc ? rc : h->co_slot(req, "transit", &d) == OC_ENOENT ? 0 : OC_EINVAL; /* of this card: none */
+    rc = rc                                            ? rc
+         : h->co_slot(req, "transit", &d) == OC_ENOENT ? 0
+                                                       : OC_EINVAL; /* of this card: none */
     rc = rc ? rc : h->co_citizen(req, "c77") == OC_ENOENT ? 0 : OC_EINVAL;
     rc = rc ? rc : h->co_next_doc(req, "citizen:c1", "vis", key, &version, &d);
     h->plan_reply_doc(plan, "next", d);
@@ -112,18 +116,33 @@ static int question(void *ctx, const struct onecard_request *req, struct onecard
     return 0;
 }
 
-static const struct onecard_param with_citizen[] = {{"citizen", "", false}, {"follows", "", false}, {"txn", "", false}};
-#define SERVICE(var, word, how, what)                                                                                            \
-    static const struct onecard_service var = {.size = sizeof(var), .name = "t." word, .title_en = word, .title_zh = word,      \
-                                               .needs = (what), .params = with_citizen, .param_count = 3, .decide = how}
+static const struct onecard_param with_citizen[] = {
+    {"citizen", "", false}, {"follows", "", false}, {"txn", "", false}};
+#define SERVICE(var, word, how, what)                                                              \
+    static const struct onecard_service var = {.size = sizeof(var),                                \
+                                               .name = "t." word,                                  \
+                                               .title_en = word,                                   \
+                                               .title_zh = word,                                   \
+                                               .needs = (what),                                    \
+                                               .params = with_citizen,                             \
+                                               .param_count = 3,                                   \
+                                               .decide = how}
 SERVICE(s_note, "note", note, OC_NEEDS_CITIZEN | OC_TAKES_NUMBER);
 SERVICE(s_person, "person", person, OC_NEEDS_CITIZEN | OC_SEES_PERSON);
 SERVICE(s_look, "look", look, OC_NEEDS_CARD);
 SERVICE(s_doc, "doc", show_document, OC_NEEDS_DOCUMENT | OC_BY_PARTICIPANT | OC_NEEDS_CITIZEN);
 SERVICE(s_present, "present", question, OC_NEEDS_PRESENCE | OC_TAKES_NUMBER);
-static const struct onecard_service *const services[] = {&s_note, &s_person, &s_look, &s_doc, &s_present};
-static const struct onecard_module module = {.abi_major = 1, .abi_minor = 2, .size = sizeof module, .name = "t", .version = "1",
-                                             .title_en = "t", .title_zh = "t", .services = services, .service_count = 5};
+static const struct onecard_service *const services[] = {&s_note, &s_person, &s_look, &s_doc,
+                                                         &s_present};
+static const struct onecard_module module = {.abi_major = 1,
+                                             .abi_minor = 2,
+                                             .size = sizeof module,
+                                             .name = "t",
+                                             .version = "1",
+                                             .title_en = "t",
+                                             .title_zh = "t",
+                                             .services = services,
+                                             .service_count = 5};
 
 /* ---- the city ---- */
 
@@ -139,7 +158,9 @@ static void add_citizen(const char *id)
     snprintf(op.citizen.id, sizeof op.citizen.id, "%s", id);
     int n = snprintf(place, sizeof place, "citizen:%s", id);
     buf_over(&b, op.citizen.sealed, sizeof op.citizen.sealed);
-    assert_int_equal(co_seal(NULL, id, VAULT_PERSON, (struct bytes){place, (size_t)n}, (struct bytes){data, sizeof data - 1}, &b), 0);
+    assert_int_equal(co_seal(NULL, id, VAULT_PERSON, (struct bytes){place, (size_t)n},
+                             (struct bytes){data, sizeof data - 1}, &b),
+                     0);
     op.citizen.sealed_len = (uint16_t)b.len;
     op.citizen.search[0] = (uint8_t)id[1];
     assert_int_equal(city_op(&c, &op), 0);
@@ -155,7 +176,9 @@ static int setup(void **state)
     city_do(&c, "payment.load", 10000, OC_POSTED, OC_R_NONE);
     module_set_free(&c.env.modules);
     conf_errors_init(&errors);
-    assert_int_equal(module_set_static(&(struct modules_opts){.slow_limit = 0}, all, &errors, &c.env.modules), 0);
+    assert_int_equal(
+        module_set_static(&(struct modules_opts){.slow_limit = 0}, all, &errors, &c.env.modules),
+        0);
     conf_errors_fini(&errors);
     c.env.co_seal = co_seal;
     c.env.co_unseal = co_unseal;
@@ -172,11 +195,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct txn_result *ask(const struct txn_request *q, enum oc_outcome outcome, enum oc_reason reason)
+static const struct txn_result *ask(const struct txn_request *q, enum oc_outcome outcome,
+                                    enum oc_reason reason)
 {
     const struct txn_result *r = city_run_reader(&c, NULL, q);
     if (r->outcome != outcome || r->reason != reason)
-        fail_msg("%s: %s/%s (%s)", q->service, oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail);
+        fail_msg("%s: %s/%s (%s)", q->service, oc_outcome_name(r->outcome),
+                 oc_reason_code(r->reason), r->detail);
     return r;
 }
 
@@ -204,8 +229,10 @@ static int read_rows(void *arg) CO_FN;
 static int read_rows(void *arg)
 {
     struct look *l = arg;
-    int rc = l->key != NULL ? ledger_co_record(c.ledger, l->scope, l->owner, l->key, &l->arena, &l->r)
-                            : ledger_co_record_next(c.ledger, l->scope, l->owner, "", "", &l->arena, l->found, &l->r);
+    int rc = l->key != NULL
+                 ? ledger_co_record(c.ledger, l->scope, l->owner, l->key, &l->arena, &l->r)
+                 : ledger_co_record_next(c.ledger, l->scope, l->owner, "", "", &l->arena, l->found,
+                                         &l->r);
     if (rc == 0)
         rc = ledger_co_messages(c.ledger, 0, 0, NULL, &l->arena, l->m, 4, &l->messages);
     if (rc == 0 && l->messages > 0)
@@ -223,7 +250,8 @@ static int look_at(struct look *l, const char *scope, const char *owner, const c
     return loop_run_flow(c.loop, "look", read_rows, l);
 }
 
-static void R20_what_is_noted_of_a_citizen_is_sealed_in_the_ledger_and_open_to_its_module(void **state)
+static void
+R20_what_is_noted_of_a_citizen_is_sealed_in_the_ledger_and_open_to_its_module(void **state)
 {
     struct look l;
     struct txn_request q = about("t.note", "c1");
@@ -298,7 +326,8 @@ static void R21_presence_is_a_genuine_chip_or_a_checked_code(void **state)
     q.strength = OC_STRENGTH_CODE; /* means nothing for a number */
     ask(&q, OC_REFUSED, OC_R_NEEDS_PRESENCE);
     q.presented = PRESENTED_CODE;
-    snprintf(q.presented_text, sizeof q.presented_text, "oc2:%s.29900000.abc", city_card_row(&c, 0)->number);
+    snprintf(q.presented_text, sizeof q.presented_text, "oc2:%s.29900000.abc",
+             city_card_row(&c, 0)->number);
     assert_string_equal(ask(&q, OC_POSTED, OC_R_NONE)->reply, "{\"strength\":2}");
     q.strength = 0; /* nobody checked it */
     ask(&q, OC_REFUSED, OC_R_PARAMETER);
@@ -332,8 +361,9 @@ static void institution_asks_its_own_services_for_the_citizen_it_names(void **st
     ask(&q, OC_REFUSED, OC_R_PARAMETER);
     q.document = "{\"a\":[1,2]}";
     q.document_len = strlen(q.document);
-    assert_string_equal(ask(&q, OC_POSTED, OC_R_NONE)->reply,
-                        "{\"document\":{\"a\":[1,2]},\"citizen\":\"c2\",\"who\":\"participant:bank\"}");
+    assert_string_equal(
+        ask(&q, OC_POSTED, OC_R_NONE)->reply,
+        "{\"document\":{\"a\":[1,2]},\"citizen\":\"c2\",\"who\":\"participant:bank\"}");
     city_param(&q, "citizen", "c1");
     ask(&q, OC_REFUSED, OC_R_PARAMETER);
 }
@@ -384,7 +414,8 @@ static void facts_of_the_ledger_reach_the_module(void **state)
         fail_msg("%s: %s", oc_reason_code(r->reason), r->detail);
     snprintf(reply, sizeof reply, "%s", r->reply);
     assert_non_null(strstr(reply, "\"bank_owes\":-10000,\"nobody\":0,\"holder\":\"c1\""));
-    assert_non_null(strstr(reply, "\"service\":\"payment.load\",\"state\":\"posted\",\"amount_fen\":10000"));
+    assert_non_null(
+        strstr(reply, "\"service\":\"payment.load\",\"state\":\"posted\",\"amount_fen\":10000"));
     assert_non_null(strstr(reply, "\"posted\":1"));
     assert_non_null(strstr(reply, "\"of\":{\"id\":\""));
     assert_non_null(strstr(reply, "\"next\":{\"n\":1,\"illness\":\"secretword\"}"));
