@@ -1,7 +1,7 @@
 /* Rules as data: the sample of conf/bureau is sound, and every mistake is told with its place. */
 #include "social_city.h"
 
-#include "../../src/modules/social/social.h"
+#include "modules/social/social.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* The bureau's arithmetic: cases computed by hand (the computation stands beside them) and laws
  * that ten thousand random bills must obey. */
-#include "../../src/modules/social/split.h"
+#include "modules/social/split.h"
 
 #include <onecard/err.h>
 #include <onecard/module.h>

@@ -96,18 +96,20 @@ struct entitled {
     char category[16];
 };
 
+/* All grants of a citizen are one sealed document: a record's key is readable, and that somebody is
+ * disabled is nobody's business. */
+#define GRANTS "eligibility"
+
 static int co_granted(struct person *p, const char *what, struct entitled *ret)
 {
-    char owner[SOCIAL_OWNER], key[SOCIAL_KEY];
+    char owner[SOCIAL_OWNER];
     uint32_t version;
-    struct onecard_doc *d;
-    if (!social_key(key, "elig/", what)) {
-        return 0;
-    }
-    int rc = co_optional(p->req, social_owner(owner, p->citizen), key, &version, &d);
+    struct onecard_doc *all;
+    int rc = co_optional(p->req, social_owner(owner, p->citizen), GRANTS, &version, &all);
+    const struct onecard_doc *d = rc == 0 ? p->req->host->doc_get(all, what) : NULL;
     int32_t today = p->req->business_date;
     int64_t until = get_int(p->req, d, "until", 0);
-    if (rc == 0 && d && get_int(p->req, d, "from", 0) <= today && (!until || until >= today)) {
+    if (d && get_int(p->req, d, "from", 0) <= today && (!until || until >= today)) {
         ret->yes = true;
         ret->until = (int32_t)until;
     }
@@ -178,67 +180,73 @@ int social_eligible(void *ctx, const struct onecard_request *req, struct onecard
     return 0;
 }
 
-static int take_back(const struct onecard_request *req, struct onecard_plan *plan,
-                     const char *owner, const char *key, uint32_t version,
-                     const struct social_entitlement *e)
+struct grant {
+    const char *what, *category;
+    char owner[SOCIAL_OWNER];
+    uint32_t version;
+    struct onecard_doc *all;
+    int32_t from, until;
+};
+
+static int co_read_grant(const struct social *s, const struct onecard_request *req,
+                         struct onecard_plan *plan, struct grant *g)
 {
     const struct onecard_host *h = req->host;
-    char event[160];
-    if (version == 0) {
-        return h->refuse(plan, OC_R_NOT_FOUND, "that was never granted");
+    g->what = h->param_text(req, "what");
+    const struct social_entitlement *e = book_entitlement(&s->book, g->what ? g->what : "");
+    if (!e) {
+        return h->refuse(plan, OC_R_PARAMETER, "nobody keeps a list of \"%.16s\"",
+                         g->what ? g->what : "");
     }
-    h->plan_note(plan);
-    h->plan_doc_remove(plan, owner, key, version);
-    snprintf(event, sizeof(event), "%s %s: clear the card's transit slot", req->citizen,
-             e->category);
-    h->plan_event(plan, "concession_revoked", event);
-    h->plan_reply_text(plan, "category", e->category);
-    return 0;
+    g->category = e->category;
+    if (param_date(req, "from", req->business_date, &g->from) ||
+        param_date(req, "until", 0, &g->until) || (g->until && g->until < g->from)) {
+        return h->refuse(plan, OC_R_PARAMETER, "from and until are days, until not before from");
+    }
+    social_owner(g->owner, req->citizen);
+    return co_optional(req, g->owner, GRANTS, &g->version, &g->all);
+}
+
+static void leave_grant(const struct onecard_request *req, struct onecard_plan *plan,
+                        const struct grant *g, const char *kind)
+{
+    char event[160];
+    snprintf(event, sizeof(event), "%s: renew the card's transit slot", req->citizen);
+    req->host->plan_note(plan);
+    req->host->plan_doc(plan, g->owner, GRANTS, g->version, g->all);
+    req->host->plan_event(plan, kind, event);
+    req->host->plan_reply_text(plan, "category", g->category);
 }
 
 /* The transit slot on the card is a card operation of the issuer's desk: here the right is written,
  * and the desk is told by an event. */
 int social_concession_grant(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
-    const struct social *s = ctx;
     const struct onecard_host *h = req->host;
-    const char *what = h->param_text(req, "what"), *revoke = h->param_text(req, "revoke");
-    const struct social_entitlement *e = book_entitlement(&s->book, what ? what : "");
-    char owner[SOCIAL_OWNER], key[SOCIAL_KEY], event[160];
-    uint32_t version;
-    struct onecard_doc *d;
-    int32_t from, until;
-    int rc = only_bureau(s, req, plan);
-    if (rc) {
-        return rc;
-    }
-    if (!e || !social_key(key, "elig/", what)) {
-        return h->refuse(plan, OC_R_PARAMETER, "nobody keeps a list of \"%.16s\"",
-                         what ? what : "");
-    }
-    if (param_date(req, "from", req->business_date, &from) || param_date(req, "until", 0, &until) ||
-        (until && until < from)) {
-        return h->refuse(plan, OC_R_PARAMETER, "from and until are days, until not before from");
-    }
-    rc = co_optional(req, social_owner(owner, req->citizen), key, &version, &d);
+    const char *revoke = h->param_text(req, "revoke");
+    struct grant g;
+    int rc = only_bureau(ctx, req, plan);
+    rc = rc ? rc : co_read_grant(ctx, req, plan, &g);
     if (rc) {
         return rc;
     }
     if (revoke && strcmp(revoke, "yes") == 0) {
-        return take_back(req, plan, owner, key, version, e);
+        if (!h->doc_get(g.all, g.what)) {
+            return h->refuse(plan, OC_R_NOT_FOUND, "that was never granted");
+        }
+        h->doc_remove(g.all, g.what);
+        leave_grant(req, plan, &g, "concession_revoked");
+        return 0;
     }
-    d = d ? d : h->doc_object(req);
-    h->doc_set_int(d, "from", from);
-    h->doc_set_int(d, "until", until);
+    struct onecard_doc *d = h->doc_object(req);
+    h->doc_set_int(d, "from", g.from);
+    h->doc_set_int(d, "until", g.until);
     h->doc_set_text(d, "by", req->who ? req->who : "");
-    h->plan_note(plan);
-    h->plan_doc(plan, owner, key, version, d);
-    snprintf(event, sizeof(event), "%s %s from %d until %d: renew the card's transit slot",
-             req->citizen, e->category, (int)from, (int)until);
-    h->plan_event(plan, "concession_granted", event);
-    h->plan_reply_text(plan, "category", e->category);
-    h->plan_reply_int(plan, "from", from);
-    h->plan_reply_int(plan, "until", until);
+    g.all = g.all ? g.all : h->doc_object(req);
+    h->doc_set(g.all, g.what, d);
+    leave_grant(req, plan, &g, "concession_granted");
+    h->plan_reply_int(plan, "from", g.from);
+    h->plan_reply_int(plan, "until", g.until);
     return 0;
 }
 
