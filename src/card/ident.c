@@ -1,7 +1,7 @@
 /* Finding the application and reading who the card is. Invariants: profiles are tried in their
  * order; nothing is written; s->profile and s->identity are set together, and only from file 0015
  * (or the same bytes in a locked application's FCI). */
-#include "card/ident.h"
+#include "card/ident_intern.h"
 
 #include <string.h>
 
@@ -104,27 +104,6 @@ static CO_FN int find_application(struct search *f)
     return f->lock_sw ? OC_ECARD_SW : OC_EPROFILE;
 }
 
-/** READ BINARY by short file id, or else the file selected and read. */
-static CO_FN int read_file(struct card_session *s, uint8_t sfi, uint16_t fid, uint8_t len,
-                           struct rapdu *ret)
-{
-    struct apdu cmd;
-    int rc;
-    if (sfi) {
-        apdu_read_binary_sfi(&cmd, sfi, 0, len);
-        rc = transmit_co_ok(s, &cmd, ret);
-        if (rc != OC_ECARD_SW || !fid)
-            return rc;
-    }
-    rc = select_fid(s, fid, ret);
-    if (rc)
-        return rc;
-    if (ret->sw != SW_OK)
-        return OC_ECARD_SW;
-    apdu_read_binary(&cmd, 0, len);
-    return transmit_co_ok(s, &cmd, ret);
-}
-
 static void take_raw(struct search *f, const uint8_t *data, size_t len)
 {
     f->raw_len = len < sizeof(f->raw) ? len : sizeof(f->raw);
@@ -138,16 +117,17 @@ static void take_raw(struct search *f, const uint8_t *data, size_t len)
 static CO_FN int read_identity(struct search *f, const struct card_profile *p)
 {
     struct fci fci;
-    struct rapdu answer;
-    if (f->lock_sw && !fci_parse(f->fci.data, f->fci.len, &fci) &&
+    uint8_t raw[PROFILE_IDENTITY_MAX];
+    size_t len;
+    if (f->lock_sw && !p->identity.piece_count && !fci_parse(f->fci.data, f->fci.len, &fci) &&
         fci.issuer_len >= p->identity.min_len) {
         take_raw(f, fci.issuer,
                  fci.issuer_len < p->identity.max_len ? fci.issuer_len : p->identity.max_len);
         return 0;
     }
-    int rc = read_file(f->s, p->identity.sfi, p->identity.fid, p->identity.min_len, &answer);
+    int rc = ident_co_raw(f->s, p, raw, &len);
     if (!rc)
-        take_raw(f, answer.data, answer.len);
+        take_raw(f, raw, len);
     return rc;
 }
 
@@ -157,12 +137,12 @@ static bool may_be(const struct search *f, const struct card_profile *p)
 }
 
 /** The first profile that fits everything known, file 0015 included. */
-static int choose(struct search *f)
+static int choose(struct search *f, const struct card_profile *read_by)
 {
     const struct card_profile *p;
     int rc = OC_EPROFILE;
     for (size_t i = 0; (p = profile_match(f->set, &f->known, i)); i++) {
-        if (!may_be(f, p))
+        if (!may_be(f, p) || !profile_reads_alike(p, read_by))
             continue;
         rc = profile_identity(p, f->raw, f->raw_len, &f->s->identity);
         if (!rc) {
@@ -178,17 +158,15 @@ static int choose(struct search *f)
 static CO_FN int identify(struct search *f)
 {
     const struct card_evidence selected = f->known;
-    const struct card_profile *p;
-    uint16_t tried = 0;
+    const struct card_profile *p, *tried = NULL;
     int rc = OC_EPROFILE;
     for (size_t i = 0; (p = profile_match(f->set, &selected, i)); i++) {
-        uint16_t place = (uint16_t)(p->identity.fid ^ (p->identity.sfi << 8));
-        if (!may_be(f, p) || place == tried)
+        if (!may_be(f, p) || (tried && profile_reads_alike(p, tried)))
             continue;
-        tried = place;
+        tried = p;
         rc = read_identity(f, p);
         if (!rc)
-            return choose(f);
+            return choose(f, p);
         if (rc != OC_ECARD_SW)
             return rc;
     }
@@ -232,17 +210,17 @@ static CO_FN int select_again(struct card_session *s)
 int card_co_reselect(struct card_session *s)
 {
     struct card_identity now;
-    struct rapdu answer;
+    uint8_t raw[PROFILE_IDENTITY_MAX];
+    size_t len;
     if (!s->profile || !s->identified)
         return OC_ESTATE;
-    const struct profile_identity_file *file = &s->profile->identity;
     int rc = select_again(s);
     if (rc == OC_ECARD_SW)
         s->locked = is_locked(s->sw);
     if (!rc)
-        rc = read_file(s, file->sfi, file->fid, file->min_len, &answer);
+        rc = ident_co_raw(s, s->profile, raw, &len);
     if (!rc)
-        rc = profile_identity(s->profile, answer.data, answer.len, &now);
+        rc = profile_identity(s->profile, raw, len, &now);
     if (rc)
         return rc;
     if (memcmp(now.issuer, s->identity.issuer, sizeof(now.issuer)) ||
@@ -265,7 +243,7 @@ int card_use_profile(struct card_session *s, const struct card_profile *profile)
         .identity = s->identity.raw,
         .identity_len = s->identity.raw_len,
     };
-    if (!profile_fits(profile, &e) ||
+    if ((s->profile && !profile_reads_alike(profile, s->profile)) || !profile_fits(profile, &e) ||
         profile_identity(profile, s->identity.raw, s->identity.raw_len, &id))
         return OC_EPROFILE;
     s->identity = id;
@@ -291,6 +269,15 @@ static void slice_text(const struct rapdu *a, struct profile_slice at, char *out
     out[len] = 0;
 }
 
+static CO_FN int read_holder(struct card_session *s, const struct profile_holder_file *file,
+                             struct rapdu *ret)
+{
+    struct ident_image image = {.pieces = file->pieces, .count = file->piece_count};
+    if (!file->piece_count)
+        return ident_co_file(s, file->sfi, file->fid, file->min_len, ret);
+    return ident_co_image(s, &image, ret->data, sizeof(ret->data), &ret->len);
+}
+
 int ident_co_holder(struct card_session *s, struct ep_holder *ret)
 {
     struct rapdu answer;
@@ -299,7 +286,7 @@ int ident_co_holder(struct card_session *s, struct ep_holder *ret)
     const struct profile_holder_file *file = &s->profile->holder;
     if (!file->present || file->pin)
         return OC_ENOENT;
-    int rc = read_file(s, file->sfi, file->fid, file->min_len, &answer);
+    int rc = read_holder(s, file, &answer);
     if (rc)
         return rc == OC_ECARD_SW ? OC_ENOENT : rc;
     if (answer.len < file->min_len)

@@ -99,12 +99,39 @@ static CO_FN int get_challenge(struct card_session *s, uint8_t len, struct rapdu
     return ret->len == len ? 0 : OC_ECARD_DATA;
 }
 
+/** Over the challenge itself; or the challenge as one more factor of the key, and the key over bytes of
+ * ours (any will do: the end of the serial number), which follow (facts §8, §9). */
+static int make_cryptogram(const struct card_session *s, struct custody *c, struct custody_card *card,
+                           const uint8_t challenge[8], struct buf *ret)
+{
+    const struct profile_keys *k = &s->profile->keys;
+    const uint8_t *over = challenge;
+    uint8_t out[8];
+    if (k->external_session) {
+        if (card->levels == PBOC_LEVELS_MAX)
+            return OC_EPROFILE;
+        memcpy(card->factors[card->levels++], challenge, 8);
+        over = s->identity.serial + OC_SERIAL_LEN - 8;
+    }
+    int rc = custody_external_auth(c, KEY_EXTERNAL, card, (struct bytes){over, 8}, out);
+    if (rc)
+        return rc;
+    buf_put(ret, out, sizeof(out));
+    if (k->external_session)
+        buf_put(ret, over, 8);
+    buf_put(ret, k->external_suffix.bytes, k->external_suffix.len);
+    secret_wipe(out, sizeof(out));
+    return ret->err;
+}
+
 int ident_co_external_auth(struct card_session *s, struct custody *c)
 {
     struct custody_card card;
     struct apdu cmd;
     struct rapdu answer;
-    uint8_t cryptogram[8];
+    uint8_t cryptogram[8 + 8 + 4];
+    struct buf b;
+    buf_over(&b, cryptogram, sizeof(cryptogram));
     if (!s->profile)
         return OC_ESTATE;
     if (s->profile->keys.external == PROFILE_AUTH_NEVER)
@@ -113,11 +140,9 @@ int ident_co_external_auth(struct card_session *s, struct custody *c)
     if (!rc)
         rc = get_challenge(s, 8, &answer);
     if (!rc)
-        rc = custody_external_auth(c, KEY_EXTERNAL, &card, (struct bytes){answer.data, answer.len},
-                                   cryptogram);
+        rc = make_cryptogram(s, c, &card, answer.data, &b);
     if (!rc)
-        rc =
-            apdu_external_auth(&cmd, s->profile->keys.external_kid, cryptogram, sizeof(cryptogram));
+        rc = apdu_external_auth(&cmd, s->profile->keys.external_kid, b.data, b.len);
     if (!rc)
         rc = transmit_co_ok(s, &cmd, &answer);
     secret_wipe(cryptogram, sizeof(cryptogram));

@@ -9,8 +9,10 @@
  *      └────── torn: authenticate ──────┘                                       ▼
  *                                         finished ◄──flag 01── application, flag 00, own main key
  */
+#include "card/ident_intern.h"
 #include "card/personalise.h"
 #include "card/personalise_intern.h"
+#include "card/profile_intern.h"
 
 #include <string.h>
 
@@ -34,6 +36,20 @@ static CO_FN int select_application(struct issuing *w, struct rapdu *ret)
     return rc ? rc : transmit_co_ok(w->s, &cmd, ret);
 }
 
+static const struct profile_file *identity_file(const struct issuing *w)
+{
+    for (size_t i = 0; i < w->plan->file_count; i++) {
+        if (!strcmp(w->plan->files[i].content, "identity"))
+            return &w->plan->files[i];
+    }
+    return NULL;
+}
+
+static bool is_pieces(const struct issuing *w)
+{
+    return w->profile->identity.piece_count != 0;
+}
+
 /* ---- is it ours to write? ---- */
 enum found {
     FOUND_NO_APPLICATION,
@@ -43,24 +59,37 @@ enum found {
     FOUND_FINISHED, /* enabled */
 };
 
-static enum found judge(const struct issuing *w, const struct rapdu *file)
+static enum found judge(const struct issuing *w, const uint8_t *raw, size_t len, bool marked)
 {
     static const uint8_t none[OC_SERIAL_LEN];
     struct card_identity id;
-    if (profile_identity(w->profile, file->data, file->len, &id))
+    if (profile_identity(w->profile, raw, len, &id))
         return FOUND_FINISHED; /* something else under this name: not ours */
     if (!memcmp(id.serial, none, sizeof(none)))
         return FOUND_NOTHING;
-    if (id.app_flag != NOT_ENABLED || id.enabled)
+    if (marked || id.app_flag != NOT_ENABLED || (id.enabled && !is_pieces(w)))
         return FOUND_FINISHED;
     bool same = !memcmp(id.serial, w->data->serial, sizeof(id.serial)) &&
                 !memcmp(id.issuer, w->data->issuer, sizeof(id.issuer));
     return same ? FOUND_SAME : FOUND_MARKED;
 }
 
+/** A card whose identity is pieces may lack the record that is written last. */
+static CO_FN int look_unmarked(struct issuing *w, uint8_t raw[PROFILE_IDENTITY_MAX], size_t *ret_len)
+{
+    const struct profile_identity_file *id = &w->profile->identity;
+    const struct profile_file *f = identity_file(w);
+    size_t mark = profile_piece_of(id->pieces, id->piece_count, f, profile_mark(w->profile));
+    struct ident_image image = {
+        .pieces = id->pieces, .count = id->piece_count, .without = &id->pieces[mark - 1]};
+    memcpy(raw, w->file, w->file_len);
+    return ident_co_image(w->s, &image, raw, PROFILE_IDENTITY_MAX, ret_len);
+}
+
 static CO_FN int look(struct issuing *w, enum found *ret)
 {
-    struct apdu cmd;
+    uint8_t raw[PROFILE_IDENTITY_MAX];
+    size_t len = 0;
     struct rapdu answer;
     int rc = select_application(w, &answer);
     if (rc == OC_ECARD_SW) {
@@ -70,11 +99,13 @@ static CO_FN int look(struct issuing *w, enum found *ret)
     }
     if (rc)
         return rc;
-    apdu_read_binary_sfi(&cmd, w->profile->identity.sfi, 0, w->profile->identity.min_len);
-    rc = transmit_co_ok(w->s, &cmd, &answer);
+    rc = ident_co_raw(w->s, w->profile, raw, &len);
+    bool marked = !rc && is_pieces(w);
+    if (rc == OC_ECARD_SW && is_pieces(w))
+        rc = look_unmarked(w, raw, &len);
     if (rc && rc != OC_ECARD_SW)
         return rc;
-    *ret = rc ? FOUND_NOTHING : judge(w, &answer);
+    *ret = rc ? FOUND_NOTHING : judge(w, raw, len, marked);
     return 0;
 }
 
@@ -176,7 +207,8 @@ static CO_FN int write_identity(struct issuing *w, const struct profile_file *f)
     uint8_t file[PROFILE_IDENTITY_MAX];
     struct apdu cmd;
     memcpy(file, w->file, w->file_len);
-    file[w->profile->identity.app_flag] = NOT_ENABLED;
+    if (w->profile->identity.app_flag >= 0)
+        file[w->profile->identity.app_flag] = NOT_ENABLED;
     int rc = apdu_update_binary_sfi(&cmd, w->profile->identity.sfi, 0, file, w->file_len);
     return rc ? rc : issuing_co_write(w, f, &cmd);
 }
@@ -199,15 +231,14 @@ static CO_FN int write_holder(struct issuing *w, const struct profile_file *f)
 
 static CO_FN int write_records(struct issuing *w, const struct profile_file *f)
 {
-    uint8_t record[CAPP_RECORD_MAX];
+    uint8_t record[RECORD_MAX];
     struct apdu cmd;
+    const struct conf_bytes *mark = is_pieces(w) ? profile_mark(w->profile) : NULL;
     for (size_t i = 0; i < f->records.count; i++) {
-        struct conf_bytes head = f->records.items[i];
-        if (head.len > f->record_length || f->record_length > sizeof(record))
-            return OC_EPROFILE;
-        memset(record, 0, sizeof(record));
-        memcpy(record, head.bytes, head.len);
-        int rc = apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, f->record_length);
+        if (&f->records.items[i] == mark)
+            continue; /* at the very end */
+        size_t len = issuing_record(w, f, &f->records.items[i], record);
+        int rc = len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
         if (!rc)
             rc = issuing_co_write(w, f, &cmd);
         if (rc)
@@ -218,9 +249,9 @@ static CO_FN int write_records(struct issuing *w, const struct profile_file *f)
 
 static CO_FN int fill_file(struct issuing *w, const struct profile_file *f)
 {
-    if (!strcmp(f->content, "identity"))
+    if (!strcmp(f->content, "identity") && !is_pieces(w))
         return write_identity(w, f);
-    if (!strcmp(f->content, "holder"))
+    if (!strcmp(f->content, "holder") && !w->profile->holder.piece_count)
         return write_holder(w, f);
     return write_records(w, f);
 }
@@ -240,23 +271,26 @@ static CO_FN int write_files(struct issuing *w, bool in_mf)
     return 0;
 }
 
-static const struct profile_file *identity_file(const struct issuing *w)
+/** The last record, which makes it a card. */
+static CO_FN int write_mark(struct issuing *w, const struct profile_file *f)
 {
-    for (size_t i = 0; i < w->plan->file_count; i++) {
-        if (!strcmp(w->plan->files[i].content, "identity"))
-            return &w->plan->files[i];
-    }
-    return NULL;
+    uint8_t record[RECORD_MAX];
+    struct apdu cmd;
+    size_t len = issuing_record(w, f, profile_mark(w->profile), record);
+    int rc = len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
+    return rc ? rc : issuing_co_write(w, f, &cmd);
 }
 
 /** The last byte: the application's flag. */
 static CO_FN int enable(struct issuing *w)
 {
     const struct profile_file *f = identity_file(w);
-    uint8_t at = w->profile->identity.app_flag;
     struct rapdu answer;
     struct apdu cmd;
     int rc = select_application(w, &answer);
+    if (rc || is_pieces(w))
+        return rc ? rc : write_mark(w, f);
+    uint8_t at = (uint8_t)w->profile->identity.app_flag;
     if (!rc && w->file[at] != NOT_ENABLED) {
         rc = apdu_update_binary_sfi(&cmd, w->profile->identity.sfi, at, &w->file[at], 1);
         if (!rc)
@@ -350,6 +384,11 @@ static int make_identity(struct issuing *w)
     from.category = d->category ? d->category : "";
     from.category_until = d->category_until;
     int rc = profile_identity_make(w->profile, &from, w->file, &w->file_len);
+    const struct profile_piece *p = w->profile->identity.pieces;
+    for (size_t i = 0; !rc && i < w->profile->identity.piece_count; i++) {
+        if (p[i].historical)
+            rc = ident_historical(w->s, p[i].historical, w->file + profile_piece_offset(p, i));
+    }
     return rc ? rc : profile_identity(w->profile, w->file, w->file_len, &w->id);
 }
 
@@ -373,8 +412,8 @@ static void take_over(struct issuing *w, struct card_identity *ret)
     s->identity = w->id;
     s->identified = true;
     s->locked = false;
-    memcpy(s->aid, w->plan->aid.bytes, w->plan->aid.len);
-    s->aid_len = w->plan->aid.len;
+    s->aid_len = w->profile->match.aids.count ? w->plan->aid.len : 0; /* else found by its file id */
+    memcpy(s->aid, w->plan->aid.bytes, s->aid_len);
     if (ret)
         *ret = w->id;
 }

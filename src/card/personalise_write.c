@@ -1,6 +1,7 @@
 /* The protected commands of personalisation (facts §4.4; FMCOS). Invariant: no key leaves in clear,
  * and every copy of one is wiped before a function returns. */
 #include "card/personalise_intern.h"
+#include "card/profile_intern.h"
 
 #include "card/ident.h"
 
@@ -10,6 +11,7 @@
 #define TYPE_PROTECTION 0xC0 /* 80: with MAC; C0: enciphered and with MAC */
 #define KEY_TYPE_MAIN   0x39
 #define KEY_TYPE_LINE   0x36
+#define KEY_TYPE_PIN    0x3A
 #define KEY_RECORD_MAX  (5 + 16)
 
 int issuing_co_send(struct issuing *w, const struct apdu *cmd, const char *what)
@@ -88,9 +90,30 @@ int issuing_co_authenticate(struct issuing *w)
     return class == SW_CLASS_NO_KEY || class == SW_CLASS_NOT_FOUND ? OC_ENOENT : OC_EMAC;
 }
 
+/** Every card of a profile is handed out with the same PIN, or with none. */
+static int initial_pin(const struct issuing *w, struct pboc_key *ret)
+{
+    const struct profile_pin *p = &w->profile->pin;
+    uint8_t bytes[6];
+    size_t len = 0;
+    int rc = profile_pin_bytes(p, (const uint8_t *)p->initial, p->initial ? strlen(p->initial) : 0,
+                               bytes, &len);
+    if (rc)
+        return OC_EPROFILE;
+    memset(ret, 0, sizeof(*ret));
+    memcpy(ret->bytes, bytes, len);
+    ret->len = (uint8_t)len;
+    secret_wipe(bytes, sizeof(bytes));
+    return 0;
+}
+
 int issuing_key_card(struct issuing *w, const struct profile_key *k, struct custody_card *ret)
 {
     enum key_purpose purpose;
+    if ((k->type & TYPE_MASK) == KEY_TYPE_PIN) {
+        memset(ret, 0, sizeof(*ret));
+        return w->profile->pin.present && w->profile->pin.initial[0] ? 0 : OC_EPROFILE;
+    }
     if (key_purpose_parse(k->purpose, &purpose))
         return OC_EPROFILE;
     int rc = card_custody_newest(w->custody, purpose, w->profile, &w->id, 0, ret);
@@ -106,6 +129,8 @@ static int derive(struct issuing *w, const struct profile_key *k, struct custody
 {
     enum key_purpose purpose;
     int rc = issuing_key_card(w, k, card);
+    if (!rc && (k->type & TYPE_MASK) == KEY_TYPE_PIN)
+        return initial_pin(w, ret);
     if (!rc)
         rc = key_purpose_parse(k->purpose, &purpose);
     return rc ? rc : custody_derive_for_personalisation(w->custody, purpose, card, ret);
@@ -156,6 +181,39 @@ int issuing_card_key(struct issuing *w, uint8_t type, uint8_t kid, struct pboc_k
             return derive(w, k, &card, ret);
     }
     return OC_ENOKEY;
+}
+
+/** Text of the holder for a piece, filled with zeros. */
+static void lay_holder(const struct issuing *w, size_t piece, uint8_t *value, size_t len)
+{
+    const struct profile_holder_file *h = &w->profile->holder;
+    size_t at = profile_piece_offset(h->pieces, piece);
+    const char *text = at == h->name.offset && h->name.length ? w->data->holder->name
+                       : at == h->id.offset && h->id.length   ? w->data->holder->id
+                                                              : NULL;
+    if (!text)
+        return;
+    memset(value, 0, len);
+    memcpy(value, text, strnlen(text, len));
+}
+
+size_t issuing_record(const struct issuing *w, const struct profile_file *f,
+                      const struct conf_bytes *record, uint8_t ret[RECORD_MAX])
+{
+    const struct profile_identity_file *id = &w->profile->identity;
+    const struct profile_holder_file *h = &w->profile->holder;
+    size_t len = f->record_length ? f->record_length : record->len;
+    if (record->len > len || len > RECORD_MAX)
+        return 0;
+    memset(ret, 0, RECORD_MAX);
+    memcpy(ret, record->bytes, record->len);
+    size_t i = profile_piece_of(id->pieces, id->piece_count, f, record);
+    if (i)
+        memcpy(ret + 2, w->file + profile_piece_offset(id->pieces, i - 1), id->pieces[i - 1].length);
+    i = profile_piece_of(h->pieces, h->piece_count, f, record);
+    if (i && w->data->holder)
+        lay_holder(w, i - 1, ret + 2, h->pieces[i - 1].length);
+    return len;
 }
 
 int issuing_co_write(struct issuing *w, const struct profile_file *f, struct apdu *cmd)

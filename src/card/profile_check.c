@@ -59,6 +59,31 @@ void profile_check_match(const struct conf_check *c, void *value)
     want_pattern(c, "identity", m->identity);
 }
 
+void profile_check_piece(const struct conf_check *c, void *value)
+{
+    struct profile_piece *p = value;
+
+    if (p->historical && (p->tag || p->length))
+        conf_complain(c, "historical", "a piece is a record's value or bytes of the ATR, not both");
+    else if (!p->historical && (!p->tag || !p->length))
+        conf_complain(c, NULL, "a piece needs 'tag' and 'length', or 'historical'");
+    if (!p->record)
+        p->record = p->tag;
+}
+
+/* With pieces the image is as long as they are together. */
+static void check_pieces(const struct conf_check *c, const struct profile_piece *pieces,
+                         size_t count, size_t most, uint8_t *ret_len)
+{
+    size_t len = profile_piece_offset(pieces, count);
+
+    if (len > most)
+        conf_complain(c, "pieces", "the pieces are %zu bytes together, at most %zu are taken", len,
+                      most);
+    else if (count)
+        *ret_len = (uint8_t)len;
+}
+
 static void check_categories(const struct conf_check *c, const struct profile_identity_file *f)
 {
     uint8_t code[4];
@@ -82,7 +107,10 @@ void profile_check_identity(const struct conf_check *c, void *value)
 {
     struct profile_identity_file *f = value;
 
-    if (!conf_child(c->node, "category") && f->min_len >= 30)
+    check_pieces(c, f->pieces, f->piece_count, PROFILE_IDENTITY_MAX, &f->min_len);
+    if (f->piece_count)
+        f->max_len = f->min_len;
+    if (!conf_child(c->node, "category") && f->min_len >= 30 && !f->piece_count)
         f->category = (struct profile_slice){.offset = 28, .length = 2};
     if (f->number.length == 0)
         f->number = f->serial;
@@ -98,8 +126,8 @@ void profile_check_identity(const struct conf_check *c, void *value)
     want_offset(c, "start", f->start, 4, f->min_len);
     want_offset(c, "expiry", f->expiry, 4, f->min_len);
     want_offset(c, "category_until", f->category_until, 4, f->min_len);
-    if (2 * f->number.length - f->number_skip <= 0 ||
-        2 * f->number.length - f->number_skip >= CARD_NUMBER_TEXT)
+    int digits = (f->number_ascii ? 1 : 2) * f->number.length - f->number_skip;
+    if (digits <= 0 || digits >= CARD_NUMBER_TEXT)
         conf_complain(c, "number", "a card number has 1 to %d digits", CARD_NUMBER_TEXT - 1);
     check_categories(c, f);
 }
@@ -109,6 +137,7 @@ void profile_check_holder(const struct conf_check *c, void *value)
     struct profile_holder_file *f = value;
 
     f->present = true;
+    check_pieces(c, f->pieces, f->piece_count, 128, &f->min_len);
     want_slice(c, "type", f->type, 0, f->min_len);
     want_slice(c, "staff", f->staff, 0, f->min_len);
     want_slice(c, "name", f->name, 0, f->min_len);
@@ -134,7 +163,7 @@ void profile_check_pin(const struct conf_check *c, void *value)
 void profile_check_factor(const struct conf_check *c, void *value)
 {
     const struct profile_factor *f = value;
-    size_t len = f->prefix.len + f->from.length + f->suffix.len;
+    size_t len = f->prefix.len + (f->digits ? 2 : 1) * (size_t)f->from.length + f->suffix.len;
 
     if (len != 8)
         conf_complain(c, NULL, "a diversification factor has 8 bytes, this one %zu", len);
@@ -142,8 +171,9 @@ void profile_check_factor(const struct conf_check *c, void *value)
 
 void profile_check_purse(const struct conf_check *c, void *value)
 {
-    const struct profile_purse *p = value;
+    struct profile_purse *p = value;
 
+    p->present = true;
     if (p->code_in_purchase && !p->security_code)
         conf_complain(c, "code_in_purchase", "'code_in_purchase' needs 'security_code: true'");
     if (p->code_in_capp && !p->security_code)
@@ -272,8 +302,12 @@ void profile_check_file(const struct conf_check *c, void *value)
     if (*f->content && strcmp(f->content, "identity") != 0 && strcmp(f->content, "holder") != 0)
         conf_complain(c, "content", "'content' must be identity, holder or nothing, not '%.20s'",
                       f->content);
-    if (f->records.count && f->record_length == 0)
-        conf_complain(c, "records", "'records' needs 'record_length'");
+    for (size_t i = 0; !f->record_length && i < f->records.count; i++) {
+        const struct conf_bytes *r = &f->records.items[i];
+        if (r->len < 2 || r->len != 2U + r->bytes[1])
+            conf_complain(c, "records", "record %zu: 'record_length', or tag, length and value whole",
+                          i + 1);
+    }
     for (size_t i = 0; f->record_length && i < f->records.count; i++) {
         if (f->records.items[i].len > f->record_length)
             conf_complain(c, "records", "a record's head is longer than 'record_length'");
@@ -302,6 +336,14 @@ void profile_check_all(const struct conf_check *c, void *value)
 {
     const struct card_profile *p = value;
     size_t len = p->personalise.identity.len;
+
+    if (p->capp.present && !p->purse.present)
+        conf_complain(c, "capp", "a journey record needs a purse");
+    if (p->purse.present != (p->log.record_length != 0))
+        conf_complain(c, p->purse.present ? NULL : "log", "'purse' and 'log' come together");
+    if (p->personalise.present && p->identity.piece_count && !profile_mark(p))
+        conf_complain(c, "personalise",
+                      "the identity's file must end with a record that is one of its pieces");
 
     if (p->personalise.present && (len < p->identity.min_len || len > p->identity.max_len))
         conf_complain_at(c, conf_child(conf_child(c->node, "personalise"), "identity"),

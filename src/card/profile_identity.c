@@ -1,17 +1,25 @@
 /* File 0015 by the profile: who the card is, how its keys are derived, and what a new one says. */
 #include "card/profile.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 static void read_number(const struct profile_identity_file *f, const uint8_t *bytes,
                         char out[CARD_NUMBER_TEXT])
 {
-    char digits[2 * PROFILE_IDENTITY_MAX + 1];
+    char digits[2 * PROFILE_IDENTITY_MAX + 1] = {0};
 
-    (void)hex_encode(bytes + f->number.offset, f->number.length, digits);
+    if (f->number_ascii)
+        memcpy(digits, bytes + f->number.offset, f->number.length);
+    else
+        (void)hex_encode(bytes + f->number.offset, f->number.length, digits);
     const char *from = digits + f->number_skip;
     size_t len = strlen(from);
+    for (size_t i = 0; i < len; i++) { /* a card may say anything; this goes into texts and tables */
+        if (!isalnum((unsigned char)from[i]))
+            digits[f->number_skip + i] = '?';
+    }
     CHECK(len < CARD_NUMBER_TEXT); /* checked when the profile was loaded */
     memcpy(out, from, len + 1);
 }
@@ -42,8 +50,9 @@ int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t 
     memcpy(id.issuer, bytes + f->issuer.offset, OC_ISSUER_LEN);
     memcpy(id.serial, bytes + f->serial.offset, OC_SERIAL_LEN);
     read_number(f, bytes, id.number);
-    id.app_flag = bytes[f->app_flag];
-    id.enabled = memchr(f->app_enabled.bytes, id.app_flag, f->app_enabled.len) != NULL;
+    id.app_flag = f->app_flag < 0 ? 0 : bytes[f->app_flag];
+    id.enabled = f->app_flag < 0 ||
+                 memchr(f->app_enabled.bytes, id.app_flag, f->app_enabled.len) != NULL;
     id.version = bytes[f->version];
     id.start = date_from_bcd(bytes + f->start);
     id.expiry = date_from_bcd(bytes + f->expiry);
@@ -54,6 +63,15 @@ int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t 
     return 0;
 }
 
+static void put_text_digits(struct buf *b, const uint8_t *bytes, size_t len)
+{
+    char digits[2 * 8 + 1];
+
+    CHECK(len <= 4); /* a factor has 8 bytes: checked when the profile was loaded */
+    (void)hex_encode(bytes, len, digits);
+    buf_put(b, digits, 2 * len);
+}
+
 unsigned profile_factors(const struct card_profile *p, const struct card_identity *id,
                          uint8_t ret_factors[PROFILE_LEVELS_MAX][8])
 {
@@ -62,7 +80,10 @@ unsigned profile_factors(const struct card_profile *p, const struct card_identit
         struct buf b;
         buf_over(&b, ret_factors[i], 8);
         buf_put(&b, f->prefix.bytes, f->prefix.len);
-        buf_put(&b, id->raw + f->from.offset, f->from.length);
+        if (f->digits)
+            put_text_digits(&b, id->raw + f->from.offset, f->from.length);
+        else
+            buf_put(&b, id->raw + f->from.offset, f->from.length);
         buf_put(&b, f->suffix.bytes, f->suffix.len);
         CHECK(!b.err && b.len == 8); /* checked when the profile was loaded */
     }
@@ -99,6 +120,18 @@ static int lay_category(const struct card_profile *p, const struct card_identity
     return OC_EINVAL;
 }
 
+/* A number that is text is the end of the serial number. */
+static void lay_number(const struct profile_identity_file *f, const uint8_t *serial, uint8_t *file)
+{
+    char digits[2 * OC_SERIAL_LEN + 1];
+    size_t len = f->number.length < 2 * OC_SERIAL_LEN ? f->number.length : 2 * OC_SERIAL_LEN;
+
+    if (!f->number_ascii)
+        return;
+    (void)hex_encode(serial, OC_SERIAL_LEN, digits);
+    memcpy(file + f->number.offset, digits + 2 * OC_SERIAL_LEN - len, len);
+}
+
 int profile_identity_make(const struct card_profile *p, const struct card_identity *from,
                           uint8_t *ret, size_t *ret_len)
 {
@@ -110,6 +143,7 @@ int profile_identity_make(const struct card_profile *p, const struct card_identi
     memcpy(file, p->personalise.identity.bytes, p->personalise.identity.len);
     memcpy(file + f->issuer.offset, from->issuer, OC_ISSUER_LEN);
     memcpy(file + f->serial.offset, from->serial, OC_SERIAL_LEN);
+    lay_number(f, from->serial, file);
     date_t expiry = from->expiry || !from->start
                         ? from->expiry
                         : years_later(from->start, p->personalise.valid_years);

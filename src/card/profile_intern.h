@@ -10,6 +10,7 @@ extern const struct conf_schema profile_table; /* fills a struct card_profile */
 void profile_check_match(const struct conf_check *c, void *value);
 void profile_check_identity(const struct conf_check *c, void *value);
 void profile_check_holder(const struct conf_check *c, void *value);
+void profile_check_piece(const struct conf_check *c, void *value);
 void profile_check_pin(const struct conf_check *c, void *value);
 void profile_check_factor(const struct conf_check *c, void *value);
 void profile_check_purse(const struct conf_check *c, void *value);
@@ -20,5 +21,14 @@ void profile_check_file(const struct conf_check *c, void *value);
 void profile_check_key(const struct conf_check *c, void *value);
 void profile_check_personalise(const struct conf_check *c, void *value);
 void profile_check_all(const struct conf_check *c, void *value);
+
+/** The record that is written last on a card whose identity is pieces: without it the card is not one
+ * yet. NULL: the profile has none. */
+const struct conf_bytes *profile_mark(const struct card_profile *p);
+/** Does this piece stand in that file? */
+bool profile_piece_in(const struct profile_piece *piece, const struct profile_file *f);
+/** The piece that this record of the file holds, as its index + 1; 0: none. */
+size_t profile_piece_of(const struct profile_piece *pieces, size_t count, const struct profile_file *f,
+                        const struct conf_bytes *record);
 
 #endif

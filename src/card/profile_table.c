@@ -7,6 +7,8 @@
     _Static_assert(offsetof(S, second) == offsetof(S, first) + offsetof(struct conf_array, count), \
                    "pointer, count")
 SIDE_BY_SIDE(struct profile_keys, factors, levels);
+SIDE_BY_SIDE(struct profile_identity_file, pieces, piece_count);
+SIDE_BY_SIDE(struct profile_holder_file, pieces, piece_count);
 SIDE_BY_SIDE(struct profile_capp, fields, field_count);
 SIDE_BY_SIDE(struct profile_personalise, files, file_count);
 SIDE_BY_SIDE(struct profile_personalise, keys, key_count);
@@ -64,8 +66,31 @@ static const struct conf_item match_items[] = {
 static const struct conf_schema match_table =
     CONF_SCHEMA(struct profile_match, match_items, profile_check_match);
 
+#define S struct profile_piece
+static const struct conf_item piece_items[] = {
+    {CONF_AT(S, fid, CONF_HEXNUM), .dflt = "0000", .help = "File to SELECT; 0000: P2 names it."},
+    {CONF_AT(S, record, CONF_HEXNUM), .dflt = "00", .help = "P1 of READ RECORD; 00: the tag."},
+    {CONF_AT(S, p2, CONF_HEXNUM), .dflt = "00", .help = "P2 of READ RECORD."},
+    {CONF_AT(S, tag, CONF_HEXNUM), .dflt = "00", .help = "Tag that the record begins with."},
+    {CONF_AT(S, length, CONF_INT), .max = PROFILE_IDENTITY_MAX, .dflt = "0",
+     .help = "Bytes of its value."},
+    {CONF_AT(S, historical, CONF_INT), .max = 15, .dflt = "0",
+     .help = "Instead of a record: the last so many historical bytes of the ATR."},
+};
+#undef S
+static const struct conf_schema piece_table =
+    CONF_SCHEMA(struct profile_piece, piece_items, profile_check_piece);
+
+#define PIECES                                                                                     \
+    {                                                                                              \
+        CONF_AT(S, pieces, CONF_SECTION_LIST), .max = PROFILE_PIECES_MAX, .section = &piece_table, \
+                                               .help = "Values of records that take the file's "   \
+                                                       "place, one behind the other."              \
+    }
+
 #define S struct profile_identity_file
 static const struct conf_item identity_items[] = {
+    PIECES,
     {CONF_AT(S, sfi, CONF_HEXNUM), .dflt = "15", .help = "Short file id."},
     {CONF_AT(S, fid, CONF_HEXNUM), .dflt = "0015", .help = "File id."},
     {CONF_AT(S, min_len, CONF_INT), .min = 20, .max = PROFILE_IDENTITY_MAX, .dflt = "30",
@@ -77,8 +102,9 @@ static const struct conf_item identity_items[] = {
     SLICE(number, false, "Number printed on the card; absent: the serial number."),
     {CONF_AT(S, number_skip, CONF_INT), .dflt = "0",
      .help = "Hexadecimal digits left out at the number's front."},
-    {CONF_AT(S, app_flag, CONF_INT), .max = 63, .required = true,
-     .help = "Offset of the application type flag."},
+    {CONF_AT(S, number_ascii, CONF_BOOL), .dflt = "false", .help = "The number is text."},
+    {CONF_AT(S, app_flag, CONF_INT), .min = -1, .max = 63, .required = true,
+     .help = "Offset of the application type flag; -1: none."},
     {CONF_AT(S, app_enabled, CONF_BYTES), .min = 1, .max = 16, .dflt = "01",
      .help = "Flags that mean enabled."},
     {CONF_AT(S, version, CONF_INT), .max = 63, .required = true,
@@ -96,6 +122,7 @@ static const struct conf_schema identity_table =
 
 #define S struct profile_holder_file
 static const struct conf_item holder_items[] = {
+    PIECES,
     {CONF_AT(S, pin, CONF_BOOL), .dflt = "true", .help = "Readable only after VERIFY PIN."},
     {CONF_AT(S, sfi, CONF_HEXNUM), .dflt = "16", .help = "Short file id."},
     {CONF_AT(S, fid, CONF_HEXNUM), .dflt = "0016", .help = "File id."},
@@ -130,6 +157,7 @@ static const struct conf_schema pin_table =
 static const struct conf_item factor_items[] = {
     {CONF_AT(S, prefix, CONF_BYTES), .max = 8, .help = "Constant bytes in front."},
     SLICE(from, false, "Bytes of file 0015."),
+    {CONF_AT(S, digits, CONF_BOOL), .dflt = "false", .help = "Their hexadecimal digits as text."},
     {CONF_AT(S, suffix, CONF_BYTES), .max = 8, .help = "Constant bytes behind."},
 };
 static const struct conf_schema factor_table =
@@ -147,6 +175,9 @@ static const struct conf_item keys_items[] = {
     {CONF_AT(S, external, CONF_ENUM), .words = auth_words, .dflt = "never",
      .help = "External authentication."},
     {CONF_AT(S, external_kid, CONF_HEXNUM), .dflt = "00", .help = "Its key id."},
+    {CONF_AT(S, external_session, CONF_BOOL), .dflt = "false",
+     .help = "The challenge diversifies the key; our own bytes are enciphered and go along."},
+    {CONF_AT(S, external_suffix, CONF_BYTES), .max = 4, .help = "What follows them."},
 };
 static const struct conf_schema keys_table = CONF_SCHEMA(struct profile_keys, keys_items, NULL);
 #undef S
@@ -363,8 +394,8 @@ static const struct conf_item profile_items[] = {
     PART(holder, "File 0016.", false),
     PART(pin, "The holder's PIN.", false),
     PART(keys, "Diversification and authentication.", true),
-    PART(purse, "The purse.", true),
-    PART(log, "The card's own log.", true),
+    PART(purse, "The purse.", false),
+    PART(log, "The card's own log.", false),
     PART(capp, "The journey record of CAPP purchases.", false),
     {CONF_AT(struct card_profile, offline, CONF_SECTION), .section = &offline_table,
      .help = "Records from terminals."},

@@ -11,6 +11,8 @@ fen_t purse_fen(const struct card_profile *p, fen_t raw)
 
 static CO_FN int send_ok(struct card_session *s, const struct apdu *cmd, struct rapdu *ret)
 {
+    if (s->profile && !s->profile->purse.present)
+        return OC_EPROFILE;
     return s->profile ? transmit_co_ok(s, cmd, ret) : OC_ESTATE;
 }
 

@@ -55,7 +55,7 @@ int purse_co_log(struct card_session *s, bool loads, struct purse_log *ret)
         return OC_ESTATE;
     const struct profile_log *l = &s->profile->log;
     uint8_t sfi = loads && l->load_sfi ? l->load_sfi : l->sfi;
-    if (!sfi)
+    if (!sfi || !s->profile->purse.present)
         return OC_EPROFILE;
     ret->count = 0;
     ret->complete = true;

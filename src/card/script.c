@@ -129,19 +129,43 @@ static void asked_add(struct card_asked *a, const struct apdu *cmd, uint16_t sw)
     item->sw = sw;
 }
 
+static void asked_pieces(struct card_asked *a, const struct profile_identity_file *f)
+{
+    struct apdu cmd;
+    uint16_t in = 0;
+    for (size_t i = 0; i < f->piece_count; i++) {
+        const struct profile_piece *p = &f->pieces[i];
+        if (p->historical)
+            continue;
+        if (p->fid && p->fid != in) {
+            apdu_select_fid(&cmd, p->fid);
+            asked_add(a, &cmd, SW_OK);
+        }
+        in = p->fid;
+        apdu_read_record_p2(&cmd, p->record, p->p2, p->length + 2);
+        asked_add(a, &cmd, SW_OK);
+    }
+}
+
 /** What the first profile of a name would ask behind its SELECT. */
 static void asked_profile(struct card_asked *a, const struct card_profile *p)
 {
     static const uint8_t challenge[8];
     struct apdu cmd;
-    if (!p->identity.sfi)
+    if (p->identity.piece_count)
+        asked_pieces(a, &p->identity);
+    else if (!p->identity.sfi)
         return;
-    apdu_read_binary_sfi(&cmd, p->identity.sfi, 0, p->identity.min_len);
-    asked_add(a, &cmd, SW_OK);
+    else {
+        apdu_read_binary_sfi(&cmd, p->identity.sfi, 0, p->identity.min_len);
+        asked_add(a, &cmd, SW_OK);
+    }
     if (p->keys.internal != PROFILE_AUTH_NEVER &&
         !apdu_internal_auth(&cmd, p->keys.internal_p1, p->keys.internal_kid, challenge,
                             sizeof(challenge)))
         asked_add(a, &cmd, SW_OK);
+    if (!p->purse.present)
+        return;
     apdu_get_balance(&cmd, p->purse.balance_p1);
     cmd.bytes[3] = p->purse.p2;
     asked_add(a, &cmd, SW_OK);

@@ -83,7 +83,8 @@ static CO_FN int add_row(struct issue *i, bool fresh)
     a->valid_to = id.expiry;
     a->category_to = w->category[0] != '\0' ? id.category_until : 0;
     a->ceiling = w->kind == CARD_NAMED ? i->env->policy.ceiling_named : i->env->policy.ceiling_anonymous;
-    a->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE};
+    if (i->profile->purse.present) /* a new purse is empty; a card without one has nothing to be seen */
+        a->seen = (struct card_seen){.has = SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE};
     rc = ledger_co_submit(i->env->ledger, i->op);
     i->card = i->op->card_add.card;
     memcpy(i->res->card, id.number, sizeof i->res->card);
@@ -276,6 +277,6 @@ int txn_co_issue(struct txn_env *env, struct reader *reader, const struct txn_is
     ret->card_id = i->card;
     memcpy(ret->issuer, i->data.issuer, sizeof ret->issuer);
     memcpy(ret->serial, i->data.serial, sizeof ret->serial);
-    ret->has_balance = true;
+    ret->has_balance = i->profile->purse.present;
     return 0;
 }

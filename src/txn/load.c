@@ -143,6 +143,8 @@ int load_co_execute(struct dialogue *d)
     struct credit *c = arena_alloc(flow_arena(), sizeof *c);
     if (c == NULL)
         return dialogue_ledger_failed(d, OC_ENOMEM);
+    if (!d->session->profile->purse.present)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "cards of profile %s have no purse", d->session->profile->name);
     int rc = initialize(d, c);
     if (rc == 0)
         rc = write_intent(d, c);

@@ -236,6 +236,8 @@ int purchase_co_execute(struct dialogue *d)
     struct debit *b = arena_alloc(flow_arena(), sizeof *b);
     if (b == NULL)
         return dialogue_ledger_failed(d, OC_ENOMEM);
+    if (!d->session->profile->purse.present)
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "cards of profile %s have no purse", d->session->profile->name);
     b->capp = d->plan->capp_count > 0;
     if (b->capp && !d->session->profile->capp.present)
         return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "cards of profile %s carry no journey record",

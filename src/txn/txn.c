@@ -104,6 +104,8 @@ int dialogue_card_failed(struct dialogue *d, int rc, const char *what)
         return dialogue_refuse(d, OC_R_READER, "%s: %s", what, oc_strerror(rc));
     case OC_ECARD_SW:
         return dialogue_refuse(d, OC_R_CARD_ERROR, "%s: %04X %s", what, d->session->sw, sw_text(d->session->sw));
+    case OC_EPROFILE:
+        return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "%s: this kind of card cannot do that", what);
     default:
         return dialogue_refuse(d, OC_R_CARD_ERROR, "%s: %s", what, oc_strerror(rc));
     }

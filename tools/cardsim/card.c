@@ -87,6 +87,17 @@ void cs_wipe(struct cardsim *c)
     memset(c->nodes, 0, sizeof c->nodes[0]);
 }
 
+/* A chip of these kinds has a number of its own at the end of its ATR: T=0 and T=1, eight historical bytes. */
+static void make_own_atr(struct cardsim *c)
+{
+    uint8_t atr[17] = {0x3B, 0xE8, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45};
+    cs_random(c, atr + 8, 8);
+    for (size_t i = 1; i < sizeof atr - 1; i++)
+        atr[sizeof atr - 1] ^= atr[i];
+    memcpy(c->opt.atr, atr, sizeof atr);
+    c->opt.atr_len = sizeof atr;
+}
+
 /* As the chip leaves its maker: MF with the transport keys, FF throughout. */
 int cs_blank(struct cardsim *c)
 {
@@ -121,6 +132,8 @@ int cardsim_new(struct cardsim **ret_card, const struct cardsim_options *options
         return CARDSIM_ENOMEM;
     if (options)
         c->opt = *options;
+    if (c->opt.profile >= CARDSIM_SSC && c->opt.atr_len == 0)
+        make_own_atr(c);
     if (cs_blank(c) != 0) {
         cardsim_free(&c);
         return CARDSIM_ENOMEM;

@@ -226,6 +226,11 @@ void cs_emit(struct out *o, const void *data, size_t len);
 void cs_wipe(struct cardsim *c);
 int cs_blank(struct cardsim *c);
 
+/* persona_record.c: cards whose identity stands in records */
+void cs_record_app(const struct cardsim_personal *p, struct node *app);
+void cs_record_region(const struct cardsim_personal *p, uint8_t out[8]);
+int cs_record_card(struct cardsim *c, uint8_t df, const struct cardsim_personal *p);
+
 /* node.c */
 bool cs_access(const struct cardsim *c, uint8_t right);
 uint8_t cs_find_child(const struct cardsim *c, uint8_t df, uint16_t fid);

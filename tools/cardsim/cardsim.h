@@ -29,7 +29,14 @@ enum cardsim_err {
     CARDSIM_MUTE = -8,    /* the card does not answer; power_on or reset brings it back */
 };
 
-enum cardsim_profile { CARDSIM_PBOC, CARDSIM_MOHURD, CARDSIM_TUNION };
+enum cardsim_profile {
+    CARDSIM_PBOC,
+    CARDSIM_MOHURD,
+    CARDSIM_TUNION,
+    CARDSIM_SSC,    /* social security card: no purse, identity in records, a PIN */
+    CARDSIM_HEALTH, /* resident health card: no purse, identity in records */
+    CARDSIM_PROFILES
+};
 
 /* Which ordinary and compound purchases append the 9-byte security code to MAC1. */
 enum cardsim_suffix {
@@ -44,7 +51,8 @@ enum { CARDSIM_ATR_MAX = 33, CARDSIM_RESPONSE_MAX = 258, CARDSIM_SECURITY_CODE =
 /* What the chip and its mask are, as opposed to what is written to it. Zeroed = the defaults. */
 struct cardsim_options {
     enum cardsim_profile
-        profile;          /* MOHURD: security code and load log 1A; T-Union: balance codes */
+        profile;          /* MOHURD: security code and load log 1A; T-Union: balance codes; SSC and health:
+                             external authentication under a session key, an ATR of its own */
     bool t0;              /* 61xx and GET RESPONSE instead of data at once */
     bool prove_before;    /* PROVE asked with the counter before the increment */
     bool prove_tac_first; /* PROVE answers TAC‖MAC instead of MAC‖TAC */
@@ -149,12 +157,14 @@ enum cardsim_key_use {
     CARDSIM_KEY_PIN_RELOAD,  /* 38 */
     CARDSIM_KEY_LOCK,        /* 33: MOHURD, application block */
     CARDSIM_KEY_UNLOCK,      /* 35: MOHURD, application unblock */
+    CARDSIM_KEY_EXTERNAL,    /* 39: SSC id 07, health id 04: before the holder's data are read */
     CARDSIM_KEY_USES
 };
 
 struct cardsim_key {
     bool set;    /* a key with set = false is not written to the card */
-    bool master; /* value is diversified with the outer factor, if any, then with serial[2..9] */
+    bool master; /* value is diversified with the outer factor, if any, then with serial[2..9]; on SSC
+                    and health with region or city, then with the end of the ATR */
     uint8_t value[16];
     uint8_t id, version, algorithm;
 };
@@ -168,7 +178,7 @@ struct cardsim_personal {
     uint8_t category[2];         /* 0015[28..29] */
     uint8_t aid[16];             /* aid_len 0 = the profile's */
     size_t aid_len;
-    uint8_t holder[55]; /* 0016 */
+    uint8_t holder[55]; /* 0016; SSC and health: name 30, identity number 18 */
     struct cardsim_key keys[CARDSIM_KEY_USES];
     bool has_outer_factor;
     uint8_t outer_factor[8]; /* city or issuer level, applied before the serial number */

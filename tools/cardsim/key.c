@@ -5,6 +5,7 @@
  */
 #include "card.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 struct key *cs_key_find(struct cardsim *c, uint8_t df, uint8_t type, uint8_t id)
@@ -67,9 +68,10 @@ uint16_t cs_cmd_external(struct cardsim *c, const struct apdu *a, struct out *o)
 {
     (void)o;
     uint8_t want[8];
+    bool session = c->opt.profile >= CARDSIM_SSC && a->lc != 8;
     if (a->p1 != 0)
         return SW_P1P2;
-    if (a->lc != 8)
+    if (session ? a->lc != (c->opt.profile == CARDSIM_SSC ? 0x10 : 0x11) : a->lc != 8)
         return SW_LENGTH;
     struct key *k = cs_key_find(c, c->df, KEY_EXTERNAL, a->p2);
     if (!k)
@@ -80,7 +82,16 @@ uint16_t cs_cmd_external(struct cardsim *c, const struct apdu *a, struct out *o)
         return SW_BLOCKED;
     if (c->iv_len == 0)
         return SW_RANDOM;
-    cs_ecb(k->value, k->len, true, c->iv, want, 8);
+    if (session) { /* the challenge diversifies the key, which enciphers the terminal's bytes */
+        uint8_t once[16];
+        if (k->len != 16 || c->iv_len != 8)
+            return SW_CONDITIONS;
+        cs_diversify(k->value, c->iv, once);
+        cs_ecb(once, 16, true, a->data + 8, want, 8);
+        OPENSSL_cleanse(once, sizeof once);
+    } else {
+        cs_ecb(k->value, k->len, true, c->iv, want, 8);
+    }
     if (!cs_equal(want, a->data, 8))
         return (uint16_t)(0x63C0 | cs_key_failed(c, k));
     cs_key_succeeded(c, k);

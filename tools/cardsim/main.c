@@ -25,7 +25,7 @@ static const char usage[] =
     "--profile P]\n"
     "               [--t0] [--atr HEX] [--seed N] [--fault SPEC]… [--control SOCKET] [--absent]\n"
     "               [--return-after MS] [--log FILE|-] [--write-state]\n"
-    "A citizen card on the virtual reader of vsmartcard (vpcd). --profile pboc|mohurd|tunion makes "
+    "A citizen card on the virtual reader of vsmartcard (vpcd). --profile pboc|mohurd|tunion|ssc|health makes "
     "a blank one.\n";
 
 int64_t sim_now_ms(void)
@@ -65,8 +65,8 @@ static int read_atr(const char *hex, struct cardsim_options *o)
 
 static int read_profile(const char *name, enum cardsim_profile *ret)
 {
-    static const char *const names[] = {"pboc", "mohurd", "tunion"};
-    for (unsigned i = 0; i < 3; i++) {
+    static const char *const names[CARDSIM_PROFILES] = {"pboc", "mohurd", "tunion", "ssc", "health"};
+    for (unsigned i = 0; i < CARDSIM_PROFILES; i++) {
         if (strcmp(name, names[i]) == 0) {
             *ret = (enum cardsim_profile)i;
             return 0;

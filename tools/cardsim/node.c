@@ -32,7 +32,10 @@ uint8_t cs_find_child(const struct cardsim *c, uint8_t df, uint16_t fid)
 
 uint8_t cs_find_sfi(const struct cardsim *c, uint8_t sfi)
 {
-    return sfi ? cs_find_child(c, c->df, sfi) : c->ef;
+    if (sfi == 0)
+        return c->ef;
+    uint8_t at = cs_find_child(c, c->df, sfi);
+    return at == NONE ? cs_find_child(c, c->df, (uint16_t)(0xEF00 | sfi)) : at;
 }
 
 bool cs_has_key_file(const struct cardsim *c, uint8_t df)

@@ -26,6 +26,7 @@ static const struct {
     [CARDSIM_KEY_PIN_RELOAD] = {KEY_PIN_RELOAD, 0, 0x33},
     [CARDSIM_KEY_LOCK] = {KEY_LOCK, 0, 0x33},
     [CARDSIM_KEY_UNLOCK] = {KEY_UNLOCK, 0, 0x33},
+    [CARDSIM_KEY_EXTERNAL] = {KEY_EXTERNAL, 7, 0x33},
 };
 
 void cardsim_personal_init(struct cardsim_personal *p, enum cardsim_profile profile)
@@ -40,13 +41,24 @@ void cardsim_personal_init(struct cardsim_personal *p, enum cardsim_profile prof
         p->keys[i].id = key_uses[i].id;
         p->keys[i].version = 1;
     }
+    if (profile == CARDSIM_HEALTH)
+        p->keys[CARDSIM_KEY_EXTERNAL].id = 4;
 }
 
-static void card_key(const struct cardsim_personal *p, const struct cardsim_key *k, uint8_t out[16])
+static void card_key(const struct cardsim *c, const struct cardsim_personal *p,
+                     const struct cardsim_key *k, uint8_t out[16])
 {
     memcpy(out, k->value, 16);
     if (!k->master)
         return;
+    if (p->profile >= CARDSIM_SSC) {
+        uint8_t atr[CARDSIM_ATR_MAX], region[8];
+        size_t len = cardsim_atr(c, atr); /* … historical bytes, TCK */
+        cs_record_region(p, region);
+        cs_diversify(out, region, out);
+        cs_diversify(out, atr + len - 9, out);
+        return;
+    }
     if (p->has_outer_factor)
         cs_diversify(out, p->outer_factor, out);
     cs_diversify(out, p->serial + 2, out);
@@ -65,11 +77,11 @@ static int put_keys(struct cardsim *c, uint8_t df, const struct cardsim_personal
         bool counted = key_uses[i].b != 0;
         if (!from->set)
             continue;
-        k.a = counted ? (k.type == KEY_EXTERNAL ? 0x44 : 0xFF) : from->version;
+        k.a = counted ? (k.type == KEY_EXTERNAL ? (k.id ? 0x42 : 0x44) : 0xFF) : from->version;
         k.b = counted ? key_uses[i].b : from->algorithm;
         if (k.type == KEY_LOAD && p->pin_to_load)
             k.use = 0xF1;
-        card_key(p, from, k.value);
+        card_key(c, p, from, k.value);
         int err = cs_key_add(c, &k);
         if (err)
             return err;
@@ -185,7 +197,7 @@ static int put_mf(struct cardsim *c, const struct cardsim_personal *p, const str
         const struct cardsim_key *own =
             &p->keys[k->type == KEY_EXTERNAL ? CARDSIM_KEY_MAIN : CARDSIM_KEY_MAINTENANCE];
         if (k->used && k->df == 0 && own->set)
-            card_key(p, own, k->value);
+            card_key(c, p, own, k->value);
     }
     uint8_t at = cs_node_add(c, 0, &dir);
     if (at == NONE)
@@ -218,6 +230,10 @@ static void describe_app(const struct cardsim_personal *p, struct node *app)
         aid = p->aid;
         len = p->aid_len;
     }
+    if (p->profile >= CARDSIM_SSC) {
+        cs_record_app(p, app);
+        return;
+    }
     *app = (struct node){
         .kind = KIND_DF, .fid = 0x3F01, .access1 = 0xF0, .access2 = 0xEF, .tail = 0x95};
     app->name_len = (uint8_t)len;
@@ -227,13 +243,15 @@ static void describe_app(const struct cardsim_personal *p, struct node *app)
 int cardsim_personalise(struct cardsim *c, const struct cardsim_personal *p)
 {
     struct node app, keys = {.kind = KIND_KEYS, .access1 = 0xEF, .tail = 0xFF};
-    if (p->profile > CARDSIM_TUNION || p->pin_len > sizeof p->pin || p->aid_len > sizeof p->aid)
+    if (p->profile >= CARDSIM_PROFILES || p->pin_len > sizeof p->pin || p->aid_len > sizeof p->aid)
         return CARDSIM_EINVAL;
     int err = cs_blank(c);
     if (err)
         return err;
     c->opt.profile = p->profile;
     cardsim_power_off(c);
+    if (p->profile >= CARDSIM_SSC && c->opt.atr_len < 2 + 9)
+        return CARDSIM_EINVAL; /* made as another kind of chip: its ATR has no number */
     describe_app(p, &app);
     err = put_mf(c, p, &app);
     if (err)
@@ -242,6 +260,8 @@ int cardsim_personalise(struct cardsim *c, const struct cardsim_personal *p)
     if (df == NONE || cs_node_add(c, df, &keys) == NONE)
         return CARDSIM_EFULL;
     err = put_keys(c, df, p);
+    if (!err && p->profile >= CARDSIM_SSC)
+        return cs_record_card(c, df, p);
     if (!err)
         err = put_files(c, df, p->profile);
     if (!err)

@@ -91,7 +91,7 @@ static void put_options(struct stream *s, struct cardsim_options *o)
     u16(s, &o->sw_state);
     bytes(s, o->security_code, sizeof o->security_code);
     bytes(s, o->atr, sizeof o->atr);
-    if (profile > CARDSIM_TUNION || suffix > CARDSIM_SUFFIX_ALL || atr_len > CARDSIM_ATR_MAX)
+    if (profile >= CARDSIM_PROFILES || suffix > CARDSIM_SUFFIX_ALL || atr_len > CARDSIM_ATR_MAX)
         s->failed = true;
     if (s->failed)
         return;

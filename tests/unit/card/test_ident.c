@@ -8,6 +8,8 @@
 #define FILE_EP "1122334455667788 01 01 00000000000000001234 20200101 20501231 0000"
 #define FILE_TU "01011000FFFFFFFF 02 01 03105170010170000001 20190806 20401231 0000"
 #define FCI_EP  "6F32 8409 A00000000386980701 A525 9F0801 02 9F0C1E " FILE_EP
+#define NO_MORE                                                                                    \
+    "\n> 00A404000F 7378312E73682EC9E7BBE1B1A3D5CF 00\n< 6A82\n> 00A4000002 DDF1 00\n< 6A82"
 #define NO_TU   "> 00A4040008 " AID_TU " 00\n< 6A82\n"
 
 static void play(const char *script, int (*body)(struct rig *r))
@@ -84,7 +86,7 @@ static CO_FN int is_unknown(struct rig *r)
 static void card_without_our_names_fits_no_profile(void **state)
 {
     (void)state;
-    play(NO_TU "> 00A4040009 " AID_EP " 00\n< 6A82\n", is_unknown);
+    play(NO_TU "> 00A4040009 " AID_EP " 00\n< 6A82" NO_MORE, is_unknown);
 }
 
 static CO_FN int is_locked(struct rig *r)
@@ -111,7 +113,7 @@ static CO_FN int is_locked_unknown(struct rig *r)
 static void blocked_card_without_words_is_locked_and_unknown(void **state)
 {
     (void)state;
-    play(NO_TU "> 00A4040009 " AID_EP " 00\n< 6A81", is_locked_unknown);
+    play(NO_TU "> 00A4040009 " AID_EP " 00\n< 6A81" NO_MORE, is_locked_unknown);
 }
 
 static CO_FN int is_malformed(struct rig *r)
