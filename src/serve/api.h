@@ -29,7 +29,7 @@ struct api_route {
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
-    api_remote_routes[], api_outbox_routes[];
+    api_remote_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[];
 
 /* ---- errors: each fills the reply and returns OC_EREFUSED, so that handlers return it ---- */
 int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)
@@ -85,6 +85,15 @@ struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);
 /** How the terminal proves itself; null: it never had a token. */
 json_t *api_co_identity(struct api_call *c, const char *id) CO_FN;
 json_t *api_session(const struct serve *s, const struct session_info *r);
+/* ---- citizens (api_citizen.c, api_export.c) ---- */
+json_t *api_citizen_json(const struct serve *s, const struct citizen_row *row);
+json_t *api_person_json(const struct holder *h);
+/** The citizen of the path. Answers where there is none. */
+int api_co_citizen(struct api_call *c, struct citizen_row **ret) CO_FN;
+/** Writes that the caller looks at this citizen's data; answers where that cannot be written. */
+int api_co_look(struct api_call *c, const char *citizen, const char *what, const char *why) CO_FN;
+/** POST /v1/citizens/ID/export. */
+int api_co_export(struct api_call *c) CO_FN;
 /* ---- cards ---- */
 #define SERIAL_WORDS                                                                               \
     "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal "     \

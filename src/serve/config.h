@@ -90,6 +90,15 @@ struct serve_upstream {
     uint32_t lanes, failures, attempts;
 };
 
+/** The door for institutions' own systems; listen NULL: none. */
+struct serve_institutions {
+    const char *listen, *certificate, *key, *ca;
+    uint32_t max_requests, at_once, per_second, burst, connections;
+};
+struct serve_retention {
+    uint32_t transactions_years, medical_years;
+};
+
 struct serve_config {
     struct serve_site site;
     struct serve_city city;
@@ -106,14 +115,18 @@ struct serve_config {
     struct serve_log log;
     struct serve_watch watch;
     struct serve_terminals terminals;
+    struct serve_institutions institutions;
+    struct serve_retention retention;
     struct conf_array upstreams; /* of struct serve_upstream */
     const struct conf_node *modules; /* list of names, or name: section */
     const char *const *module_names; /* of the node above; the built-in two when it is absent */
     size_t module_count;
 };
 
-/** The table; sections `terminals` and `upstreams` have files of their own. */
-extern const struct conf_schema serve_terminals_schema, serve_upstream_schema;
+/** The table; sections `terminals`, `upstreams`, `institutions` and `retention` have files of their
+ * own. */
+extern const struct conf_schema serve_terminals_schema, serve_upstream_schema,
+    serve_institutions_schema, serve_retention_schema;
 const struct conf_schema *serve_config_schema(void);
 /** The folder of profiles in force: the configured one, else `profiles` beside the configuration
  * file, else the one installed with the program. In `a`; NULL: no memory. Blocks. */

@@ -81,6 +81,7 @@ struct night {
     int64_t offset_ms; /* wall minus monotonic at the start */
     bool jumped;       /* it was told */
     int64_t close_not_before_ns, settle_not_before_ns;
+    date_t forgot; /* the day on which citizens' due documents were erased last */
 };
 
 /** What somebody must look at. Shown by status and /metrics, told in the log when it begins and

@@ -9,7 +9,7 @@
  *
  * A clearing date D runs from the cut-over at its beginning to the next one. A cut-over after noon
  * belongs to the evening before: with 23:00, D runs from 23:00 of D-1 to 23:00 of D. */
-#include "serve/internal.h"
+#include "serve/citizen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +163,20 @@ static int64_t later(const struct serve *s, int rc, int64_t retry_ms)
     return rc == 0 ? 0 : loop_now_ns(s->loop) + retry_ms * NS_PER_MS;
 }
 
+/* Once a day what citizens wished to be forgotten and the law does not want any more. */
+static CO_FN void forget_due(struct serve *s)
+{
+    unsigned n = 0;
+    date_t today = city_date(serve_now_ms(s), s->env.city_offset_min);
+    if (s->night.forgot == today)
+        return;
+    int rc = citizens_co_erase_due(s, "onecardd", &n);
+    if (rc == 0)
+        s->night.forgot = today;
+    else if (rc != OC_ECANCELED)
+        log_error("night", "documents that are due are not erased: %s", oc_strerror(rc));
+}
+
 /* One look, in a flow of its own so that what it allocates ends with it. */
 static int look_flow(void *arg) CO_FN;
 static int look_flow(void *arg)
@@ -178,6 +192,8 @@ static int look_flow(void *arg)
         n->close_not_before_ns = later(s, close_due(s, op), RECLOSE_MS);
     if (loop_now_ns(s->loop) >= n->settle_not_before_ns)
         n->settle_not_before_ns = later(s, settle_due(s, row), RETRY_MS);
+    if (good)
+        forget_due(s);
     return 0;
 }
 

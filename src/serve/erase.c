@@ -1,0 +1,344 @@
+/* Forgetting a citizen (R20). Personal data go at once. Documents go when the years that the law
+ * wants them kept are over, counted from the newest one; until then the day is written beside the
+ * citizen and the night looks. Deleting the key is the erasure: what was sealed under it stands in
+ * the journal, in outbox rows and in copies for good and says nothing any more.
+ *
+ * Every look at somebody's data by a person at a console is written first, as a record of scope
+ * `access` that the citizen is shown (access_co_note). */
+#include "serve/citizen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACCESS        "access"
+#define CONSOLE       "console" /* the terminal of those who ask without one */
+#define CONSOLE_OWNER "site"
+#define PAGE          64
+
+static date_t today(const struct serve *s)
+{
+    return city_date(serve_now_ms(s), s->env.city_offset_min);
+}
+
+/* ---- who looked ---- */
+
+static CO_FN int add_console(struct serve *s, struct ledger_op *op)
+{
+    memset(op, 0, sizeof *op);
+    op->type = LOP_PARTICIPANT;
+    (void)snprintf(op->who, sizeof op->who, "onecardd");
+    (void)snprintf(op->participant.id, sizeof op->participant.id, CONSOLE_OWNER);
+    (void)snprintf(op->participant.name, sizeof op->participant.name, "%.63s", s->fixed->site.name);
+    struct participant_row p;
+    int rc = ledger_co_participant(s->ledger, CONSOLE_OWNER, &p);
+    if (rc == OC_ENOENT)
+        rc = ledger_co_submit(s->ledger, op);
+    if (rc != 0)
+        return rc;
+    memset(op, 0, sizeof *op);
+    op->type = LOP_TERMINAL;
+    (void)snprintf(op->who, sizeof op->who, "onecardd");
+    (void)snprintf(op->terminal.id, sizeof op->terminal.id, CONSOLE);
+    (void)snprintf(op->terminal.kind, sizeof op->terminal.kind, "system");
+    (void)snprintf(op->terminal.participant, sizeof op->terminal.participant, CONSOLE_OWNER);
+    (void)snprintf(op->terminal.params, sizeof op->terminal.params, "{}");
+    return ledger_co_submit(s->ledger, op);
+}
+
+static CO_FN int find_console(struct serve *s, struct ledger_op *op, struct terminal_row *ret)
+{
+    int rc = ledger_co_terminal(s->ledger, CONSOLE, ret);
+    if (rc != OC_ENOENT)
+        return rc;
+    rc = add_console(s, op);
+    return rc == 0 ? ledger_co_terminal(s->ledger, CONSOLE, ret) : rc;
+}
+
+static CO_FN int fill_record(struct serve *s, const struct access_look *look, const char *terminal,
+                             struct op_record *r)
+{
+    uint32_t salt = 0;
+    int64_t now = serve_now_ms(s);
+    int rc = rng_fill(s->env.rng, &salt, sizeof salt);
+    if (rc != 0)
+        return rc;
+    (void)snprintf(r->scope, sizeof r->scope, ACCESS);
+    (void)snprintf(r->owner, sizeof r->owner, "citizen:%.31s", look->citizen);
+    (void)snprintf(r->key, sizeof r->key, "%013lld-%08x", (long long)now, (unsigned)salt);
+    json_t *j = json_pack("{s:o, s:s, s:s, s:o, s:I, s:s}", "who", json_text(look->who), "service",
+                          look->what, "terminal", terminal, "reason", json_text(look->why), "at_ms",
+                          (json_int_t)now, "what", look->what);
+    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    rc = text ? vault_co_doc_seal(s, look->citizen, r, text, &r->doc) : OC_ENOMEM;
+    free(text);
+    json_decref(j);
+    return rc;
+}
+
+int access_co_note(struct serve *s, const struct access_look *look)
+{
+    struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
+    struct terminal_row *t = arena_alloc(flow_arena(), sizeof *t);
+    int rc = op && t ? find_console(s, op, t) : OC_ENOMEM;
+    if (rc != 0)
+        return rc;
+    memset(op, 0, sizeof *op);
+    op->type = LOP_INTENT;
+    (void)snprintf(op->who, sizeof op->who, "%s", look->who);
+    struct op_intent *in = &op->intent;
+    in->plan_kind = OC_PLAN_NOTE;
+    (void)snprintf(in->service, sizeof in->service, "%s", look->what);
+    memcpy(in->terminal, t->t.id, sizeof in->terminal);
+    memcpy(in->participant, t->t.participant, sizeof in->participant);
+    (void)snprintf(in->plan, sizeof in->plan, "{}");
+    (void)snprintf(in->reply, sizeof in->reply, "{}");
+    in->business_date = today(s);
+    city_bcd(serve_now_ms(s), s->env.city_offset_min, in->card_date, in->card_time);
+    in->record_count = 1;
+    rc = fill_record(s, look, t->t.id, &in->records[0]);
+    if (rc == OC_ESTATE) { /* all is erased: only that somebody asked is left to tell */
+        memset(&in->records[0], 0, sizeof in->records[0]);
+        in->record_count = 0;
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = rng_fill(s->env.rng, in->request_hash, sizeof in->request_hash);
+    if (rc == 0)
+        rc = rng_fill(s->env.rng, &in->trace, sizeof in->trace);
+    if (rc == 0)
+        rc = ledger_co_submit(s->ledger, op);
+    if (rc != 0)
+        log_error("serve", "a look at citizen %s could not be noted, so nothing is shown: %s",
+                  look->citizen, rc == OC_EREFUSED ? op->detail : oc_strerror(rc));
+    return rc == OC_EREFUSED ? OC_ESTATE : rc;
+}
+
+/* ---- whose ---- */
+
+int citizen_co_each_card(struct serve *s, const char *citizen, citizen_card_fn fn, void *arg)
+{
+    int64_t after = 0;
+    unsigned n = PAGE;
+    int rc = 0;
+    struct card_row *rows = calloc(PAGE, sizeof *rows);
+    if (!rows)
+        return OC_ENOMEM;
+    while (rc == 0 && n == PAGE) {
+        rc = ledger_co_cards(s->ledger, after, 0, rows, PAGE, &n);
+        for (unsigned i = 0; rc == 0 && i < n; i++)
+            if (strcmp(rows[i].citizen, citizen) == 0)
+                rc = fn(arg, &rows[i]);
+        after = rc == 0 && n > 0 ? rows[n - 1].id : after;
+    }
+    free(rows);
+    return rc;
+}
+
+const char *citizen_scope(const struct serve *s, size_t i)
+{
+    const char *last = NULL;
+    if (i == 0)
+        return ACCESS;
+    for (size_t at = 0; at < module_service_count(s->modules); at++) {
+        const char *name = service_module(module_service_at(s->modules, at))->name;
+        if (last && strcmp(last, name) == 0)
+            continue;
+        last = name;
+        if (--i == 0)
+            return name;
+    }
+    return NULL;
+}
+
+/* ---- how long ---- */
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+/* The day that a member tells; 0: none. Of a birthday nothing follows. */
+static date_t member_day(const struct serve *s, const char *name, const json_t *v)
+{
+    char text[11];
+    date_t d = 0;
+    json_int_t n = json_integer_value(v);
+    const char *t = json_string_value(v);
+    if (strncmp(name, "born", 4) == 0 || strncmp(name, "birth", 5) == 0)
+        return 0;
+    if (json_is_integer(v) && ends_with(name, "_ms") && n > 0 && n < INT64_C(4102444800000))
+        return city_date(n, s->env.city_offset_min);
+    if (json_is_integer(v) && n >= 19000101 && n <= 21001231 && date_valid((date_t)n))
+        return (date_t)n;
+    if (!t || strlen(t) < 10)
+        return 0;
+    (void)snprintf(text, sizeof text, "%.10s", t);
+    return date_parse(text, &d) == 0 ? d : 0;
+}
+
+/* At most TEXT_DEPTH_MAX deep: looked at before it was parsed. */
+static date_t newest_day(const struct serve *s, const char *name, json_t *j)
+{
+    date_t best = 0, d;
+    const char *key;
+    json_t *v;
+    size_t i;
+    if (!json_is_object(j) && !json_is_array(j))
+        return member_day(s, name, j);
+    json_object_foreach(j, key, v)
+    {
+        d = newest_day(s, key, v);
+        best = d > best ? d : best;
+    }
+    json_array_foreach(j, i, v)
+    {
+        d = newest_day(s, name, v);
+        best = d > best ? d : best;
+    }
+    return best;
+}
+
+/* A document that names no day counts from today: kept too long rather than too short. */
+static date_t document_day(const struct serve *s, const struct buf *text)
+{
+    date_t now = today(s), day = 0;
+    const char *t = (const char *)text->data;
+    json_t *j = t && text_depth_ok(t, text->len, TEXT_DEPTH_MAX)
+                    ? json_loadb(t, text->len, 0, NULL)
+                    : NULL;
+    if (j)
+        day = newest_day(s, "", j);
+    json_decref(j);
+    return day == 0 || day > now ? now : day;
+}
+
+static date_t add_years(date_t d, unsigned years)
+{
+    date_t sum = d + (date_t)years * 10000;
+    return date_valid(sum) ? sum : sum - 1; /* the 29th of February */
+}
+
+/* When the scope's documents may go; at least *due. */
+static CO_FN int scope_due(struct serve *s, const char *citizen, const char *scope, date_t *due)
+{
+    const struct serve_retention *keep = &s->config->retention;
+    unsigned years = strcmp(scope, "medical") == 0 ? keep->medical_years : keep->transactions_years;
+    struct op_record at = {0};
+    int rc = 0;
+    (void)snprintf(at.scope, sizeof at.scope, "%s", scope);
+    (void)snprintf(at.owner, sizeof at.owner, "citizen:%.31s", citizen);
+    while (rc == 0) {
+        struct record_row r;
+        struct arena a;
+        struct buf text;
+        arena_init(&a, 0);
+        buf_init(&text, 2 * LEDGER_DOC_MAX);
+        rc = ledger_co_record_next(s->ledger, scope, at.owner, "", at.key, &a, at.key, &r);
+        if (rc == 0)
+            rc = vault_co_doc_open(s, citizen, &at, (struct bytes){r.doc, r.doc_len}, &text);
+        if (rc == OC_ESEAL || rc == OC_ESTATE) { /* unreadable: as if it were of today */
+            buf_reset(&text);
+            rc = 0;
+        }
+        if (rc == 0) {
+            date_t until = add_years(document_day(s, &text), years);
+            *due = until > *due ? until : *due;
+        }
+        buf_fini(&text);
+        arena_fini(&a);
+    }
+    return rc == OC_ENOENT ? 0 : rc;
+}
+
+/* ---- forgetting ---- */
+
+static CO_FN int submit(struct serve *s, const struct erase_wish *w, uint8_t what, date_t due,
+                        struct ledger_op *op)
+{
+    memset(op, 0, sizeof *op);
+    op->type = LOP_ERASED;
+    (void)snprintf(op->who, sizeof op->who, "%s", w->who);
+    (void)snprintf(op->erased.citizen, sizeof op->erased.citizen, "%s", w->citizen);
+    (void)snprintf(op->erased.why, sizeof op->erased.why, "%s", w->why);
+    (void)text_trim_utf8(op->erased.why);
+    op->erased.what = what;
+    op->erased.due = due;
+    int rc = ledger_co_submit(s->ledger, op);
+    if (rc == 0 && due == 0)
+        vault_forget(s, w->citizen, what);
+    return rc;
+}
+
+/* The access notes go with the rest; by themselves they keep nothing. */
+static CO_FN int erase_documents(struct serve *s, const struct erase_wish *w, struct ledger_op *op,
+                                 date_t *ret_due)
+{
+    date_t due = 0;
+    int rc = 0;
+    const char *scope;
+    for (size_t i = 1; rc == 0 && (scope = citizen_scope(s, i)) != NULL; i++)
+        rc = scope_due(s, w->citizen, scope, &due);
+    if (rc != 0)
+        return rc;
+    bool later = due > today(s);
+    rc = submit(s, w, ERASE_DOCUMENTS, later ? due : 0, op);
+    if (rc == 0)
+        *ret_due = later ? due : 0;
+    return rc;
+}
+
+int citizen_co_erase(struct serve *s, const struct erase_wish *w, struct ledger_op *op,
+                     date_t *ret_due)
+{
+    int rc = submit(s, w, ERASE_PERSONAL, 0, op);
+    return rc == 0 ? erase_documents(s, w, op, ret_due) : rc;
+}
+
+static bool is_due(const struct citizen_row *c, date_t day)
+{
+    return (c->erased & ERASE_PERSONAL) != 0 && (c->erased & ERASE_DOCUMENTS) == 0 &&
+           c->documents_due <= day;
+}
+
+static CO_FN int erase_one(struct serve *s, const struct citizen_row *c, const char *who,
+                           struct ledger_op *op)
+{
+    struct erase_wish w = {.citizen = c->c.id, .who = who, .why = "retention is over"};
+    date_t due = 0;
+    int rc = c->documents_due == 0 /* the switch stopped between the two halves */
+                 ? erase_documents(s, &w, op, &due)
+                 : submit(s, &w, ERASE_DOCUMENTS, 0, op);
+    if (rc == 0 && due == 0)
+        log_info("night", "documents of citizen %s erased: retention is over", c->c.id);
+    else if (rc == OC_EREFUSED)
+        log_warn("night", "documents of citizen %s not erased yet: %s", c->c.id, op->detail);
+    return rc == 0 ? (due == 0) : rc == OC_EREFUSED ? 0 : rc;
+}
+
+int citizens_co_erase_due(struct serve *s, const char *who, unsigned *ret_count)
+{
+    char after[LEDGER_ID] = "";
+    unsigned n = PAGE, count = 0;
+    int rc = 0;
+    struct citizen_row *rows = calloc(PAGE, sizeof *rows);
+    struct ledger_op *op = calloc(1, sizeof *op);
+    if (!rows || !op)
+        rc = OC_ENOMEM;
+    while (rc == 0 && n == PAGE) {
+        rc = ledger_co_citizens(s->ledger, after, rows, PAGE, &n);
+        for (unsigned i = 0; rc == 0 && i < n; i++) {
+            int one = is_due(&rows[i], today(s)) ? erase_one(s, &rows[i], who, op) : 0;
+            count += one == 1;
+            rc = one < 0 ? one : 0;
+        }
+        if (rc == 0 && n > 0)
+            memcpy(after, rows[n - 1].c.id, sizeof after);
+    }
+    free(op);
+    free(rows);
+    if (rc == 0)
+        *ret_count = count;
+    return rc;
+}
