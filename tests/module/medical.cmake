@@ -6,12 +6,16 @@ module_test(test_medical_bill.c SOURCES ${medical_city})
 module_test(test_medical_record.c SOURCES ${medical_city})
 onecard_unit_test(module test_medical_pure.c SOURCES ${module_sources}/medical/text.c ${module_sources}/medical/recognise.c
   ${module_sources}/medical/interact.c)
+foreach(test medical medical_bill medical_record medical_pure)
+  target_include_directories(module_test_${test} PRIVATE ${module_sources}/medical ${CMAKE_SOURCE_DIR}/include)
+endforeach()
 # With the real social security and its rules: what the two say to each other.
 file(GLOB medical_social CONFIGURE_DEPENDS ${module_sources}/social/*.c)
 if(NOT TARGET linked_social)
   module_linked(social ${medical_social})
 endif()
 module_test(test_medical_social.c SOURCES ${medical_city} MODULES social)
+target_include_directories(module_test_medical_social PRIVATE ${module_sources}/medical)
 # In the real switch, with the software card: tests/flow has the city.
 if(TARGET onecard_testcity)
   onecard_unit_test(module test_medical_card.c LIBS onecard_testcity)

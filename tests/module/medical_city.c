@@ -1,7 +1,7 @@
 /* See medical_city.h. */
 #include "medical_city.h"
 
-#include "../../src/modules/medical/medical.h"
+#include "medical.h"
 
 #include <stdio.h>
 #include <string.h>

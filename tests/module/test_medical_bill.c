@@ -42,6 +42,24 @@ static void bill_whose_lines_are_not_its_total_is_refused(void **state)
     refused(OC_R_PARAMETER, "medical.bill_put", NULL);
 }
 
+static void documents_come_from_hospitals_only_where_these_are_named(void **state)
+{
+    static const struct onecard_conf conf = {.module = &onecard_module,
+                                             .values = {{"hospitals", "h1 h2"}}};
+    (void)state;
+    onecard_module.unload(ctx);
+    assert_int_equal(fake_load(&onecard_module, &conf, &ctx), 0);
+    put_bill();
+    at("shop");
+    document(invoice_b1);
+    static const char *const services[] = {"medical.bill_put", "medical.schedule_put",
+                                           "medical.report_put", "medical.dispense_put",
+                                           "medical.admit"};
+    for (size_t i = 0; i < 5; i++) {
+        refused(OC_R_TERMINAL_MAY_NOT, services[i], NULL);
+    }
+}
+
 static void bill_changed_while_open_is_replaced_and_can_be_cancelled(void **state)
 {
     (void)state;
@@ -137,6 +155,7 @@ static void the_same_bill_paid_at_two_desks_is_paid_once(void **state)
     assert_int_equal(ask("medical.settle", "bill", "B1", NULL), 0);
     first = f.plan;
     at("h2"); /* a relative pays elsewhere at the same moment */
+    holder("c1", OC_PRESENTED_CODE);
     assert_int_equal(ask("medical.settle", "hospital", "h1", "bill", "B1", "pay", "cash", NULL), 0);
     commit();
     f.plan = first;
@@ -157,6 +176,17 @@ static void a_settlement_is_planned_whole_and_given_up_whole(void **state)
     done("medical.settle", "bill", "B1", NULL);
     assert_int_equal(f.plan.leg_count, 3);
     assert_int_equal(f.plan.record_count, 2);
+}
+
+static void R21_a_number_alone_spends_neither_fund_nor_personal_account(void **state)
+{
+    (void)state;
+    put_bill();
+    holder("c1", OC_PRESENTED_NUMBER);
+    refused(OC_R_NEEDS_PRESENCE, "medical.settle", "bill", "B1", "pay", "cash", NULL);
+    assert_int_equal(f.asked, 0);
+    done("medical.settle", "bill", "B1", "pay", "cash", "insurance", "no", NULL);
+    assert_int_equal(fake_leg(&f.plan, OC_ACCT_LOAD_RECEIVABLE, "h1"), -18000);
 }
 
 static void settling_without_insurance_is_the_citizens_own(void **state)
@@ -439,12 +469,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(bill_put_again_changes_nothing),
         T(bill_whose_lines_are_not_its_total_is_refused),
+        T(documents_come_from_hospitals_only_where_these_are_named),
         T(bill_changed_while_open_is_replaced_and_can_be_cancelled),
         T(bills_of_other_hospitals_are_seen_only_with_the_holder_there),
         T(lists_longer_than_a_page_go_on),
         T(R13_one_settlement_is_one_transaction_of_fund_personal_account_and_purse),
         T(the_same_bill_paid_at_two_desks_is_paid_once),
         T(a_settlement_is_planned_whole_and_given_up_whole),
+        T(R21_a_number_alone_spends_neither_fund_nor_personal_account),
         T(settling_without_insurance_is_the_citizens_own),
         T(settling_where_social_security_is_not_loaded_says_what_to_do),
         T(a_split_whose_parts_are_not_the_bill_is_not_posted),

@@ -1,5 +1,5 @@
 /* Medical: dates, numbers, recognition and interactions as functions. */
-#include "../../src/modules/medical/medical.h"
+#include "medical.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

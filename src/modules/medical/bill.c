@@ -148,12 +148,12 @@ static void bill_write(const struct onecard_request *req, struct onecard_plan *p
 
 SERVICE(medical_bill_put)
 {
-    (void)ctx;
     char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
     uint32_t version;
     struct onecard_doc *fresh = NULL, *old = NULL;
     bool cancel = req->host->doc_as_bool(req->host->doc_get(req->document, "cancelled"), false);
-    int rc = read_invoice(req, plan, &fresh);
+    int rc = pusher_ok(ctx, req, plan);
+    rc = rc ? rc : read_invoice(req, plan, &fresh);
     if (rc) {
         return rc;
     }

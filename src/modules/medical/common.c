@@ -198,6 +198,22 @@ int only_hospital(const struct onecard_request *req, struct onecard_plan *plan,
     return req->host->refuse(plan, OC_R_TERMINAL_MAY_NOT, "only at a terminal of %.32s", hospital);
 }
 
+int pusher_ok(const struct medical *m, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const char *words = m->hospitals;
+    char w[HOSPITAL_ID];
+    if (!words || !*words) {
+        return 0;
+    }
+    while (next_word(&words, w, sizeof(w))) {
+        if (strcmp(w, req->terminal.participant) == 0) {
+            return 0;
+        }
+    }
+    return req->host->refuse(plan, OC_R_TERMINAL_MAY_NOT, "%.31s is none of the hospitals",
+                             req->terminal.participant);
+}
+
 int unchanged(const struct onecard_request *req, struct onecard_plan *plan)
 {
     req->host->plan_reply_raw(plan, "unchanged", "true");

@@ -29,15 +29,16 @@ static const struct field admit_fields[] = {
 
 SERVICE(medical_admit)
 {
-    (void)ctx;
     const struct onecard_host *h = req->host;
     struct onecard_doc *d = doc_new(req, "Encounter"), *old = NULL;
     char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
     uint32_t version;
     h->doc_set_text(d, "class", "IMP");
     h->doc_set_text(d, "hospital", req->terminal.participant);
-    int rc = shape_copy(req, plan, req->document, d, admit_fields,
-                        sizeof(admit_fields) / sizeof(admit_fields[0]), "");
+    int rc = pusher_ok(ctx, req, plan);
+    rc = rc ? rc
+            : shape_copy(req, plan, req->document, d, admit_fields,
+                         sizeof(admit_fields) / sizeof(admit_fields[0]), "");
     if (rc) {
         return rc;
     }

@@ -6,6 +6,10 @@
 #include <string.h>
 
 static const struct onecard_conf_item conf_items[] = {
+    {"hospitals", ONECARD_CONF_TEXT, NULL,
+     "Participants that may push schedules, bills, reports, dispenses and stays, with blanks "
+     "between; none: all whose terminals may run the services.",
+     0, 0},
     {"book_days", ONECARD_CONF_INT, "14", "How many days ahead appointments are booked.", 1, 365},
     {"open_max", ONECARD_CONF_INT, "3", "Appointments of one citizen that may lie ahead.", 1,
      OPEN_MAX},
@@ -71,6 +75,7 @@ static int load(const struct onecard_host *host, const struct onecard_conf *conf
         return OC_ENOMEM;
     }
     m->conf = conf;
+    m->hospitals = host->conf_text(conf, "hospitals");
     m->book_days = host->conf_int(conf, "book_days");
     m->open_max = host->conf_int(conf, "open_max");
     m->cancel_minutes = host->conf_int(conf, "cancel_minutes");

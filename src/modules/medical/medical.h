@@ -33,6 +33,7 @@ struct medical {
     int64_t late_register_minutes, unregister_days;
     int64_t access_minutes;
     bool same_participant_cash;
+    const char *hospitals; /* who may push documents; NULL or "": whoever's terminals may */
 };
 
 /* ---- text.c: pure helpers ---- */
@@ -145,6 +146,9 @@ int original_word(const struct onecard_request *req, struct onecard_plan *plan, 
 /** Only this participant's own terminals. 0, or the refusal. */
 int only_hospital(const struct onecard_request *req, struct onecard_plan *plan,
                   const char *hospital);
+/** May this participant push documents? 0, or the refusal. */
+int pusher_ok(const struct medical *m, const struct onecard_request *req,
+              struct onecard_plan *plan);
 /** The answer to a hospital whose document is there already as it is. Nothing moves. */
 int unchanged(const struct onecard_request *req, struct onecard_plan *plan);
 

@@ -163,7 +163,9 @@ SERVICE(medical_dispense_put)
     char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
     uint32_t version;
     h->doc_set_text(d, "hospital", req->terminal.participant);
-    int rc = shape_copy(req, plan, req->document, d, head, sizeof(head) / sizeof(head[0]), "");
+    int rc = pusher_ok(ctx, req, plan);
+    rc =
+        rc ? rc : shape_copy(req, plan, req->document, d, head, sizeof(head) / sizeof(head[0]), "");
     rc = rc ? rc : copy_items(req, plan, d);
     if (rc) {
         return rc;

@@ -54,13 +54,14 @@ static int copy_results(const struct onecard_request *req, struct onecard_plan *
 
 SERVICE(medical_report_put)
 {
-    (void)ctx;
     const struct onecard_host *h = req->host;
     struct onecard_doc *d = doc_new(req, "DiagnosticReport"), *old = NULL;
     char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
     uint32_t version;
     h->doc_set_text(d, "hospital", req->terminal.participant);
-    int rc = shape_copy(req, plan, req->document, d, head, sizeof(head) / sizeof(head[0]), "");
+    int rc = pusher_ok(ctx, req, plan);
+    rc =
+        rc ? rc : shape_copy(req, plan, req->document, d, head, sizeof(head) / sizeof(head[0]), "");
     rc = rc ? rc : copy_results(req, plan, d);
     if (rc) {
         return rc;

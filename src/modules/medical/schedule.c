@@ -128,12 +128,13 @@ static int schedule_slots(const struct onecard_request *req, struct onecard_plan
 
 SERVICE(medical_schedule_put)
 {
-    (void)ctx;
     const struct onecard_host *h = req->host;
     struct onecard_doc *doc = doc_new(req, "Schedule");
     struct slot_day d = {.hospital = req->terminal.participant};
     int64_t kept = 0;
-    int rc = shape_copy(req, plan, req->document, doc, head, sizeof(head) / sizeof(head[0]), "");
+    int rc = pusher_ok(ctx, req, plan);
+    rc = rc ? rc
+            : shape_copy(req, plan, req->document, doc, head, sizeof(head) / sizeof(head[0]), "");
     if (rc) {
         return rc;
     }

@@ -92,6 +92,18 @@ static int ask(const struct onecard_request *req, struct onecard_plan *plan,
     return asked(req, plan, h->co_ask(req, plan, "social.split", p, ret));
 }
 
+/* Who asks for the fund's money, and the personal account's, shows the card (持卡结算): a number is
+ * known to many. What is given back asks for nothing. */
+static int insured_there(const struct onecard_request *req, struct onecard_plan *plan,
+                         const char *replaces)
+{
+    if (*replaces || req->presented == OC_PRESENTED_CHIP || req->strength >= OC_STRENGTH_CODE) {
+        return 0;
+    }
+    return req->host->refuse(plan, OC_R_NEEDS_PRESENCE,
+                             "insurance pays with card or fresh code; insurance=no pays all");
+}
+
 int split_ask(const struct onecard_request *req, struct onecard_plan *plan,
               const struct onecard_doc *invoice, const char *replaces, struct split *ret)
 {
@@ -101,7 +113,8 @@ int split_ask(const struct onecard_request *req, struct onecard_plan *plan,
         ret->total = ret->cash = total;
         return 0;
     }
-    int rc = ask(req, plan, invoice, replaces, &ret->reply);
+    int rc = insured_there(req, plan, replaces);
+    rc = rc ? rc : ask(req, plan, invoice, replaces, &ret->reply);
     if (rc) {
         return rc;
     }
