@@ -1,0 +1,231 @@
+/* A citizen's data over the API: sealed, shown with a reason, told whole, forgotten (R20). */
+#include "site.h"
+
+#include "base/base.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME   "Zhang Unforgettable"
+#define NUMBER "410102199001010021"
+
+static struct site site;
+
+static int open_site(void **state)
+{
+    (void)state;
+    site_open(&site, NULL);
+    site_furnish(&site, false);
+    return 0;
+}
+
+static int close_site(void **state)
+{
+    (void)state;
+    site_close(&site);
+    return 0;
+}
+
+static void add_citizen(char ret_id[32])
+{
+    json_t *j = site_call(&site, "POST", "/v1/citizens",
+                          "{\"name\":\"" NAME "\",\"id\":\"" NUMBER
+                          "\",\"phone\":\"13800138000\",\"born\":\"1990-01-01\",\"sex\":\"female\","
+                          "\"address\":\"Zhengzhou, Renmin Road 1\",\"resident\":\"yes\"}",
+                          NULL);
+    (void)snprintf(ret_id, 32, "%s", text_of(j, "citizen"));
+    assert_true(ret_id[0] == 'c');
+    json_decref(j);
+}
+
+static json_t *about(const char *id, const char *verb, const char *body, int status)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "/v1/citizens/%s/%s", id, verb);
+    return site_expect(&site, status, "POST", path, body);
+}
+
+static void check_refused(const char *id, const char *verb, const char *body, int status,
+                          const char *code)
+{
+    json_t *j = about(id, verb, body, status);
+    assert_string_equal(text_of(json_object_get(j, "error"), "code"), code);
+    json_decref(j);
+}
+
+static void one_number_is_one_citizen_and_is_found(void **state)
+{
+    char a[32], b[32];
+    (void)state;
+    add_citizen(a);
+    add_citizen(b);
+    assert_string_equal(a, b);
+    json_t *j = site_expect(&site, 200, "POST", "/v1/citizens/find", "{\"number\":\"" NUMBER "\"}");
+    assert_string_equal(text_of(j, "citizen"), a);
+    json_decref(j);
+    json_decref(site_expect(&site, 404, "POST", "/v1/citizens/find", "{\"number\":\"41\"}"));
+}
+
+static void R20_data_are_shown_with_a_reason_and_the_look_is_told_to_the_citizen(void **state)
+{
+    char id[32];
+    (void)state;
+    add_citizen(id);
+    check_refused(id, "show", "{}", 400, "missing_field");
+    json_t *j = about(id, "show", "{\"reason\":\"call 4711\"}", 200);
+    const json_t *p = json_object_get(j, "person");
+    assert_string_equal(text_of(p, "name"), NAME);
+    assert_string_equal(text_of(p, "id"), NUMBER);
+    assert_string_equal(text_of(p, "born"), "1990-01-01");
+    assert_string_equal(text_of(p, "resident"), "yes");
+    json_decref(j);
+    j = about(id, "export", "{\"reason\":\"asked for it\"}", 200);
+    const json_t *access = json_object_get(j, "access");
+    assert_int_equal(json_array_size(access), 2);
+    p = json_object_get(json_array_get(access, 0), "document");
+    assert_string_equal(text_of(p, "reason"), "call 4711");
+    assert_string_equal(text_of(p, "service"), "citizen.show");
+    assert_true(text_of(p, "who")[0] != '\0');
+    assert_string_equal(text_of(json_object_get(j, "person"), "name"), NAME);
+    json_decref(j);
+}
+
+static void what_is_changed_stands_and_the_rest_stays(void **state)
+{
+    char id[32];
+    (void)state;
+    add_citizen(id);
+    json_decref(about(id, "change", "{\"phone\":\"13900139000\"}", 200));
+    json_t *j = about(id, "show", "{\"reason\":\"x\"}", 200);
+    assert_string_equal(text_of(json_object_get(j, "person"), "phone"), "13900139000");
+    assert_string_equal(text_of(json_object_get(j, "person"), "name"), NAME);
+    json_decref(j);
+    check_refused(id, "change", "{\"id\":\"1\"}", 400, "unknown_field");
+    check_refused(id, "change", "{\"sex\":\"f\"}", 400, "bad_field");
+}
+
+/* ---- files ---- */
+
+static bool file_has(const char *path, const void *bytes, size_t len)
+{
+    struct buf b;
+    ROLE_ENTER_WORKER();
+    buf_init(&b, (size_t)256 << 20);
+    bool has = file_read(path, &b) == 0 && memmem(b.data, b.len, bytes, len) != NULL;
+    buf_fini(&b);
+    return has;
+}
+
+static bool ledger_has(const void *bytes, size_t len)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/ledger.db", site.dir);
+    if (file_has(path, bytes, len))
+        return true;
+    (void)snprintf(path, sizeof path, "%s/ledger.db-wal", site.dir);
+    return file_has(path, bytes, len);
+}
+
+/* The wrapped key of that citizen, as it lies in the ledger. */
+static int read_key(const char *id, uint8_t ret[128])
+{
+    char path[96];
+    int len = 0;
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    (void)snprintf(path, sizeof path, "%s/ledger.db", site.dir);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT sealed FROM citizen_key WHERE citizen = ? AND "
+                                        "what = 1",
+                                        -1, &st, NULL),
+                     SQLITE_OK);
+    (void)sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+    if (sqlite3_step(st) == SQLITE_ROW) {
+        len = sqlite3_column_bytes(st, 0);
+        memcpy(ret, sqlite3_column_blob(st, 0), (size_t)len);
+    }
+    (void)sqlite3_finalize(st);
+    (void)sqlite3_close(db);
+    return len;
+}
+
+static void register_holder(char ret_card[40], char ret_id[32])
+{
+    json_t *j = site_expect(&site, 201, "POST", "/v1/cards/register",
+                            "{\"serial\":\"77\",\"profile\":\"pboc-ep\",\"holder\":{\"name\":\"" NAME
+                            "\",\"id\":\"" NUMBER "\"}}");
+    (void)snprintf(ret_card, 40, "%s", text_of(j, "id"));
+    (void)snprintf(ret_id, 32, "%s", text_of(j, "citizen"));
+    json_decref(j);
+}
+
+static void R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_number(void **state)
+{
+    char id[32], again[32], card[40], path[128], body[200];
+    uint8_t key[128];
+    (void)state;
+    register_holder(card, id);
+    json_decref(about(id, "show", "{\"reason\":\"x\"}", 200));
+    int len = read_key(id, key);
+    assert_true(len > 32);
+    assert_true(ledger_has(key, (size_t)len));
+    assert_false(ledger_has(NAME, strlen(NAME)));
+
+    check_refused(id, "erase", "{\"why\":\"wishes it\"}", 409, "card_works");
+    (void)snprintf(path, sizeof path, "/v1/cards/%s/cancel", card);
+    json_decref(site_expect(&site, 200, "POST", path, "{}"));
+    json_t *j = about(id, "erase", "{\"why\":\"wishes it\"}", 200);
+    assert_int_equal(json_array_size(json_object_get(j, "erased")), 2); /* no documents were kept */
+    json_decref(j);
+
+    check_refused(id, "show", "{\"reason\":\"x\"}", 409, "erased");
+    check_refused(id, "change", "{\"phone\":\"1\"}", 409, "erased");
+    json_decref(site_expect(&site, 404, "POST", "/v1/citizens/find", "{\"number\":\"" NUMBER "\"}"));
+    (void)snprintf(path, sizeof path, "/v1/cards/%s", card);
+    j = site_expect(&site, 200, "GET", path, NULL);
+    assert_string_equal(text_of(j, "citizen"), id);
+    assert_true(text_of(j, "number")[0] != '\0');
+    json_decref(j);
+    j = about(id, "export", "{\"reason\":\"what is left\"}", 200);
+    assert_true(json_is_null(json_object_get(j, "person")));
+    json_decref(j);
+
+    (void)snprintf(body, sizeof body, "{\"path\":\"%s/copy.db\"}", site.dir);
+    json_decref(site_expect(&site, 200, "POST", "/v1/ledger/backup", body));
+    (void)snprintf(path, sizeof path, "%s/copy.db", site.dir);
+    assert_false(file_has(path, key, (size_t)len));
+    assert_false(file_has(path, NAME, strlen(NAME)));
+    j = site_expect(&site, 200, "POST", "/v1/ledger/verify", "{}");
+    assert_true(json_is_true(json_object_get(j, "good")));
+    json_decref(j);
+
+    add_citizen(again); /* comes back as somebody new */
+    assert_string_not_equal(again, id);
+}
+
+static void R20_rows_sealed_before_a_restart_open_after_it(void **state)
+{
+    char id[32];
+    (void)state;
+    add_citizen(id);
+    site_stop(&site);
+    site_start(&site);
+    json_t *j = about(id, "show", "{\"reason\":\"x\"}", 200);
+    assert_string_equal(text_of(json_object_get(j, "person"), "name"), NAME);
+    json_decref(j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_number_is_one_citizen_and_is_found),
+        cmocka_unit_test(R20_data_are_shown_with_a_reason_and_the_look_is_told_to_the_citizen),
+        cmocka_unit_test(what_is_changed_stands_and_the_rest_stays),
+        cmocka_unit_test(R20_rows_sealed_before_a_restart_open_after_it),
+        cmocka_unit_test(R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_number),
+    };
+    return cmocka_run_group_tests(tests, open_site, close_site);
+}
