@@ -244,6 +244,8 @@ static const struct cli_option compare_options[] = {
 
 /* "NAME", "NAME@DATE", or a file. */
 static int named_table(struct ctl *c, struct fares *f, const char *word,
+                       const struct fare_table **ret) WORKER_FN;
+static int named_table(struct ctl *c, struct fares *f, const char *word,
                        const struct fare_table **ret)
 {
     char name[FARE_NAME] = "";
