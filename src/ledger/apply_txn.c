@@ -1,10 +1,9 @@
 /* Applies intents, outcomes and refusals:
  *
- *    intent ──► INTENDED ──► POSTED     legs pending → posted, records written, messages out, day stamped
- *       │          │  └────► VOIDED     everything that was reserved is given back
- *       │          └─► IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED
- *       └─ a plan without card command and hold posts at once
- *    refusal ──► REFUSED
+ *    intent ──► INTENDED ──► POSTED     legs pending → posted, records written, messages out, day
+ * stamped │          │  └────► VOIDED     everything that was reserved is given back │          └─►
+ * IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED └─ a plan without card command and
+ * hold posts at once refusal ──► REFUSED
  *
  * At any time the row, the card's open_txn, the accounts and the records tell the same. */
 #include "ledger/cache.h"
@@ -224,7 +223,8 @@ static void due_after_post(struct card_full *c, const struct op_intent *in,
     if (!(o->seen.has & SEEN_OFFLINE))
         c->due_has &= (uint8_t)~SEEN_OFFLINE;
     else if (o->seen.offline == in->counter || o->evidence == EV_CAPP_RECORD)
-        c->due_offline = in->counter; /* the record is asked only where a zero does not count: another moved it (R16) */
+        c->due_offline = in->counter; /* the record is asked only where a zero does not count:
+                                         another moved it (R16) */
 }
 
 /* Where the outcome's own answer proves the move and nobody read the card again, the chip's state
@@ -389,7 +389,8 @@ static WORKER_FN int outcome_card(struct fold *f, const struct ledger_op *op,
     return rc ? rc : card_store(f, &c);
 }
 
-/* Of a plan without a card command: what the card's row keeps of it is its accounts and that it was the last. */
+/* Of a plan without a card command: what the card's row keeps of it is its accounts and that it was
+ * the last. */
 static WORKER_FN int outcome_books(struct fold *f, const struct ledger_op *op,
                                    const struct txn_full *t)
 {

@@ -49,8 +49,8 @@ static WORKER_FN int read_open_day(struct fold *f)
     return rc;
 }
 
-/* Only what is open or due is counted, by its own index: nothing at the start may take longer because there
- * are more cards. */
+/* Only what is open or due is counted, by its own index: nothing at the start may take longer
+ * because there are more cards. */
 static WORKER_FN int read_counts(struct fold *f)
 {
     int rc = db_number(f->db, "SELECT count(*) FROM txn WHERE state IN (1, 4)", &f->open_txns);
@@ -151,18 +151,29 @@ int fold_flush(struct fold *f)
 
 typedef int (*apply_fn)(struct fold *f, const struct ledger_op *op);
 static const apply_fn appliers[] = {
-    [LOP_SITE] = apply_site,           [LOP_PARTICIPANT] = apply_participant,
-    [LOP_TERMINAL] = apply_terminal,   [LOP_KEY] = apply_key,
-    [LOP_CARD_ADD] = apply_card_add,   [LOP_CARD_STATE] = apply_card_state,
-    [LOP_SLOT] = apply_slot,           [LOP_DENY] = apply_deny,
-    [LOP_CITIZEN] = apply_citizen,     [LOP_INTENT] = apply_intent,
-    [LOP_OUTCOME] = apply_outcome,     [LOP_REFUSAL] = apply_refusal,
-    [LOP_SEEN] = apply_seen,           [LOP_EVENT] = apply_event,
-    [LOP_DAY_CLOSE] = apply_day_close, [LOP_SETTLED] = apply_settled,
-    [LOP_RESTORED] = apply_restored,   [LOP_AUTHORITY] = apply_authority,
+    [LOP_SITE] = apply_site,
+    [LOP_PARTICIPANT] = apply_participant,
+    [LOP_TERMINAL] = apply_terminal,
+    [LOP_KEY] = apply_key,
+    [LOP_CARD_ADD] = apply_card_add,
+    [LOP_CARD_STATE] = apply_card_state,
+    [LOP_SLOT] = apply_slot,
+    [LOP_DENY] = apply_deny,
+    [LOP_CITIZEN] = apply_citizen,
+    [LOP_INTENT] = apply_intent,
+    [LOP_OUTCOME] = apply_outcome,
+    [LOP_REFUSAL] = apply_refusal,
+    [LOP_SEEN] = apply_seen,
+    [LOP_EVENT] = apply_event,
+    [LOP_DAY_CLOSE] = apply_day_close,
+    [LOP_SETTLED] = apply_settled,
+    [LOP_RESTORED] = apply_restored,
+    [LOP_AUTHORITY] = apply_authority,
     [LOP_TERMINAL_KEY] = apply_terminal_key,
-    [LOP_HOLD] = apply_hold,           [LOP_MESSAGE] = apply_message,
-    [LOP_ERASED] = apply_erased,       [LOP_PARTICIPANT_KEY] = apply_participant_key,
+    [LOP_HOLD] = apply_hold,
+    [LOP_MESSAGE] = apply_message,
+    [LOP_ERASED] = apply_erased,
+    [LOP_PARTICIPANT_KEY] = apply_participant_key,
 };
 
 int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq, const uint8_t mac[32])

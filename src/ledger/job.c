@@ -1,9 +1,9 @@
 /* Operations on their way to the writer and back: how flows and threads submit, wait and are woken.
  *
- * A job is a heap object with two owners, the submitter and the queue. The operation itself, 11 KiB, is
- * not copied: whoever submits waits until the writer has decided, whatever happens, and ledger_close()
- * comes before the loop is freed; so the writer works in the submitter's own. A batch's flows are woken
- * by one task, which stands in the first of its jobs. */
+ * A job is a heap object with two owners, the submitter and the queue. The operation itself, 11
+ * KiB, is not copied: whoever submits waits until the writer has decided, whatever happens, and
+ * ledger_close() comes before the loop is freed; so the writer works in the submitter's own. A
+ * batch's flows are woken by one task, which stands in the first of its jobs. */
 #include "ledger/job.h"
 #include <stdlib.h>
 

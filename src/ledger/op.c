@@ -49,9 +49,8 @@ TABLE(t_seen, NUM(struct card_seen, has), SNUM(struct card_seen, balance),
       NUM(struct card_seen, online), NUM(struct card_seen, offline));
 TABLE(t_leg, NUM(struct leg, kind), TEXT(struct leg, owner), SNUM(struct leg, amount));
 TABLE(t_record, TEXT(struct op_record, scope), TEXT(struct op_record, owner),
-      TEXT(struct op_record, key), NUM(struct op_record, version_read),
-      DOC(struct op_record, doc), NUM3(struct op_record, remove),
-      NUM3(struct op_record, version_new));
+      TEXT(struct op_record, key), NUM(struct op_record, version_read), DOC(struct op_record, doc),
+      NUM3(struct op_record, remove), NUM3(struct op_record, version_new));
 TABLE(t_message, TEXT(struct op_message, to), TEXT(struct op_message, kind),
       TEXT(struct op_message, citizen), DOC(struct op_message, doc));
 TABLE(t_hold_plan, TEXT(struct op_hold_plan, to), TEXT(struct op_hold_plan, kind),
@@ -164,7 +163,7 @@ TABLE(t_participant_key, TEXT(struct op_participant_key, participant),
 #define KIND2(type, label, member, table)                                                          \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
               &(table), 2}
-#define KIND3(type, label, member, table)                                                           \
+#define KIND3(type, label, member, table)                                                          \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
               &(table), 3}
 static const struct op_kind kinds[] = {
@@ -248,10 +247,14 @@ const char *card_kind_name(enum card_kind k)
 const char *hold_state_name(enum hold_state s)
 {
     static const char *const names[] = {
-        [HOLD_ASKED] = "asked",           [HOLD_HELD] = "held",
-        [HOLD_REFUSED] = "refused",       [HOLD_UNKNOWN] = "unknown",
-        [HOLD_CONFIRM_DUE] = "confirm_due", [HOLD_CONFIRMED] = "confirmed",
-        [HOLD_REVERSE_DUE] = "reverse_due", [HOLD_REVERSED] = "reversed",
+        [HOLD_ASKED] = "asked",
+        [HOLD_HELD] = "held",
+        [HOLD_REFUSED] = "refused",
+        [HOLD_UNKNOWN] = "unknown",
+        [HOLD_CONFIRM_DUE] = "confirm_due",
+        [HOLD_CONFIRMED] = "confirmed",
+        [HOLD_REVERSE_DUE] = "reverse_due",
+        [HOLD_REVERSED] = "reversed",
     };
     return name_in(names, ARRAY_LEN(names), (unsigned)s);
 }

@@ -191,8 +191,8 @@ static WORKER_FN int keep_evidence(struct fold *f, const struct txn_full *t, str
     return 0;
 }
 
-/* R12: nothing posts before the institution holds its part, and without a card command nothing can be in doubt. A right
- * program knows that: the hold's answer is durable before it goes on. */
+/* R12: nothing posts before the institution holds its part, and without a card command nothing can
+ * be in doubt. A right program knows that: the hold's answer is durable before it goes on. */
 static WORKER_FN int outcome_hold(struct fold *f, struct ledger_op *op, const struct txn_full *t)
 {
     struct hold_row h;
@@ -309,18 +309,29 @@ static int prepare_restored(struct fold *f, struct ledger_op *op)
 
 typedef int (*prepare_fn)(struct fold *f, struct ledger_op *op);
 static const prepare_fn preparers[] = {
-    [LOP_SITE] = prepare_site,           [LOP_PARTICIPANT] = prepare_participant,
-    [LOP_TERMINAL] = prepare_terminal,   [LOP_KEY] = prepare_key,
-    [LOP_CARD_ADD] = prepare_card_add,   [LOP_CARD_STATE] = prepare_card_state,
-    [LOP_SLOT] = prepare_slot,           [LOP_DENY] = prepare_deny,
-    [LOP_CITIZEN] = prepare_citizen,     [LOP_INTENT] = prepare_intent,
-    [LOP_OUTCOME] = prepare_outcome,     [LOP_REFUSAL] = prepare_refusal,
-    [LOP_SEEN] = prepare_seen,           [LOP_EVENT] = prepare_event,
-    [LOP_DAY_CLOSE] = prepare_day_close, [LOP_SETTLED] = prepare_settled,
-    [LOP_RESTORED] = prepare_restored,   [LOP_AUTHORITY] = prepare_authority,
+    [LOP_SITE] = prepare_site,
+    [LOP_PARTICIPANT] = prepare_participant,
+    [LOP_TERMINAL] = prepare_terminal,
+    [LOP_KEY] = prepare_key,
+    [LOP_CARD_ADD] = prepare_card_add,
+    [LOP_CARD_STATE] = prepare_card_state,
+    [LOP_SLOT] = prepare_slot,
+    [LOP_DENY] = prepare_deny,
+    [LOP_CITIZEN] = prepare_citizen,
+    [LOP_INTENT] = prepare_intent,
+    [LOP_OUTCOME] = prepare_outcome,
+    [LOP_REFUSAL] = prepare_refusal,
+    [LOP_SEEN] = prepare_seen,
+    [LOP_EVENT] = prepare_event,
+    [LOP_DAY_CLOSE] = prepare_day_close,
+    [LOP_SETTLED] = prepare_settled,
+    [LOP_RESTORED] = prepare_restored,
+    [LOP_AUTHORITY] = prepare_authority,
     [LOP_TERMINAL_KEY] = prepare_terminal_key,
-    [LOP_HOLD] = prepare_hold,           [LOP_MESSAGE] = prepare_message,
-    [LOP_ERASED] = prepare_erased,       [LOP_PARTICIPANT_KEY] = prepare_participant_key,
+    [LOP_HOLD] = prepare_hold,
+    [LOP_MESSAGE] = prepare_message,
+    [LOP_ERASED] = prepare_erased,
+    [LOP_PARTICIPANT_KEY] = prepare_participant_key,
 };
 
 int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)
@@ -328,7 +339,8 @@ int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)
     op->reason = OC_R_NONE;
     op->detail[0] = '\0';
     if (!op_valid(op) || op->type >= ARRAY_LEN(preparers) || !preparers[op->type])
-        return prepare_invalid(op, "not an operation: unknown type, text without end or count too large");
+        return prepare_invalid(
+            op, "not an operation: unknown type, text without end or count too large");
     if (!op->who[0])
         return prepare_invalid(op, "an operation says who asks for it (R20)");
     if (f->site.exists && op->type == LOP_SITE)

@@ -383,8 +383,8 @@ static date_t later(date_t x, date_t y)
     return x > y ? x : y;
 }
 
-/* Of a record that did not exist. One may have stood there before, and been removed: each write took a journal row at
- * least, so none had a version above the journal's length. */
+/* Of a record that did not exist. One may have stood there before, and been removed: each write
+ * took a journal row at least, so none had a version above the journal's length. */
 static uint32_t version_next(const struct fold *f)
 {
     uint32_t v = (uint32_t)(f->seq + 1);

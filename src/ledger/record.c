@@ -41,7 +41,8 @@ static WORKER_FN int lock(struct fold *f, const struct op_intent *in, const stru
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
 
-/* A record that comes again after it was removed has a version that no reader of the old one read. */
+/* A record that comes again after it was removed has a version that no reader of the old one read.
+ */
 static int64_t first_version(const struct op_record *r)
 {
     return r->version_new ? r->version_new : 1;

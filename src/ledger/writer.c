@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A page that many commits change is copied once a pass: so passes are few. What a start must read is
- * bounded by the log's size. */
+/* A page that many commits change is copied once a pass: so passes are few. What a start must read
+ * is bounded by the log's size. */
 #define WAL_PASS (INT64_C(24) << 20) /* the checkpointer is woken */
 #define WAL_OWN  (INT64_C(64) << 20) /* the writer makes the last pass itself */
 #define PASS_MS  5000                /* the checkpointer wakes by itself */
@@ -74,8 +74,8 @@ static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *
     return rc ? rc : fold_apply(&l->fold, op, b->seq, b->mac);
 }
 
-/* What the ledger allots means nothing until it is committed: the number of a request that goes again
- * must not look as if its terminal had asked for it. */
+/* What the ledger allots means nothing until it is committed: the number of a request that goes
+ * again must not look as if its terminal had asked for it. */
 static void forget_allotted(struct ledger_job *j)
 {
     if (!j->op)
