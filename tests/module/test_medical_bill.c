@@ -189,6 +189,18 @@ static void R21_a_number_alone_spends_neither_fund_nor_personal_account(void **s
     assert_int_equal(fake_leg(&f.plan, OC_ACCT_LOAD_RECEIVABLE, "h1"), -18000);
 }
 
+static void a_hospitals_own_system_settles_with_a_code_from_the_account(void **state)
+{
+    (void)state;
+    put_bill();
+    f.req.institution = true;
+    holder("c1", OC_PRESENTED_CODE);
+    refused(OC_R_NEEDS_CHIP, "medical.settle", "bill", "B1", NULL);
+    refused(OC_R_PARAMETER, "medical.settle", "bill", "B1", "pay", "cash", NULL);
+    done("medical.settle", "bill", "B1", "pay", "account", NULL);
+    assert_int_equal(fake_leg(&f.plan, OC_ACCT_CITIZEN, "c1"), -6200);
+}
+
 static void settling_without_insurance_is_the_citizens_own(void **state)
 {
     (void)state;
@@ -247,6 +259,8 @@ static void R13_cancelling_gives_every_part_back_to_where_it_came_from(void **st
     assert_string_equal(kept("citizen:c1", ref("bill", "h1", "B1"), "status"), "issued");
     assert_non_null(fake_message(&f.plan, "h1", "medical.settle_cancelled"));
     refused(OC_R_WRONG_STATE, "medical.settle_cancel", "txn", settled_txn, NULL);
+    original(f.committed, "medical.settle_cancel", 6200, 0);
+    refused(OC_R_ORIGINAL_UNKNOWN, "medical.settle_cancel", "txn", f.committed, NULL);
     done("medical.settle", "bill", "B1", NULL); /* and it may be settled again */
 }
 
@@ -477,6 +491,7 @@ int main(void)
         T(the_same_bill_paid_at_two_desks_is_paid_once),
         T(a_settlement_is_planned_whole_and_given_up_whole),
         T(R21_a_number_alone_spends_neither_fund_nor_personal_account),
+        T(a_hospitals_own_system_settles_with_a_code_from_the_account),
         T(settling_without_insurance_is_the_citizens_own),
         T(settling_where_social_security_is_not_loaded_says_what_to_do),
         T(a_split_whose_parts_are_not_the_bill_is_not_posted),

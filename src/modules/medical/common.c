@@ -177,9 +177,9 @@ int original_word(const struct onecard_request *req, struct onecard_plan *plan, 
 {
     const struct onecard_host *h = req->host;
     struct onecard_doc *txn = NULL;
-    if (strncmp(req->original->service, service, strlen(service)) != 0) {
-        return h->refuse(plan, OC_R_ORIGINAL_UNKNOWN, "that transaction is a %.40s",
-                         req->original->service);
+    if (strcmp(req->original->service, service) != 0) {
+        return h->refuse(plan, OC_R_ORIGINAL_UNKNOWN, "that is a %.32s: name the first %.32s",
+                         req->original->service, service);
     }
     int rc = h->co_txn(req, req->original->txn, &txn);
     if (rc) {

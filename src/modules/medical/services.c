@@ -7,6 +7,8 @@
 #define PUT (FOR_CITIZEN | OC_NEEDS_DOCUMENT)
 /* A card, or its number or code. */
 #define AT_DESK (OC_NEEDS_CARD | OC_NEEDS_CITIZEN | OC_TAKES_NUMBER)
+/* The same where the hospital's own cash desk asks: with a code, from the citizen's account. */
+#define PAYS (AT_DESK | OC_BY_PARTICIPANT)
 /* The holder is there. */
 #define PRESENT (AT_DESK | OC_NEEDS_PRESENCE | OC_BY_PARTICIPANT)
 /* An earlier transaction is taken back. */
@@ -50,7 +52,7 @@ static const struct onecard_param register_params[] = {
     {"appointment", "register what was booked", false},
     {"pay", "the own part: purse (default), account, pending or cash", false},
 };
-SERVICE_ROW(register, "Register for a visit", "挂号", AT_DESK);
+SERVICE_ROW(register, "Register for a visit", "挂号", PAYS);
 
 static const struct onecard_param unregister_params[] = {
     {"txn", "the transaction that is taken back", true},
@@ -112,7 +114,7 @@ static const struct onecard_param settle_params[] = {
     {"personal", "no: spare the personal account", false},
     {"family", "yes: relatives' accounts may pay", false},
 };
-SERVICE_ROW(settle, "Settle a bill", "结算", AT_DESK);
+SERVICE_ROW(settle, "Settle a bill", "结算", PAYS);
 
 static const struct onecard_param settle_cancel_params[] = {
     {"txn", "the transaction that is taken back", true},
@@ -147,7 +149,7 @@ static const struct onecard_param deposit_params[] = {
     {"admission", "the hospital's number of the stay", true},
     {"pay", "the own part: purse (default), account, pending or cash", false},
 };
-SERVICE_ROW(deposit, "Pay a deposit", "住院预交金", AT_DESK | OC_NEEDS_AMOUNT);
+SERVICE_ROW(deposit, "Pay a deposit", "住院预交金", PAYS | OC_NEEDS_AMOUNT);
 
 static const struct onecard_param deposit_return_params[] = {
     {"hospital", "a participant; default: the terminal's own", false},
@@ -164,7 +166,7 @@ static const struct onecard_param inpatient_settle_params[] = {
     {"personal", "no: spare the personal account", false},
     {"family", "yes: relatives' accounts may pay", false},
 };
-SERVICE_ROW(inpatient_settle, "Settle a stay", "出院结算", AT_DESK);
+SERVICE_ROW(inpatient_settle, "Settle a stay", "出院结算", PAYS);
 
 static const struct onecard_param report_put_params[] = {
     {"citizen", "whom it concerns, where no card is presented", false},
