@@ -6,6 +6,7 @@
 
 #include "flow/addr.h"
 #include "flow/http_req.h"
+#include "flow/tls_http.h"
 
 #include <event2/event.h>
 #include <event2/http.h>
@@ -32,6 +33,7 @@ static void server_free(struct http_server *s)
         evhttp_free(s->unix_http);
     if (s->tcp_http)
         evhttp_free(s->tcp_http);
+    tls_http_free(&s->tls);
     free(s->unix_path);
     free(s);
 }
@@ -185,7 +187,10 @@ static void on_unix(struct evhttp_request *ev, void *arg)
 static void on_tcp(struct evhttp_request *ev, void *arg)
 {
     struct http_server *s = arg;
-    arrived(s, ev, s->opts.allow_tcp);
+    struct evhttp_connection *conn = evhttp_request_get_connection(ev);
+    /* Without memory evhttp makes buffers of its own, which know no TLS. */
+    bool safe = !s->tls || (conn && tls_http_is(evhttp_connection_get_bufferevent(conn)));
+    arrived(s, ev, s->opts.allow_tcp && safe);
 }
 
 /* --- accepting --- */
@@ -306,11 +311,15 @@ static int open_unix(struct http_server *s)
 
 static int open_tcp(struct http_server *s)
 {
-    int fd, rc = sock_bind_tcp(s->opts.tcp_addr, s->opts.tcp_port, &fd);
+    int fd, rc = s->opts.tls ? tls_http_new(s->opts.tls, &s->tls) : 0;
+    if (rc == 0)
+        rc = sock_bind_tcp(s->opts.tcp_addr, s->opts.tcp_port, &fd);
     if (rc)
         return rc;
     s->tcp_port = addr_port(fd);
     s->tcp_http = make_http(s, on_tcp);
+    if (s->tcp_http && s->tls)
+        evhttp_set_bevcb(s->tcp_http, tls_http_bev, s->tls);
     if (s->tcp_http)
         s->tcp_bound = evhttp_accept_socket_with_handle(s->tcp_http, fd);
     if (s->tcp_bound)
@@ -348,6 +357,7 @@ int http_server_open(struct loop *l, const struct http_opts *o, struct http_serv
         return rc;
     }
     s->opts.unix_path = s->opts.tcp_addr = NULL; /* the caller's: not ours to keep */
+    s->opts.tls = NULL;
     loop_on_stop(l, &s->on_stop);
     *ret = s;
     return 0;

@@ -1,5 +1,5 @@
 /* An HTTP/1.1 server: each request runs in a flow of its own. On a Unix socket (peers known by uid)
- * and, if asked, on TCP at a numeric address (loopback; peers unknown). Bounded: body, headers,
+ * and, if asked, on TCP at a numeric address (in clear for loopback, or with TLS; peers unknown). Bounded: body, headers,
  * concurrent requests. */
 #ifndef FLOW_HTTP_H
 #define FLOW_HTTP_H
@@ -13,11 +13,20 @@
 struct http_server;
 struct http_req;
 
+/** HTTPS (TLS 1.3 and nothing else) on the TCP address. PEM texts of the caller's, read once. */
+struct http_tls {
+    const char *certificate; /* those of its issuers may follow */
+    const char *key;         /* without passphrase */
+    const char *authorities; /* clients must show a certificate of theirs; NULL: none is asked for */
+    unsigned connections;    /* at one time, 0: 512; more are closed at once */
+};
+
 struct http_opts {
     const char *unix_path; /* NULL: none */
     mode_t mode;           /* of the socket file; 0: 0660 */
     const char *tcp_addr;  /* numeric, NULL: none */
     int tcp_port;          /* 0: any, see http_server_port */
+    const struct http_tls *tls; /* NULL: in clear. Not kept */
     size_t max_body;       /* bytes, 0: 1 MiB; more is answered 413 */
     unsigned max_requests; /* at work at one time, 0: 256; beyond: 503 with Retry-After */
     int timeout_s; /* a connection silent for so long between or inside requests is closed; 0: 60 */
@@ -33,8 +42,8 @@ struct http_opts {
 /** Opens and begins to serve once the loop runs. Texts are copied; arg must outlive the server.
  * Stops accepting by itself on loop_stop(). While the process has no descriptor free, connections
  * wait in the kernel's queue; the server tries again each second and logs it once a minute.
- * OC_EEXIST (somebody serves at unix_path), OC_ELIMIT (path too long), OC_EINVAL, OC_ENOMEM, OC_EIO
- * (logged). */
+ * OC_EEXIST (somebody serves at unix_path), OC_ELIMIT (path too long), OC_EINVAL (also: a
+ * certificate or key that makes no sense, logged), OC_ENOMEM, OC_ECRYPTO, OC_EIO (logged). */
 int http_server_open(struct loop *loop, const struct http_opts *o,
                      struct http_server **ret) MUST_USE;
 /** Stops accepting now; frees once the requests at work have ended, for which the loop must go on.
@@ -49,6 +58,8 @@ const char *http_method(const struct http_req *req);
 /** Percent-decoded, one leading slash, no empty, "." or ".." segments, no trailing slash; "/" for
  * the root. */
 const char *http_path(const struct http_req *req);
+/** The target as it stands in the request line, query included: what signatures are over. */
+const char *http_target(const struct http_req *req);
 /** Decoded value of a query parameter, NULL when absent. */
 const char *http_query(const struct http_req *req, const char *name);
 /** A header's value (name without regard to case), NULL when absent. */

@@ -119,6 +119,9 @@ static int copy_target(struct http_req *r)
     /* "//a/b" would be read as a host and a path. */
     if (!uri || (raw[0] == '/' && raw[1] == '/'))
         return OC_EINVAL;
+    r->target = strdup(raw);
+    if (!r->target)
+        return OC_ENOMEM;
     int rc = http_path_normal(evhttp_uri_get_path(uri), &r->path);
     const char *query = evhttp_uri_get_query(uri);
     if (rc || !query || query[0] == '\0')
@@ -171,6 +174,7 @@ void http_req_free(struct http_req *r)
         secret_wipe(r->body, r->body_len);
     free(r->body);
     free(r->path);
+    free(r->target);
     free(r);
 }
 
@@ -272,6 +276,11 @@ const char *http_method(const struct http_req *r)
 const char *http_path(const struct http_req *r)
 {
     return r->path;
+}
+
+const char *http_target(const struct http_req *r)
+{
+    return r->target;
 }
 
 const char *http_query(const struct http_req *r, const char *name)

@@ -19,6 +19,7 @@ struct http_server {
     struct loop *loop;
     struct http_opts opts;
     struct evhttp *unix_http, *tcp_http;
+    struct tls_http *tls; /* of tcp_http; NULL: in clear */
     struct evhttp_bound_socket *unix_bound, *tcp_bound;
     char *unix_path;
     uint64_t unix_ino;
@@ -40,7 +41,7 @@ struct http_req {
     bool streaming; /* between http_stream_begin and http_stream_end */
     int fd;
     const char *method;
-    char *path, *body;
+    char *target, *path, *body;
     size_t body_len;
     struct evkeyvalq query, headers;
     uid_t uid;
