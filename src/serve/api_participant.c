@@ -1,4 +1,5 @@
-/* Participants: who runs terminals, is owed for goods and rides, and owes for cash taken. */
+/* Participants: who runs terminals, is owed for goods and rides, and owes for cash taken; and the
+ * keys that their systems sign with. */
 #include "serve/api.h"
 
 #include <stdio.h>
@@ -82,6 +83,84 @@ static int post_participant(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_participant_routes[] = {{"GET", "/v1/participants", get_participants},
-                                                   {"POST", "/v1/participants", post_participant},
-                                                   {NULL, NULL, NULL}};
+/* ---- the key that it signs with ---- */
+
+static CO_FN int check_participant(struct api_call *c, struct participant_row *row)
+{
+    char what[64];
+    (void)snprintf(what, sizeof what, "participant \"%.31s\"", c->vars[0]);
+    return api_failed(c, ledger_co_participant(c->s->ledger, c->vars[0], row), what);
+}
+
+/* For people who compare: the beginning of the key's SHA-256, as well as the key. */
+static int reply_key(struct api_call *c, const uint8_t key[ED25519_LEN], bool any)
+{
+    struct buf pem;
+    uint8_t hash[SHA256_LEN];
+    int rc = 0;
+    buf_init(&pem, 4096);
+    if (any)
+        rc = hash_sha256(c->s->crypto, (struct bytes){key, ED25519_LEN}, hash);
+    if (rc == 0 && any)
+        rc = ed25519_public_pem(key, &pem);
+    if (rc == 0)
+        c->reply = json_pack("{s:o, s:o, s:o}", "participant", json_text(c->vars[0]), "key",
+                             any ? json_text(buf_cstr(&pem)) : json_null(), "fingerprint",
+                             any ? json_hex(hash, 8) : json_null());
+    buf_fini(&pem);
+    return api_failed(c, rc, "key");
+}
+
+static int get_key(struct api_call *c) CO_FN;
+static int get_key(struct api_call *c)
+{
+    uint8_t key[ED25519_LEN] = {0};
+    static const uint8_t none[ED25519_LEN];
+    struct participant_row *row = arena_alloc(flow_arena(), sizeof *row);
+    int rc = row ? check_participant(c, row) : api_no_memory(c);
+    if (rc != 0)
+        return rc;
+    rc = ledger_co_participant_key(c->s->ledger, c->vars[0], key);
+    if (rc != 0 && rc != OC_ENOENT)
+        return api_failed(c, rc, "key");
+    return reply_key(c, key, rc == 0 && memcmp(key, none, sizeof none) != 0);
+}
+
+/* Null takes the key away: the institution is not believed any more. */
+static int post_key(struct api_call *c) CO_FN;
+static int post_key(struct api_call *c)
+{
+    json_t *text = json_object_get(c->body, "key");
+    char why[64] = "";
+    const struct field fields[] = {{.name = "key", .kind = FIELD_JSON, .out = &text},
+                                   {.name = "why", .kind = FIELD_TEXT, .out = why, .size = sizeof why}};
+    struct participant_row *row = arena_alloc(flow_arena(), sizeof *row);
+    struct ledger_op *op = api_op(c, LOP_PARTICIPANT_KEY);
+    if (!row || !op)
+        return api_no_memory(c);
+    int rc = api_fields(c, fields, ARRAY_LEN(fields));
+    if (rc == 0 && !text)
+        rc = api_fail(c, 400, "missing_field", "\"key\" is missing: PEM, or null for none");
+    if (rc == 0 && !json_is_null(text) &&
+        (!json_is_string(text) ||
+         ed25519_parse_public(json_string_value(text), op->participant_key.key) != 0))
+        rc = api_fail(c, 400, "bad_field",
+                      "\"key\" must be an Ed25519 public key: PEM, or 64 hexadecimal digits");
+    if (rc == 0)
+        rc = check_participant(c, row);
+    if (rc != 0)
+        return rc;
+    memcpy(op->participant_key.participant, row->id, sizeof row->id);
+    memcpy(op->participant_key.why, why, sizeof why);
+    rc = ledger_co_submit(c->s->ledger, op);
+    if (rc != 0)
+        return api_submit_failed(c, rc, op);
+    return reply_key(c, op->participant_key.key, !json_is_null(text));
+}
+
+const struct api_route api_participant_routes[] = {
+    {"GET", "/v1/participants", get_participants},
+    {"POST", "/v1/participants", post_participant},
+    {"GET", "/v1/participants/*/key", get_key},
+    {"POST", "/v1/participants/*/key", post_key},
+    {NULL, NULL, NULL}};

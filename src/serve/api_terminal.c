@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = {"desk", "bus", "metro", "hall", "pos", NULL};
+static const char *const kinds[] = {"desk", "bus", "metro", "hall", "pos", "system", NULL};
 #define PARAMS_MAX 16
 
 static json_t *terminal_json(const struct serve *s, const struct terminal_row *row)
@@ -264,7 +264,7 @@ static CO_FN int check_row(struct api_call *c, struct op_terminal *t, struct ter
     if (!api_id_ok(t->id))
         return api_fail(c, 400, "bad_field", "\"id\" has letters, digits, '.', '_' and '-' only");
     if (!kind_ok)
-        return api_fail(c, 400, "bad_field", "\"kind\" must be desk, bus, metro, hall or pos%s",
+        return api_fail(c, 400, "bad_field", "\"kind\" must be desk, bus, metro, hall, pos or system%s",
                         api_hint(t->kind, kinds));
     if (t->participant[0] == '\0')
         return api_fail(c, 400, "missing_field", "\"participant\" is missing: who runs it");

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const kinds[] = {"desk", "bus", "metro", "hall", "pos", NULL};
+static const char *const kinds[] = {"desk", "bus", "metro", "hall", "pos", "system", NULL};
 static const struct cli_option add_options[] = {
     {.name = "id",
      .value = "ID",
