@@ -264,6 +264,17 @@ static void R13_cancelling_gives_every_part_back_to_where_it_came_from(void **st
     done("medical.settle", "bill", "B1", NULL); /* and it may be settled again */
 }
 
+static void a_settlement_that_was_cancelled_does_not_stand_for_the_one_after_it(void **state)
+{
+    (void)state;
+    settle_b1("purse");
+    done("medical.settle_cancel", "txn", settled_txn, NULL);
+    done("medical.settle", "bill", "B1", NULL);
+    original(settled_txn, "medical.settle", 6200, 6200); /* the first once more */
+    refused(OC_R_WRONG_STATE, "medical.settle_cancel", "txn", settled_txn, NULL);
+    refused(OC_R_WRONG_STATE, "medical.refund_lines", "txn", settled_txn, "lines", "3", NULL);
+}
+
 static void R13_partial_refund_settles_the_rest_again_in_one_transaction(void **state)
 {
     (void)state;
@@ -496,6 +507,7 @@ int main(void)
         T(settling_where_social_security_is_not_loaded_says_what_to_do),
         T(a_split_whose_parts_are_not_the_bill_is_not_posted),
         T(R13_cancelling_gives_every_part_back_to_where_it_came_from),
+        T(a_settlement_that_was_cancelled_does_not_stand_for_the_one_after_it),
         T(R13_partial_refund_settles_the_rest_again_in_one_transaction),
         T(a_partial_refund_after_the_years_end_names_the_first_bills_date),
         T(refunding_all_or_no_or_unknown_lines_is_refused),

@@ -301,6 +301,7 @@ struct settled {
     bool chip;               /* the chip pays the own part: what a refund counts against */
     fen_t deposit, returned; /* inpatients: taken from the deposit, given back of it */
     char id[MEDICAL_ID];     /* set by settle_write() */
+    char first[MEDICAL_ID];  /* settlement that this one goes back to; "": itself */
 };
 /** Reads an invoice of this citizen that is in that state. 0, or the refusal. */
 int invoice_read(const struct onecard_request *req, struct onecard_plan *plan, const char *hospital,

@@ -79,6 +79,7 @@ static struct onecard_doc *claim_of(const struct onecard_request *req, const str
     struct onecard_doc *c = doc_new(req, "ClaimResponse");
     h->doc_set_text(c, "id", s->id);
     h->doc_set_text(c, "status", "active");
+    h->doc_set_text(c, "first", s->first);
     h->doc_set_text(c, "settlement_id", s->split.settlement);
     h->doc_set_text(c, "hospital", doc_text(req, s->invoice, "hospital"));
     h->doc_set_text(c, "invoice", doc_text(req, s->invoice, "id"));
@@ -106,6 +107,9 @@ void settle_write(const struct onecard_request *req, struct onecard_plan *plan, 
     char key[MEDICAL_KEY];
     own_id(req, req->business_date, "settle", s->id);
     own_key("settle", s->id, key);
+    if (!*s->first) {
+        snprintf(s->first, sizeof(s->first), "%s", s->id);
+    }
     struct onecard_doc *claim = claim_of(req, s);
     h->doc_set_text(s->invoice, "status", "balanced");
     h->doc_set_text(s->invoice, "settlement", s->id);
@@ -156,6 +160,7 @@ static int find_claim(const struct medical *m, const struct onecard_request *req
                               : "medical.settle";
     int rc = original_word(req, plan, service, "bill", bill, sizeof(bill));
     rc = rc ? rc : original_word(req, plan, service, "hospital", hospital, sizeof(hospital));
+    rc = rc ? rc : original_word(req, plan, service, "settlement", s->first, sizeof(s->first));
     rc = rc ? rc : invoice_read(req, plan, hospital, bill, "balanced", s);
     if (rc) {
         return rc;
@@ -164,6 +169,10 @@ static int find_claim(const struct medical *m, const struct onecard_request *req
     rc = find_doc(req, plan, key, "there is no such settlement", version, claim);
     if (rc) {
         return rc;
+    }
+    if (!doc_is(req, *claim, "first", s->first)) {
+        return req->host->refuse(plan, OC_R_WRONG_STATE,
+                                 "it was cancelled, and the bill settled anew: name that one");
     }
     s->pay = pay_named(doc_text(req, *claim, "pay"));
     return pay_give_ok(m, req, plan, s->pay, doc_text(req, *claim, "paid_at"));
