@@ -188,6 +188,19 @@ static CO_FN void run(struct asked *a)
     }
 }
 
+static void asked_free(struct asked *a)
+{
+    union {
+        const char *shown;
+        char *own; /* the document is this request's (read_document) */
+    } document = {.shown = a->req.document};
+    if (document.own)
+        secret_wipe(document.own, a->req.document_len);
+    free(document.own);
+    secret_wipe(a->req.pin, sizeof a->req.pin);
+    free(a);
+}
+
 static void asked_end(void *arg)
 {
     struct asked *a = arg;
@@ -198,7 +211,7 @@ static void asked_end(void *arg)
     flow_put(a->flow);
     session_drained(se);
     flow_cond_broadcast(&se->idle);
-    free(a);
+    asked_free(a);
     session_put_ref(se);
 }
 
@@ -272,6 +285,32 @@ static bool read_who(struct asked *a, const pb_request *m)
     return true;
 }
 
+/* NULL, or what is wrong. The PIN's digits leave the message at once, whatever comes of them. */
+static const char *read_pin(struct txn_request *r, char *pin)
+{
+    size_t len = strlen(pin);
+    bool fits = len == 0 || (len >= 4 && len <= sizeof r->pin && strspn(pin, "0123456789") == len);
+    if (fits) {
+        memcpy(r->pin, pin, len);
+        r->pin_len = (uint8_t)len;
+    }
+    secret_wipe(pin, len);
+    return fits ? NULL : "a PIN is 4 to 12 digits";
+}
+
+/* What it says is the module's business; that it can be read at all is not. */
+static const char *read_document(struct txn_request *r, const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0)
+        return NULL;
+    if (len > ONECARD_DOC_BYTES || text[0] != '{' || !text_depth_ok(text, len, TEXT_DEPTH_MAX))
+        return "the document is no JSON object of bounded size and depth";
+    r->document = strdup(text);
+    r->document_len = len;
+    return r->document ? NULL : "no memory for the document";
+}
+
 static int64_t patience(const struct asked *a, const pb_request *m)
 {
     if (m->wait_ms == 0)
@@ -315,6 +354,11 @@ static const char *read_request(struct asked *a, const pb_request *m, uint32_t *
         return "too many parameters, or one is too long";
     if (!read_presentation(a, m, ret_reader))
         return "the code or number is too long";
+    const char *wrong = read_pin(r, m->pin);
+    if (!wrong)
+        wrong = read_document(r, m->document);
+    if (wrong)
+        return wrong;
     if (!read_who(a, m))
         return "\"person\" has up to 24 letters, digits, '.', '_' and '-'";
     r->wait_ms = patience(a, m);
@@ -416,7 +460,7 @@ void request_on_request(struct session *se, const pb_request *m)
     list_init(&a->link);
     list_init(&a->known);
     if (!take(a, m))
-        free(a);
+        asked_free(a);
 }
 
 void request_on_cancel(struct session *se, const pb_cancel *m)

@@ -156,6 +156,8 @@ int lane_read_list(pb_command *const *commands, size_t count, struct card_list *
 
 /* ---- requests (request.c, request_json.c) ---- */
 
+#define REQUEST_PIN            12 /* digits */
+#define REQUEST_MINOR_DOCUMENT 2  /* Welcome.minor from which on Request.pin and .document are known */
 struct treq {
     struct list link;
     struct store_row row; /* frame and result point to memory of this treq */
@@ -168,6 +170,7 @@ struct treq {
     int64_t pause_ns; /* Busy: not before */
     enum pb_phase phase;
     char en[TEXT_LEN], zh[TEXT_LEN];
+    char pin[REQUEST_PIN + 1]; /* digits, until there is an answer; in no frame that is stored */
 };
 struct requests {
     struct list all; /* by number */
@@ -181,6 +184,8 @@ struct request_ask {
     const pb_param *params;
     size_t param_count;
     const char *code, *number; /* presentations; NULL */
+    const char *document;      /* JSON object text; NULL */
+    char pin[REQUEST_PIN + 1]; /* "" : none; no part of the content */
     unsigned reader;           /* 0: no card */
     uint64_t arrival;
     bool gate;

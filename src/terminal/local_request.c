@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAIT_MOST_S 60
+#define WAIT_MOST_S  60
+#define DOCUMENT_MAX 60000 /* with the rest it must fit into a frame */
 
 static bool text_field(struct local_call *c, const char *name, size_t size, const char **ret)
 {
@@ -92,6 +93,42 @@ static bool params_field(struct local_call *c, struct request_ask *ask)
     return true;
 }
 
+/* The PIN leaves the parsed body at once. */
+static bool pin_field(struct local_call *c, struct request_ask *ask)
+{
+    json_t *v = json_object_get(c->body, "pin");
+    union {
+        const char *shown;
+        char *own;
+    } text = {.shown = json_string_value(v)};
+    size_t len = json_string_length(v);
+    bool good = !v || json_is_null(v) || (text.own && len >= 4 && len <= REQUEST_PIN);
+    for (size_t i = 0; good && i < len; i++)
+        good = text.own[i] >= '0' && text.own[i] <= '9';
+    if (good && len > 0)
+        memcpy(ask->pin, text.own, len);
+    if (text.own)
+        secret_wipe(text.own, len);
+    if (!good)
+        local_fail(c, 400, "bad_field", "\"pin\" must be 4 to %d digits", REQUEST_PIN);
+    return good;
+}
+
+static bool document_field(struct local_call *c, struct request_ask *ask)
+{
+    json_t *v = json_object_get(c->body, "document");
+    if (!v || json_is_null(v))
+        return true;
+    char *text = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    ask->document = text && len <= DOCUMENT_MAX ? arena_strdup(flow_arena(), text) : NULL;
+    free(text);
+    if (!ask->document)
+        local_fail(c, 400, "bad_field", "\"document\" must be an object of at most %d bytes",
+                   DOCUMENT_MAX);
+    return ask->document != NULL;
+}
+
 static unsigned desk_lane(const struct agent *a)
 {
     for (unsigned i = 0; i < a->lane_count; i++)
@@ -102,9 +139,9 @@ static unsigned desk_lane(const struct agent *a)
 
 static bool names_known(struct local_call *c)
 {
-    static const char *const names[] = {"service", "amount_fen", "amount",      "params",
-                                        "person",  "ref",        "wait_ms",     "retap_ms",
-                                        "reader",  "code",       "card_number", NULL};
+    static const char *const names[] = {"service",     "amount_fen", "amount",   "params", "person",
+                                        "ref",         "wait_ms",    "retap_ms", "reader", "code",
+                                        "card_number", "pin",        "document", NULL};
     const char *key;
     json_t *v;
     json_object_foreach(c->body, key, v)
@@ -137,7 +174,8 @@ static bool read_ask(struct local_call *c, struct request_ask *ask)
         !int_field(c, "wait_ms", 600000, &ask->wait_ms) ||
         !int_field(c, "retap_ms", 600000, &ask->retap_ms) ||
         !int_field(c, "reader", LANES_MAX, &reader) || !text_field(c, "code", 128, &ask->code) ||
-        !text_field(c, "card_number", 40, &ask->number))
+        !text_field(c, "card_number", 40, &ask->number) || !pin_field(c, ask) ||
+        !document_field(c, ask))
         return false;
     if (!ask->service || !*ask->service || (ask->code && ask->number)) {
         local_fail(c, 400, "bad_field", "%s",
@@ -192,7 +230,8 @@ static bool same_content(const struct store_row *row, const struct request_ask *
     const char *code = p && p->what_case == (int)PB_PRESENTATION_CODE ? p->code : NULL;
     const char *number = p && p->what_case == (int)PB_PRESENTATION_NUMBER ? p->number : NULL;
     return same_params(m->request, ask) && same_text(m->request->person, ask->person) &&
-           same_text(code, ask->code) && same_text(number, ask->number);
+           same_text(code, ask->code) && same_text(number, ask->number) &&
+           same_text(m->request->document, ask->document);
 }
 
 /* The request that has this ref already; false: there is none. */
@@ -224,6 +263,10 @@ void local_requests_post(struct local_call *c)
     if (a->stopping || !link_up(a)) {
         local_fail(c, 503, "no_link", "no connection to the switch: nothing was begun (%s)",
                    a->link.why);
+        return;
+    }
+    if ((ask->pin[0] || ask->document) && a->link.minor < REQUEST_MINOR_DOCUMENT) {
+        local_fail(c, 503, "old_switch", "this switch takes no \"pin\" and no \"document\" yet");
         return;
     }
     if (requests_open(a) >= a->link.max_requests) {

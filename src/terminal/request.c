@@ -29,6 +29,7 @@ void treq_free(struct treq *t)
     list_del(&t->link);
     free(t->frame);
     free(t->result);
+    secret_wipe(t->pin, sizeof t->pin);
     free(t);
 }
 
@@ -243,13 +244,31 @@ static void send_late(struct agent *a, struct treq *t)
     arena_fini(&arena);
 }
 
+/* The frame on disk has no PIN. It goes along as long as the request waits for its card: no chip
+ * can have seen it then. */
+static bool send_with_pin(struct agent *a, struct treq *t)
+{
+    struct arena arena;
+    pb_to_switch *m = NULL;
+    bool sent = false;
+    arena_init(&arena, FRAME_MEMORY_MAX);
+    if (unpack(t, &arena, &m) == 0) {
+        char *none = m->request->pin;
+        m->request->pin = t->pin;
+        sent = link_send(a, m);
+        m->request->pin = none;
+    }
+    arena_fini(&arena);
+    return sent;
+}
+
 static void send_one(struct agent *a, struct treq *t)
 {
     bool late = t->cancel || t->row.gate || agent_now_ns(a) >= t->until_ns;
     t->cancel = late;
     if (late)
         send_late(a, t);
-    else if (link_send_frame(a, t->row.frame, t->row.frame_len))
+    else if (t->pin[0] ? send_with_pin(a, t) : link_send_frame(a, t->row.frame, t->row.frame_len))
         mark_sent(a, t);
 }
 
@@ -299,6 +318,7 @@ static void put_result(struct agent *a, struct treq *t, struct store_result *r, 
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     t->asking = false;
+    secret_wipe(t->pin, sizeof t->pin);
     if (!text) {
         log_error("terminal", "no memory for the answer of request %llu: it is asked again",
                   (unsigned long long)t->row.number);
@@ -416,6 +436,9 @@ void request_progress(struct agent *a, const pb_progress *p)
     if (!t || request_ended(t))
         return;
     t->phase = (enum pb_phase)p->phase;
+    if (t->phase !=
+        PB_PHASE_WAIT_CARD) /* the chip may have seen it: a wrong one costs one try, not two */
+        secret_wipe(t->pin, sizeof t->pin);
     (void)snprintf(t->en, sizeof t->en, "%s", p->text_en);
     (void)snprintf(t->zh, sizeof t->zh, "%s", p->text_zh);
     text_trim_utf8(t->en);

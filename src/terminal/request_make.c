@@ -47,7 +47,9 @@ static int fill(struct arena *arena, const struct request_ask *ask, uint64_t num
         ret->p.chip = &ret->chip;
         r->presentation = &ret->p;
     }
-    return r->service && r->person ? 0 : OC_ENOMEM;
+    if (ask->document)
+        r->document = text_of(arena, ask->document);
+    return r->service && r->person && r->document ? 0 : OC_ENOMEM;
 }
 
 static int fill_params(struct arena *arena, const struct request_ask *ask, pb_request *r)
@@ -120,6 +122,7 @@ int request_co_new(struct agent *a, const struct request_ask *ask, struct treq *
         return rc;
     t->until_ns = agent_now_ns(a) + (ask->wait_ms + REQUEST_GRACE_MS) * NS_PER_MS;
     t->phase = PB_PHASE_WAIT_CARD;
+    memcpy(t->pin, ask->pin, sizeof t->pin);
     t->asking = true; /* stays in memory */
     flow_shield();
     rc = store_co_add(a->store, &t->row);

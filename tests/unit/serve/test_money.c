@@ -253,6 +253,46 @@ static void R3_doubt_only_to_be_answered_stays_one(void **state)
     assert_int_equal(chip(0), before - 100);
 }
 
+/* ---- a PIN and a document ---- */
+
+static void document_makes_another_request_and_a_pin_does_not(void **state)
+{
+    (void)state;
+    struct wire_ask a = purchase(100);
+    a.document = "{\"bill\":\"B-7\"}";
+    a.pin = "123456";
+    wt_insert(&till, site.card[0]);
+    struct wire_result first = wt_ask(&till, a);
+    check(first, PB_POSTED, "");
+    a.number = first.number;
+    a.pin = "654321";
+    struct wire_result r = wt_ask(&till, a);
+    check(r, PB_POSTED, "");
+    assert_true(r.replayed);
+    a.document = "{\"bill\":\"B-8\"}";
+    (void)wt_ask(&till, a);
+    assert_string_equal(till.error, "conflict");
+}
+
+static void malformed_pin_or_document_is_refused_and_nothing_begins(void **state)
+{
+    static const struct {
+        const char *pin, *document;
+    } bad[] = {{"123", NULL},          {"12345a", NULL},  {"1234567890123", NULL},
+               {NULL, "[\"no object\"]"}, {NULL, "{\"a\":"}, {NULL, "x"}};
+    (void)state;
+    int64_t before = chip(0);
+    wt_insert(&till, site.card[0]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct wire_ask a = purchase(100);
+        a.pin = bad[i].pin;
+        a.document = bad[i].document;
+        struct wire_result r = wt_ask(&till, a);
+        assert_int_equal(r.outcome, PB_REFUSED);
+    }
+    assert_int_equal(chip(0), before);
+}
+
 /* ---- asked about, for a card that has gone ---- */
 
 static void R3_doubt_of_an_arrival_that_has_gone_ends_without_a_new_attempt(void **state)
@@ -394,6 +434,8 @@ int main(void)
         T(question_only_to_be_answered_begins_nothing_then_or_later),
         T(question_only_to_be_answered_gets_the_answer_that_is_known),
         T(R3_doubt_only_to_be_answered_stays_one),
+        T(document_makes_another_request_and_a_pin_does_not),
+        T(malformed_pin_or_document_is_refused_and_nothing_begins),
         T(R3_doubt_of_an_arrival_that_has_gone_ends_without_a_new_attempt),
         T(desk_that_names_a_card_takes_no_other),
         T(card_that_came_and_went_leaves_the_next_one_warm),

@@ -336,7 +336,7 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
     pb_presentation_chip chip = ONECARD__TERMINAL__V1__PRESENTATION__CHIP__INIT;
     pb_card c;
     pb_to_switch m = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
-    char service[64], number[64];
+    char service[64], number[64], pin[32], document[256];
     if (w->number == 0)
         w->number = ++t->last_request;
     (void)snprintf(service, sizeof service, "%s", w->service ? w->service : "");
@@ -346,6 +346,10 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
     r.gate = w->gate;
     r.wait_ms = w->wait_ms;
     r.only_answer = w->only_answer;
+    (void)snprintf(pin, sizeof pin, "%s", w->pin ? w->pin : "");
+    (void)snprintf(document, sizeof document, "%s", w->document ? w->document : "");
+    r.pin = pin;
+    r.document = document;
     chip.reader = w->reader ? w->reader : 1;
     p.what_case = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CHIP;
     p.chip = &chip;

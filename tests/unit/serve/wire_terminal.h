@@ -71,6 +71,7 @@ struct wire_ask {
     unsigned reader;         /* 0: 1 */
     uint64_t arrival;        /* only the card of this one; 0: any */
     bool only_answer;
+    const char *pin, *document; /* NULL: none */
 };
 /** Asks and executes lists until the result, an error about it, Busy or the end of the connection.
  */

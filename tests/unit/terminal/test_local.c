@@ -128,6 +128,51 @@ static void same_ref_is_the_same_request(void **state)
     rig_fini(&r);
 }
 
+#define WITH_PIN                                                                                   \
+    "{\"service\":\"social.window\",\"ref\":\"w-1\",\"pin\":\"908172\",\"document\":{\"bill\":"    \
+    "\"B-7\"}}"
+
+static int pin_play(struct rig *r) CO_FN;
+static int pin_play(struct rig *r)
+{
+    pb_to_switch *m;
+    r->minor = 1;
+    RIG_TRY(rig_co_welcome(r));
+    RIG_NEED(r, flow_co_sleep_ms(50) == 0);
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), WITH_PIN) == 503 &&
+                    strstr(answer, "old_switch"));
+    rig_cut(r);
+    r->minor = 2;
+    RIG_TRY(rig_co_welcome(r));
+    RIG_NEED(r, flow_co_sleep_ms(50) == 0);
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true),
+                    "{\"service\":\"x\",\"pin\":\"12 34\"}") == 400);
+    RIG_NEED(r, ask(r, "POST /v1/requests", headers(r, "127.0.0.1", "", true), WITH_PIN) == 202 &&
+                    !strstr(answer, "908172"));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
+    RIG_NEED(r, strcmp(m->request->pin, "908172") == 0);
+    RIG_NEED(r, strcmp(m->request->document, "{\"bill\":\"B-7\"}") == 0);
+    struct treq *t = request_by_ref(r->agent, "w-1");
+    RIG_NEED(r, t && !memmem(t->row.frame, t->row.frame_len, "908172", 6));
+    rig_cut(r); /* before a card: it goes along again */
+    RIG_TRY(rig_co_welcome(r));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_REQUEST, &m));
+    RIG_NEED(r, strcmp(m->request->pin, "908172") == 0);
+    RIG_TRY(rig_co_result(r, 1, PB_POSTED, "T1"));
+    RIG_NEED(r, flow_co_sleep_ms(50) == 0);
+    t = request_by_ref(r->agent, "w-1");
+    RIG_NEED(r, t && t->pin[0] == '\0');
+    return 0;
+}
+static void pin_goes_to_the_switch_and_nowhere_else(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_init(&r, CONFIG);
+    rig_run(&r, pin_play);
+    rig_fini(&r);
+}
+
 static int cancel_play(struct rig *r) CO_FN;
 static int cancel_play(struct rig *r)
 {
@@ -236,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_pages_and_other_users_are_kept_out),
         cmocka_unit_test(same_ref_is_the_same_request),
+        cmocka_unit_test(pin_goes_to_the_switch_and_nowhere_else),
         cmocka_unit_test(request_is_taken_back_and_the_switch_says_what_became_of_it),
         cmocka_unit_test(shift_ends_with_the_totals_of_what_was_posted),
     };
