@@ -392,8 +392,10 @@ struct onecard_host {
     /** A concession slot of the citizen's card as the ledger has it: app "transit", "social", …. The
      * answer has category, from, to. OC_ENOENT. Suspends. */
     int (*co_slot)(const struct onecard_request *req, const char *app, struct onecard_doc **ret_slot);
-    /** What a terminal did from its request number `first` on, one item a service:
-     * {"service":…,"posted":n,"open":n,"amount_fen":…}, and "next" the number after the last. Suspends. */
+    /** What a terminal did from its request number `first` on: {"services":[{"service":…,"posted":n,
+     * "open":n,"amount_fen":…}],"cash_taken_fen":…,"cash_given_fen":…,"next":number after the last}.
+     * Cash is what moved on the load receivable of the terminal's own participant. OC_ELIMIT: more than
+     * 100,000 numbers. Suspends. */
     int (*co_totals)(const struct onecard_request *req, const char *terminal, int64_t first,
                      struct onecard_doc **ret_totals);
     /** The card's last transactions in the ledger, newest first, at most `count` (50): txn, service,

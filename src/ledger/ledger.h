@@ -203,6 +203,10 @@ struct terminal_total {
     uint32_t posted, open; /* POSTED; INTENDED or IN_DOUBT */
     fen_t amount;          /* of the posted ones */
 };
+/** Cash that went over a terminal's counter, by what its participant owes for it. */
+struct terminal_cash {
+    fen_t taken, given;
+};
 struct citizen_row {
     struct op_citizen c; /* `sealed` is empty once the personal data were erased */
     int64_t created_ms;
@@ -270,6 +274,11 @@ int ledger_co_card_standing(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN
  *  100,000 numbers, or more services than fit. */
 int ledger_co_terminal_totals(struct ledger *l, const char *terminal, int64_t first, int64_t last, struct terminal_total *rows,
                               unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+
+/** Cash of a terminal's POSTED transactions with request numbers first … last: their legs on the load receivable of the terminal's own
+ *  participant. Reads each of them, on the threads for lists. OC_ELIMIT: more than 100,000 numbers. */
+int ledger_co_terminal_cash(struct ledger *l, const char *terminal, int64_t first, int64_t last,
+                            struct terminal_cash *ret) MUST_USE CO_FN;
 
 /* ---- lists: a page at a time, by key; `ret_n` rows at most `cap` are written to the caller's heap or arena array.
  *      No read transaction outlives the page. Lists never keep a read of one row waiting, and one that must look through many rows

@@ -193,3 +193,85 @@ int ledger_co_terminal_totals(struct ledger *l, const char *terminal, int64_t fi
     q->num[1] = last;
     return query_co_list(q, rows, ret_n);
 }
+
+/* ---- cash ---- */
+
+#define CASH_PIECE 128 /* transactions found by one statement */
+
+/* Journal rows of the posted transactions from request number *from on; *from moves behind the
+ * last. */
+static WORKER_FN int posted_after(struct query *q, struct db *db, int64_t *from, int64_t *seqs,
+                                  unsigned *ret_n)
+{
+    struct db_q s;
+    unsigned n = 0;
+    db_q(&s, db,
+         "SELECT request_no, intent_seq FROM txn INDEXED BY txn_request WHERE shard = ?1 AND "
+         "terminal = ?2 AND request_no BETWEEN ?3 AND ?4 AND state = 2 ORDER BY request_no LIMIT "
+         "?5");
+    db_put_i64(&s, q->l->shard);
+    db_put_text(&s, q->text[0]);
+    db_put_i64(&s, *from);
+    db_put_i64(&s, q->num[1]);
+    db_put_i64(&s, CASH_PIECE);
+    while (n < CASH_PIECE && db_row(&s)) {
+        *from = db_get_i64(&s) + 1;
+        seqs[n++] = db_get_i64(&s);
+    }
+    *ret_n = n;
+    return db_end(&s);
+}
+
+/* What a participant owes for cash moves with the cash: money taken is a debit there. */
+static void count_cash(const struct op_intent *in, struct terminal_cash *sum)
+{
+    for (unsigned i = 0; i < in->leg_count; i++) {
+        const struct leg *leg = &in->legs[i];
+        if (leg->kind != ACCT_LOAD_RECEIVABLE || strcmp(leg->owner, in->participant) != 0)
+            continue;
+        if (leg->amount < 0)
+            sum->taken -= leg->amount;
+        else
+            sum->given += leg->amount;
+    }
+}
+
+static WORKER_FN int cash(struct query *q, struct db *db)
+{
+    struct terminal_cash *sum = query_row(q);
+    int64_t from = q->num[0], seqs[CASH_PIECE];
+    unsigned n = CASH_PIECE;
+    int rc = sum ? 0 : OC_ENOMEM;
+    q->op = rc ? NULL : malloc(sizeof *q->op);
+    if (!rc && !q->op)
+        rc = OC_ENOMEM;
+    while (!rc && n == CASH_PIECE) {
+        rc = posted_after(q, db, &from, seqs, &n);
+        for (unsigned i = 0; i < n && !rc; i++) {
+            rc = journal_read(db, q->l->shard, seqs[i], &q->op_bytes, q->op);
+            if (!rc && q->op->type == LOP_INTENT)
+                count_cash(&q->op->intent, sum);
+            else if (!rc || rc == OC_ENOENT || rc == OC_EPARSE)
+                rc = OC_ECHAIN;
+        }
+    }
+    return rc;
+}
+
+int ledger_co_terminal_cash(struct ledger *l, const char *terminal, int64_t first, int64_t last,
+                            struct terminal_cash *ret)
+{
+    int rc;
+    *ret = (struct terminal_cash){0};
+    if (last < first)
+        return 0;
+    if (first < 0 || last - first >= NUMBERS_MAX)
+        return OC_ELIMIT;
+    struct query *q = about(l, cash, sizeof *ret, terminal, &rc);
+    if (!q)
+        return rc == OC_ENOENT ? 0 : rc;
+    unsigned n = 0;
+    q->num[0] = first;
+    q->num[1] = last;
+    return query_co_list(q, ret, &n);
+}

@@ -269,6 +269,7 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
     struct dialogue *d = arg;
     struct terminal_row *t = arena_alloc(flow_arena(), sizeof *t);
     struct terminal_total *rows = arena_alloc(flow_arena(), TOTALS_MAX * sizeof *rows);
+    struct terminal_cash cash = {0};
     struct buf b;
     unsigned n = 0;
     if (t == NULL || rows == NULL)
@@ -280,6 +281,8 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
     if (rc == 0 && t->next_request > first)
         rc = ledger_co_terminal_totals(ledger_of(d), terminal, first, t->next_request - 1, rows,
                                        TOTALS_MAX, &n);
+    if (rc == 0)
+        rc = ledger_co_terminal_cash(ledger_of(d), terminal, first, t->next_request - 1, &cash);
     if (rc != 0)
         return rc;
     buf_init(&b, 0);
@@ -290,7 +293,8 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
         buf_printf(&b, ",\"posted\":%u,\"open\":%u,\"amount_fen\":%lld}", rows[i].posted,
                    rows[i].open, (long long)rows[i].amount);
     }
-    buf_printf(&b, "],\"next\":%lld}",
+    buf_printf(&b, "],\"cash_taken_fen\":%lld,\"cash_given_fen\":%lld,\"next\":%lld}",
+               (long long)cash.taken, (long long)cash.given,
                (long long)(t->next_request > first ? t->next_request : first));
     return give(&b, ret);
 }

@@ -309,6 +309,31 @@ static WORKER_FN int totals(struct seen *s, const char *terminal, int64_t first,
     return fixture_flow(&s->f, add_up, s);
 }
 
+static struct terminal_cash till;
+static CO_FN int count_till(void *arg)
+{
+    struct seen *s = arg;
+    return ledger_co_terminal_cash(s->f.l, s->text, from, to, &till);
+}
+
+/* One load for cash of 10 yuan is posted there; purchases, a refund and doubts are no cash. */
+static void R20_cash_of_a_terminal_is_what_its_participant_owes_for(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct seen *s = *state;
+    s->text = "T1";
+    from = 1;
+    to = 1000;
+    assert_int_equal(fixture_flow(&s->f, count_till, s), 0);
+    assert_int_equal(till.taken, 1000);
+    assert_int_equal(till.given, 0);
+    to = 0;
+    assert_int_equal(fixture_flow(&s->f, count_till, s), 0);
+    assert_int_equal(till.taken, 0);
+    to = INT64_C(1) << 40;
+    assert_int_equal(fixture_flow(&s->f, count_till, s), OC_ELIMIT);
+}
+
 static void totals_of_a_terminal_are_summed_by_service(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -384,6 +409,7 @@ int main(void)
         T(admission_follows_numbers_and_rows_that_change),
         T(R15_standing_tells_card_and_deny_list_in_one_look),
         T(totals_of_a_terminal_are_summed_by_service),
+        T(R20_cash_of_a_terminal_is_what_its_participant_owes_for),
         T(timeline_is_the_outcomes_where_it_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
