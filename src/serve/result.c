@@ -182,7 +182,7 @@ static json_t *legs_json(const struct op_intent *in)
 
 static const char *plan_kind_name(uint8_t kind)
 {
-    static const char *const names[] = {"none", "debit", "credit", "account"};
+    static const char *const names[] = {"none", "debit", "credit", "account", "note"};
     return kind < ARRAY_LEN(names) ? names[kind] : "unknown";
 }
 

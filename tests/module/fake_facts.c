@@ -292,8 +292,10 @@ static int h_co_totals(const struct onecard_request *req, const char *terminal, 
                        struct onecard_doc **ret)
 {
     const char *json = fake_find(fake_frame(req)->f->totals, terminal);
-    char none[64];
-    snprintf(none, sizeof(none), "{\"services\":[],\"next\":%lld}", (long long)first);
+    char none[96];
+    snprintf(none, sizeof(none),
+             "{\"services\":[],\"cash_taken_fen\":0,\"cash_given_fen\":0,\"next\":%lld}",
+             (long long)first);
     return answer(json ? json : none, ret);
 }
 

@@ -20,6 +20,9 @@
          .kind = CLI_PAIR,                                                                         \
          .field = "params",                                                                        \
          .help = "a parameter of the service"},                                                    \
+        {.name = "document",                                                                       \
+         .value = "FILE",                                                                          \
+         .help = "a JSON object that goes along; -: standard input"},                              \
     {                                                                                              \
         .name = "wait", .value = "S", .kind = CLI_SECONDS, .field = "wait_ms",                     \
         .help = "seconds to wait for a card (0: it must lie there)"                                \
@@ -42,6 +45,20 @@ static const struct cli_option run_options[] = {
 };
 static const struct cli_option plan_options[] = {REQUEST_OPTIONS};
 
+/* Puts the file's object into the body; 0, or what the command ends with. */
+static int add_document(struct ctl *c, const struct cli_args *a, json_t *body)
+{
+    json_error_t error;
+    const char *file = cli_text(a, "document");
+    if (!file)
+        return 0;
+    json_t *document = strcmp(file, "-") == 0 ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
+                                              : json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+    if (!document)
+        return ctl_fail(c, "%s:%d:%d: %s", file, error.line, error.column, error.text);
+    return json_object_set_new(body, "document", document) == 0 ? 0 : ctl_fail(c, "out of memory");
+}
+
 static int request(struct ctl *c, const struct cli_args *a, const char *path, bool plan)
 {
     json_t *body = cli_body(a), *result = NULL;
@@ -49,7 +66,12 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
         json_decref(body);
         return ctl_usage(c, "a value is not UTF-8 text");
     }
-    int rc = run_request(c, path, body, &result);
+    int rc = add_document(c, a, body);
+    if (rc != 0) {
+        json_decref(body);
+        return rc;
+    }
+    rc = run_request(c, path, body, &result);
     if (result && plan && rc == CTL_DONE && !c->json && json_object_get(result, "plan"))
         out_object(c, json_object_get(result, "plan"), 0);
     else if (result)
