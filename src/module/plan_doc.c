@@ -144,6 +144,10 @@ void plan_add_message(struct plan *p, const char *to, const char *kind, const ch
         plan_wrong(p, "more than %d messages", ONECARD_MESSAGES_MAX);
         return;
     }
+    if (kind && (strcmp(kind, "confirm") == 0 || strcmp(kind, "reverse") == 0)) {
+        plan_wrong(p, "a message of kind %s is the switch's own", kind);
+        return;
+    }
     struct plan_message *m = &p->messages[p->message_count];
     if (plan_copy_text(p, m->to, sizeof(m->to), to, false, "a message's participant") &&
         plan_copy_text(p, m->kind, sizeof(m->kind), kind, false, "a message's kind") &&

@@ -209,6 +209,9 @@ static void h_hold(struct onecard_plan *p, const char *participant, const char *
 static void h_message(struct onecard_plan *p, const char *participant, const char *kind,
                       const char *citizen, const struct onecard_doc *doc)
 {
+    if (strcmp(kind, "confirm") == 0 || strcmp(kind, "reverse") == 0) {
+        fake_mistake(p, "a message of that kind is the switch's own");
+    }
     if (fake_room(p, p->message_count, ONECARD_MESSAGES_MAX)) {
         struct fake_message *m = &p->messages[p->message_count++];
         fake_keep(p, m->to, sizeof(m->to), participant);

@@ -170,6 +170,8 @@ static void only_sound_objects_go_into_a_plan(void **state)
     refused("cannot be removed");
     plan_add_message(&p, "bank", "x", NULL, NULL);
     refused("no object");
+    plan_add_message(&p, "bank", "confirm", NULL, good);
+    refused("the switch's own");
     plan_set_hold(&p, "bank", "load", 5, good, bad);
     refused("built wrongly");
     plan_set_hold(&p, "bank", "load", -1, good, NULL);
