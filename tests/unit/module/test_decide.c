@@ -135,14 +135,21 @@ static int b_nulls(const struct onecard_request *req, struct onecard_plan *plan)
 {
     (void)plan;
     const struct onecard_card *c = req->card;
-    const char *all[] = {req->service,       req->terminal.id,
-                         req->terminal.kind, req->terminal.participant,
-                         c->record_owner,    c->number,
-                         c->profile,         c->citizen,
-                         c->card_category,   c->ledger_category,
-                         c->last_service,    c->last_terminal,
+    const char *all[] = {req->service,
+                         req->terminal.id,
+                         req->terminal.kind,
+                         req->terminal.participant,
+                         c->record_owner,
+                         c->number,
+                         c->profile,
+                         c->citizen,
+                         c->card_category,
+                         c->ledger_category,
+                         c->last_service,
+                         c->last_terminal,
                          c->state,
-                         req->original->txn, req->original->service};
+                         req->original->txn,
+                         req->original->service};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (!all[i]) {
             return OC_EINVAL;
@@ -199,6 +206,22 @@ static int b_blocks(const struct onecard_request *req, struct onecard_plan *plan
     }
     req->host->plan_reply_text(plan, "participant", req->terminal.participant);
     return 0;
+}
+
+static int b_blocks_with_documents(const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    struct onecard_doc *d = h->doc_object(req), *reply = NULL;
+    h->doc_set(d, "sent", h->doc_parse(req, h->doc_text_of(req, req->document)));
+    h->doc_set_text(d, "citizen", req->citizen);
+    h->plan_note(plan);
+    h->plan_doc(plan, "o", "k", 0, d);
+    h->plan_message(plan, "bank", "m", "", d);
+    h->plan_hold(plan, "bank", "h", 1, d, d);
+    return h->co_ask(req, plan, "t.plain", NULL, &reply) == OC_ENOTSUP &&
+                   h->co_citizen(req, "c1") == OC_ENOTSUP
+               ? 0
+               : OC_EINVAL;
 }
 
 /* ---- running one decision ---- */
@@ -478,6 +501,28 @@ static void blocking_service_runs_on_a_worker_and_not_on_the_loop(void **state)
     assert_int_equal(loop_stalls(loop), 0);
 }
 
+static void blocking_services_documents_outlive_its_worker(void **state)
+{
+    (void)state;
+    static const char doc[] = "{\"sent\":{\"a\":[1]},\"citizen\":\"c1\"}";
+    int rc = pool_new(&in.workers, "module", 1, 4, NULL, NULL);
+    assert_int_equal(rc, 0);
+    struct arena arena;
+    arena_init(&arena, 0);
+    in.arena = &arena;
+    in.document = "{\"a\":[1]}";
+    in.document_len = 9;
+    in.req.citizen = "c1";
+    rc = run("t.blocking", b_blocks_with_documents);
+    pool_free(&in.workers);
+    assert_int_equal(rc, 0);
+    assert_string_equal(plan.records[0].doc, doc);
+    assert_string_equal(plan.messages[0].doc, doc);
+    assert_string_equal(plan.hold.doc, doc);
+    assert_string_equal(plan.hold.expect, doc);
+    arena_fini(&arena);
+}
+
 static void blocking_service_that_is_late_is_dropped(void **state)
 {
     (void)state;
@@ -519,6 +564,7 @@ int main(void)
         TEST(stores_failure_is_not_the_modules),
         TEST(slow_decision_is_counted_and_disables_when_repeated),
         TEST(blocking_service_runs_on_a_worker_and_not_on_the_loop),
+        TEST(blocking_services_documents_outlive_its_worker),
         TEST(blocking_service_that_is_late_is_dropped),
         TEST(blocking_nonsense_is_judged_like_any_other),
     };
