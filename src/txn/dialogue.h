@@ -17,6 +17,10 @@ struct journey {
     struct capp_values *values; /* where it is THERE */
 };
 
+/** The card command goes within this time of the intent, or of the institution's answer: a commit that stalled longer finds the card
+ *  gone or the clerk too (R4). */
+#define COMMAND_WITHIN_MS 10000
+
 struct dialogue {
     struct txn_env *env;
     struct reader *reader; /* NULL: a terminal without one */

@@ -204,6 +204,8 @@ int hold_co_ask(struct dialogue *d, int64_t txn)
     timing_wait(d);
     ask(d, txn, a);
     timing_waited(d, false);
+    if (d->session != NULL) /* the institution took of the time that the card command had */
+        d->session->deadline_ns = flow_deadline_ms(COMMAND_WITHIN_MS);
     int rc = write_answer(d, txn, a);
     if (rc == 0 && a->reason == OC_R_NONE)
         return 0;

@@ -127,8 +127,6 @@ int intent_fill_note(struct dialogue *d, struct op_intent *in, const char *servi
     return rng_fill(d->env->rng, in->request_hash, sizeof in->request_hash);
 }
 
-#define COMMAND_WITHIN_MS 10000 /* of the intent: a commit that stalled longer finds the card gone or the clerk too (R4) */
-
 int intent_co_write(struct dialogue *d, struct op_intent **ret)
 {
     struct op_intent *in = &d->row->in;

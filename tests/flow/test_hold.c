@@ -540,6 +540,34 @@ static void R12_restart_before_the_holds_answer_voids_and_reverses(void **state)
     city_agrees(&c, 0, 0);
 }
 
+static int sweep_flow(void *arg) CO_FN;
+static int sweep_flow(void *arg)
+{
+    return txn_co_sweep(&c.env, arg);
+}
+
+static void R12_account_plan_that_the_store_did_not_end_is_undone_while_the_daemon_runs(void **state)
+{
+    unsigned n = 9;
+    (void)state;
+    c.store_ok = 1; /* the intent alone */
+    c.store_bad = 20;
+    struct txn_result *r = run("holdtest.pay", 700, NULL, NULL);
+    expect(r, OC_IN_DOUBT, OC_R_STORE);
+    int64_t txn = r->txn;
+    c.store_ok = c.store_bad = 0;
+    assert_int_equal(loop_run_flow(c.loop, "sweep", sweep_flow, &n), 0);
+    assert_int_equal(n, 0); /* it may still be at work */
+    c.clock.ahead_ms = 240000;
+    assert_int_equal(loop_run_flow(c.loop, "sweep", sweep_flow, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(city_txn(&c, txn)->state, OC_TXN_VOIDED);
+    books_agree();
+    assert_true(only()->held && only()->reversed);
+    assert_int_equal(city_account(&c, ACCT_LOAD_RECEIVABLE, "bank")->debits_pending, 0);
+    city_agrees(&c, 0, 0);
+}
+
 /* ---- the outbox ---- */
 
 static void message_that_is_refused_dies_and_a_person_sends_it_again(void **state)
@@ -606,6 +634,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(question_is_asked_and_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_store_that_fails_after_each_step_leaves_books_that_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_restart_before_the_holds_answer_voids_and_reverses, setup, teardown),
+        cmocka_unit_test_setup_teardown(R12_account_plan_that_the_store_did_not_end_is_undone_while_the_daemon_runs, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(message_that_is_refused_dies_and_a_person_sends_it_again, setup, teardown),
         cmocka_unit_test_setup_teardown(institution_that_is_away_kills_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_for_those_without_a_route_wait_to_be_fetched, setup, teardown),
