@@ -15,7 +15,7 @@ static const struct api_route *const tables[] = {
     api_status_routes,  api_participant_routes, api_terminal_routes, api_key_routes,
     api_card_routes,    api_denylist_routes,    api_request_routes,  api_txn_routes,
     api_account_routes, api_settle_routes,      api_ledger_routes,   api_remote_routes,
-    api_outbox_routes,  api_citizen_routes};
+    api_outbox_routes,  api_citizen_routes,     api_code_routes};
 
 /* ---- errors ---- */
 
@@ -83,9 +83,7 @@ int api_submit_failed(struct api_call *c, int rc, const struct ledger_op *op)
 
 /* ---- routes ---- */
 
-/* Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
- * flow's arena. */
-static bool match(const char *pattern, const char *path, struct api_call *c)
+bool api_match(const char *pattern, const char *path, struct api_call *c)
 {
     unsigned vars = 0;
     while (*pattern && *path) {
@@ -106,7 +104,7 @@ static const struct api_route *find(struct api_call *c, const char *method, cons
 {
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct api_route *r = tables[t]; r->method; r++) {
-            if (!match(r->pattern, path, c))
+            if (!api_match(r->pattern, path, c))
                 continue;
             if (strcmp(r->method, method) == 0)
                 return r;
@@ -117,7 +115,7 @@ static const struct api_route *find(struct api_call *c, const char *method, cons
 
 /* ---- the body ---- */
 
-static int parse_body(struct api_call *c)
+int api_parse_body(struct api_call *c)
 {
     size_t len;
     const char *text = http_body(c->req, &len);
@@ -166,14 +164,14 @@ static CO_FN void dispatch(struct api_call *c)
         (void)api_fail(c, 405, "wrong_method", "%s does not go with %.200s", method, path);
     else if (!r)
         (void)api_fail(c, 404, "no_such_path", "there is no %.200s: see docs/API.md", path);
-    else if (!has_body(method) || parse_body(c) == 0) {
+    else if (!has_body(method) || api_parse_body(c) == 0) {
         if (strcmp(method, "GET") == 0)
             http_cancel_when_gone(c->req); /* nobody reads the answer: the ledger is for others */
         (void)r->co_handle(c);
     }
 }
 
-static void send_reply(struct api_call *c)
+void api_send(struct api_call *c)
 {
     if (c->text) {
         http_reply(c->req, c->status, "text/plain; version=0.0.4; charset=utf-8", c->text,
@@ -190,7 +188,7 @@ static void send_reply(struct api_call *c)
     free(text);
 }
 
-static void drop_json(void *arg)
+void api_drop(void *arg)
 {
     struct api_call *c = arg;
     json_decref(c->body);
@@ -206,12 +204,12 @@ static int handle(struct http_req *req, void *arg)
     c->s = arg;
     c->req = req;
     c->status = 200;
-    flow_defer(drop_json, c);
+    flow_defer(api_drop, c);
     c->who = peers_co_name(c->s, http_peer_uid(req));
     if (!c->who)
         return OC_ENOMEM;
     dispatch(c);
-    send_reply(c);
+    api_send(c);
     return 0;
 }
 

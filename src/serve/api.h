@@ -31,6 +31,17 @@ extern const struct api_route api_status_routes[], api_participant_routes[], api
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
     api_remote_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[];
 
+/* ---- the dispatcher's parts, for another door (partner.c) ---- */
+/** Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
+ * flow's arena. */
+bool api_match(const char *pattern, const char *path, struct api_call *c);
+/** Fills c->body from the request. */
+int api_parse_body(struct api_call *c);
+/** Sends c->reply or c->text. */
+void api_send(struct api_call *c);
+/** Gives up what a call holds: for flow_defer(). */
+void api_drop(void *arg);
+
 /* ---- errors: each fills the reply and returns OC_EREFUSED, so that handlers return it ---- */
 int api_fail(struct api_call *c, int status, const char *code, const char *fmt, ...)
     PRINTF_FN(4, 5);
@@ -85,6 +96,12 @@ struct ledger_op *api_op(struct api_call *c, enum ledger_op_type type);
 /** How the terminal proves itself; null: it never had a token. */
 json_t *api_co_identity(struct api_call *c, const char *id) CO_FN;
 json_t *api_session(const struct serve *s, const struct session_info *r);
+/* ---- requests (api_request.c) ---- */
+/** "params": an object of texts and whole numbers. */
+int api_read_params(struct api_call *c, json_t *params, struct txn_request *r);
+/** "document" goes along as it was written, but compact: equal documents are one request. It is the
+ * caller's to free(). */
+int api_read_document(struct api_call *c, json_t *document, struct txn_request *r);
 /* ---- citizens (api_citizen.c, api_export.c) ---- */
 json_t *api_citizen_json(const struct serve *s, const struct citizen_row *row);
 json_t *api_person_json(const struct holder *h);

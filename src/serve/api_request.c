@@ -1,5 +1,6 @@
 /* Requests: a service, or issuing, at a local terminal. Created here, asked about, cancelled. */
 #include "serve/api.h"
+#include "serve/code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #define WAIT_MAX_MS 600000
 #define POLL_MAX_MS 60000
 
-static int read_params(struct api_call *c, json_t *params, struct txn_request *r)
+int api_read_params(struct api_call *c, json_t *params, struct txn_request *r)
 {
     const char *name;
     json_t *v;
@@ -20,6 +21,8 @@ static int read_params(struct api_call *c, json_t *params, struct txn_request *r
         if (json_is_integer(v)) {
             (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(v));
             text = number;
+        } else if (json_is_boolean(v)) {
+            text = json_is_true(v) ? "true" : "false";
         }
         if (r->param_count >= TXN_PARAMS)
             return api_fail(c, 400, "bad_field", "\"params\" has more than %d members", TXN_PARAMS);
@@ -35,8 +38,7 @@ static int read_params(struct api_call *c, json_t *params, struct txn_request *r
     return 0;
 }
 
-/* The document goes along as it was written, but compact: equal documents are one request. */
-static int read_document(struct api_call *c, json_t *document, struct txn_request *r)
+int api_read_document(struct api_call *c, json_t *document, struct txn_request *r)
 {
     char *text = json_dumps(document, JSON_COMPACT);
     if (!text)
@@ -73,6 +75,19 @@ static int read_pin(struct api_call *c, char *pin, struct txn_request *r)
                                        sizeof r->pin);
 }
 
+/* In place of a card on the reader: what is printed on it, or a code (R21). */
+static int read_presentation(struct api_call *c, const char *card, const char *code,
+                             struct txn_request *r)
+{
+    if (card[0] != '\0' && code[0] != '\0')
+        return api_fail(c, 400, "bad_field", "\"card\" or \"code\", not both");
+    if (card[0] == '\0' && code[0] == '\0')
+        return 0;
+    r->presented = (uint8_t)(code[0] != '\0' ? PRESENTED_CODE : PRESENTED_NUMBER);
+    (void)snprintf(r->presented_text, sizeof r->presented_text, "%s", code[0] ? code : card);
+    return 0;
+}
+
 struct waits {
     int64_t wait_ms, lease_ms;
 };
@@ -80,7 +95,7 @@ struct waits {
 static int read_request(struct api_call *c, struct txn_request *r, struct waits *w)
 {
     json_t *params = NULL, *document = NULL;
-    char pin[sizeof r->pin + 2] = "";
+    char pin[sizeof r->pin + 2] = "", card[64] = "", code[sizeof r->presented_text] = "";
     const struct field fields[] = {
         {.name = "service",
          .kind = FIELD_TEXT,
@@ -100,6 +115,8 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
         {.name = "params", .kind = FIELD_OBJECT, .out = &params},
         {.name = "document", .kind = FIELD_OBJECT, .out = &document},
         {.name = "pin", .kind = FIELD_TEXT, .out = pin, .size = sizeof pin},
+        {.name = "card", .kind = FIELD_TEXT, .out = card, .size = sizeof card},
+        {.name = "code", .kind = FIELD_TEXT, .out = code, .size = sizeof code},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &w->wait_ms, .max = WAIT_MAX_MS},
         {.name = "retap_ms", .kind = FIELD_INT, .out = &r->retap_ms, .max = WAIT_MAX_MS},
         {.name = "request_no",
@@ -115,9 +132,11 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     int pin_rc = rc == 0 ? read_pin(c, pin, r) : rc;
     rc = rc ? rc : pin_rc;
+    if (rc == 0)
+        rc = read_presentation(c, card, code, r);
     if (rc == 0 && params)
-        rc = read_params(c, params, r);
-    return rc == 0 && document ? read_document(c, document, r) : rc;
+        rc = api_read_params(c, params, r);
+    return rc == 0 && document ? api_read_document(c, document, r) : rc;
 }
 
 /* Starts a filled request; gives up the caller's reference. */
@@ -136,7 +155,14 @@ static int start(struct api_call *c, struct request *r, const char *terminal, co
     return 0;
 }
 
-static int create(struct api_call *c, enum request_kind kind)
+/* A request with a number may be known: then it is answered, whatever has become of its code. */
+static CO_FN int take_code(struct api_call *c, struct request *r)
+{
+    const char *why = r->kind == REQUEST_TXN ? code_co_take(c->s, &r->req) : NULL;
+    return why && r->req.request_no == 0 ? api_fail(c, 409, "bad_code", "%s", why) : 0;
+}
+
+static CO_FN int create(struct api_call *c, enum request_kind kind)
 {
     const struct serve_config *cfg = c->s->config;
     struct waits w = {.wait_ms = cfg->desk.wait_ms, .lease_ms = cfg->requests.lease_ms};
@@ -146,6 +172,8 @@ static int create(struct api_call *c, enum request_kind kind)
     r->req.retap_ms = cfg->desk.retap_ms;
     (void)snprintf(r->req.who, sizeof r->req.who, "%s", c->who);
     int rc = read_request(c, &r->req, &w);
+    if (rc == 0)
+        rc = take_code(c, r);
     if (rc != 0) {
         request_put(r);
         return rc;

@@ -5,6 +5,8 @@
  * ready (a flow)
  *
  * Each failure is one line that says what, where, and what to do. */
+#include "serve/code.h"
+#include "serve/partner.h"
 #include "serve/session.h"
 
 #include <errno.h>
@@ -95,6 +97,8 @@ static WORKER_FN int open_keystore(struct serve *s)
         rc = crypto_new(NULL, &s->crypto);
     if (rc == 0)
         rc = vault_init(s);
+    if (rc == 0)
+        rc = codes_open(s);
     if (rc != 0)
         log_error("serve", "key store %s: %s%s", path, oc_strerror(rc),
                   rc == OC_EPERM    ? ": it must be readable by its owner only (chmod 600)"
@@ -259,7 +263,8 @@ int serve_open(const struct serve_opts *o, struct serve **ret)
 {
     static int (*const steps[])(struct serve *) = {open_config,  open_keystore, open_loop,
                                                    open_ledger,  open_profiles, open_modules,
-                                                   open_readers, terminals_open, upstreams_open};
+                                                   open_readers, terminals_open, upstreams_open,
+                                                   partners_open};
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)
@@ -294,6 +299,8 @@ static CO_FN int start_all(struct serve *s)
         rc = watch_start(s);
     if (rc == 0)
         rc = terminals_co_start(s);
+    if (rc == 0)
+        rc = partners_start(s);
     if (rc == 0)
         rc = api_open(s);
     return rc;
@@ -378,6 +385,8 @@ void serve_describe(const struct serve *s, struct buf *out)
     for (size_t i = 0; i < s->fixed->terminals.listen.count; i++)
         buf_printf(out, "%s %s", i == 0 ? ", terminals at" : ",",
                    s->fixed->terminals.listen.items[i]);
+    if (s->fixed->institutions.listen)
+        buf_printf(out, ", institutions at %s", s->fixed->institutions.listen);
 }
 
 struct loop *serve_loop(struct serve *s)
@@ -403,6 +412,7 @@ void serve_close(struct serve **ref)
         return;
     *ref = NULL;
     http_server_close(&s->http);
+    partners_close(s);
     pcsc_free(&s->pcsc);
     pool_free(&s->pool);
     terminals_stop(s);
@@ -420,6 +430,8 @@ void serve_close(struct serve **ref)
     if (s->custody)
         custody_free(&s->custody);
     loop_free(&s->loop);
+    partners_free(s);
+    codes_close(s);
     metrics_free(&s->metrics);
     vault_fini(s);
     secret_wipe(s->settle.key, sizeof s->settle.key);

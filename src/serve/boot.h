@@ -39,5 +39,7 @@ struct loop *serve_loop(struct serve *s);
 struct readers *serve_readers(struct serve *s);
 /** The port of the first of terminals.listen; 0: none. */
 int serve_terminal_port(const struct serve *s);
+/** The port of institutions.listen; 0: none. */
+int serve_institution_port(const struct serve *s);
 
 #endif

@@ -127,6 +127,7 @@ struct serve {
     struct crypto *crypto;
     struct seal_key seal;
     struct vault *vault; /* citizens' keys */
+    struct codes *codes; /* dynamic codes */
     uint8_t search_key[32], manifest_key[32];
     struct ledger *ledger;
     struct profile_set *profiles;
@@ -138,6 +139,7 @@ struct serve {
     struct settle_env settle;
     struct upstream *upstream; /* NULL: no routes */
     struct http_server *http;
+    struct partners *partners; /* institutions' own door; NULL: institutions.listen is not set */
     struct list lanes, stations;
     struct map by_id; /* the stations */
     struct admit admit;

@@ -81,7 +81,8 @@ static bool same(const struct serve_config *a, const struct serve_config *b, con
 
 static void warn_unchanged(const struct serve_config *was, const struct serve_config *is)
 {
-    static const char *const fixed[] = {"site", "city", "paths", "api", "keys", "sam", "readers"};
+    static const char *const fixed[] = {"site", "city", "paths", "api", "keys", "sam", "readers",
+                                        "institutions"};
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!same(was, is, fixed[i]))
             log_warn("serve", "section %s changed: it counts after a restart", fixed[i]);

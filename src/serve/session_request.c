@@ -4,6 +4,7 @@
  *
  * R8: a gate's request is for one arrival. Where that card has gone, or a dialogue has dealt with
  * it already, no other card is taken for it. */
+#include "serve/code.h"
 #include "serve/session.h"
 
 #include <stdio.h>
@@ -91,7 +92,12 @@ static CO_FN void run_txn(struct asked *a)
         reader = reader_remote_reader(a->remote->reader);
     }
     a->begun = true;
+    const char *why = code_co_take(s, &a->req);
+    if (why)
+        log_info("serve", "terminal=%s %s", a->req.terminal, why);
     int rc = txn_co_run(&s->env, reader, &a->req, &a->res);
+    if (why && a->res.outcome == OC_REFUSED && a->res.reason == OC_R_NEEDS_PRESENCE)
+        (void)snprintf(a->res.detail, sizeof a->res.detail, "%s", why);
     if (rc != 0 && rc != OC_ECANCELED)
         asked_refuse(a, OC_R_STORE, oc_strerror(rc));
     if (serves && a->req.arrival > a->remote->served)
