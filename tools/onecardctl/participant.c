@@ -1,6 +1,8 @@
 /* onecardctl participant: who runs terminals, is paid, and answers for cash. */
 #include "simple.h"
 
+#include <string.h>
+
 static const struct cli_option add_options[] = {
     {.name = "id",
      .value = "ID",
@@ -23,6 +25,55 @@ static const struct cli_option add_options[] = {
 static int add_run(struct ctl *c, const struct cli_args *a)
 {
     return simple_post(c, a, "/v1/participants", "participant", "id");
+}
+
+static const struct cli_option key_options[] = {
+    {.name = "file",
+     .value = "FILE",
+     .max = 500,
+     .help = "its Ed25519 public key: PEM, or 64 hexadecimal digits"},
+    {.name = "none", .kind = CLI_FLAG, .help = "it has none any more: nothing is believed"},
+    {.name = "why", .value = "TEXT", .max = 63, .help = "stays in the journal"},
+};
+
+static int read_key(struct ctl *c, const char *path, char *text, size_t cap)
+{
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, cap - 1, f) : 0;
+    if (f)
+        (void)fclose(f);
+    while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+        n--;
+    text[n] = '\0';
+    return n > 0 ? CTL_DONE : ctl_fail(c, "%s: no key there", path);
+}
+
+/* Without --file and --none: shows it. */
+static int key_run(struct ctl *c, const struct cli_args *a)
+{
+    char path[512], text[1024] = "";
+    const char *file = cli_text(a, "file"), *why = cli_text(a, "why");
+    bool none = cli_given(a, "none");
+    json_t *j = NULL, *body = NULL;
+    int rc = CTL_DONE;
+    (void)ctl_path(path, "/v1/participants/", a->word[0], "/key");
+    if (file && none)
+        return ctl_usage(c, "--file or --none, not both");
+    if (file)
+        rc = read_key(c, file, text, sizeof text);
+    if (rc == CTL_DONE && (file || none)) {
+        body = json_pack("{s:s?}", "key", file ? text : NULL);
+        if (body && why)
+            (void)json_object_set_new(body, "why", json_string(why));
+        rc = body ? CTL_DONE : ctl_fail(c, "%s: no text", file ? file : "");
+    }
+    if (rc == CTL_DONE)
+        rc = ctl_call(c, body ? "POST" : "GET", path, body, 0, &j);
+    if (rc == CTL_DONE)
+        out_answer(c, j);
+    json_decref(body);
+    json_decref(j);
+    return rc;
 }
 
 static const struct cli_option list_options[] = {CTL_PAGE_OPTIONS};
@@ -49,6 +100,15 @@ static const struct cli_command commands[] = {
      .run = add_run,
      .more = "Example:\n  onecardctl participant add --id hospital1 --name \"第一人民医院\" "
              "--load-quota 5000.00"},
+    {.name = "key",
+     .args = "ID",
+     .summary = "Shows or sets the public key that its own system signs with",
+     CLI_TABLE(key_options),
+     .run = key_run,
+     .more =
+         "Example:\n  openssl genpkey -algorithm ed25519 -out hospital1.key\n  openssl pkey -in "
+         "hospital1.key -pubout -out hospital1.pub\n  onecardctl participant key hospital1 "
+         "--file hospital1.pub"},
     {.name = "list",
      .args = "",
      .summary = "Lists participants",
