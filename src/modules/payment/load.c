@@ -51,6 +51,37 @@ static int from_account(const struct payment *p, const struct onecard_request *r
     return 0;
 }
 
+/* The bank holds the money before the chip is told to print any (R7, R12), and books it when the
+ * load is posted; a load that comes to nothing is reversed there. */
+static int from_bank(const struct payment *p, const struct onecard_request *req,
+                     struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    const char *bank = h->param_text(req, "bank");
+    fen_t amount = req->amount_fen;
+    bank = bank && *bank ? bank : p->bank;
+    if (amount == 0 || amount < p->load_min) {
+        return h->refuse(plan, OC_R_AMOUNT,
+                         amount ? "less than the least that is loaded" : "how much?");
+    }
+    if (!bank || !*bank) {
+        return h->refuse(plan, OC_R_PARAMETER, "which bank? bank=ID, or modules.payment.bank");
+    }
+    if (!*req->card->citizen) {
+        return h->refuse(plan, OC_R_NO_CITIZEN, "no citizen holds this card: it has no bank");
+    }
+    struct onecard_doc *doc = h->doc_object(req), *same = h->doc_object(req);
+    h->doc_set_text(doc, "card", req->card->number);
+    h->doc_set_text(doc, "citizen", req->card->citizen);
+    h->doc_set_int(doc, "amount_fen", amount);
+    h->doc_set_int(same, "amount_fen", amount);
+    h->plan_credit(plan, amount);
+    h->plan_leg(plan, OC_ACCT_LOAD_RECEIVABLE, bank, -amount);
+    h->plan_hold(plan, bank, "load", amount, doc, same);
+    h->plan_reply_text(plan, "bank", bank);
+    return 0;
+}
+
 int payment_load(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
     const struct payment *p = ctx;
@@ -72,7 +103,10 @@ int payment_load(void *ctx, const struct onecard_request *req, struct onecard_pl
     if (strcmp(source, "account") == 0) {
         return from_account(p, req, plan);
     }
-    return req->host->refuse(plan, OC_R_PARAMETER, "source is cash, pending or account");
+    if (strcmp(source, "bank") == 0) {
+        return from_bank(p, req, plan);
+    }
+    return req->host->refuse(plan, OC_R_PARAMETER, "source is cash, pending, account or bank");
 }
 
 int payment_deposit(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)

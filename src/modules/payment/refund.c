@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static bool in_words(const char *words, const char *name)
+bool payment_in_words(const char *words, const char *name)
 {
     size_t len = strlen(name);
     while (words && *words) {
@@ -24,7 +24,7 @@ int payment_refund(void *ctx, const struct onecard_request *req, struct onecard_
     const struct payment *p = ctx;
     const struct onecard_host *h = req->host;
     const struct onecard_original *o = req->original;
-    if (!in_words(p->refundable, o->service)) {
+    if (!payment_in_words(p->refundable, o->service)) {
         return h->refuse(plan, OC_R_ORIGINAL_UNKNOWN, "a %.40s is not given back", o->service);
     }
     if (p->refund_same_participant && strcmp(o->participant, req->terminal.participant) != 0) {
