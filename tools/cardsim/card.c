@@ -88,7 +88,7 @@ void cs_wipe(struct cardsim *c)
 }
 
 /* A chip of these kinds has a number of its own at the end of its ATR: T=0 and T=1, eight historical bytes. */
-static void make_own_atr(struct cardsim *c)
+void cs_own_atr(struct cardsim *c)
 {
     uint8_t atr[17] = {0x3B, 0xE8, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45};
     cs_random(c, atr + 8, 8);
@@ -133,7 +133,7 @@ int cardsim_new(struct cardsim **ret_card, const struct cardsim_options *options
     if (options)
         c->opt = *options;
     if (c->opt.profile >= CARDSIM_SSC && c->opt.atr_len == 0)
-        make_own_atr(c);
+        cs_own_atr(c);
     if (cs_blank(c) != 0) {
         cardsim_free(&c);
         return CARDSIM_ENOMEM;

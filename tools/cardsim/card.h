@@ -225,6 +225,7 @@ void cs_random(struct cardsim *c, uint8_t *out, size_t len);
 void cs_emit(struct out *o, const void *data, size_t len);
 void cs_wipe(struct cardsim *c);
 int cs_blank(struct cardsim *c);
+void cs_own_atr(struct cardsim *c);
 
 /* persona_record.c: cards whose identity stands in records */
 void cs_record_app(const struct cardsim_personal *p, struct node *app);

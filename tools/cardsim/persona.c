@@ -250,8 +250,10 @@ int cardsim_personalise(struct cardsim *c, const struct cardsim_personal *p)
         return err;
     c->opt.profile = p->profile;
     cardsim_power_off(c);
+    if (p->profile >= CARDSIM_SSC && c->opt.atr_len == 0)
+        cs_own_atr(c);
     if (p->profile >= CARDSIM_SSC && c->opt.atr_len < 2 + 9)
-        return CARDSIM_EINVAL; /* made as another kind of chip: its ATR has no number */
+        return CARDSIM_EINVAL; /* no room for the chip's number and the check byte */
     describe_app(p, &app);
     err = put_mf(c, p, &app);
     if (err)

@@ -23,6 +23,9 @@
         {.name = "document",                                                                       \
          .value = "FILE",                                                                          \
          .help = "a JSON object that goes along; -: standard input"},                              \
+        {.name = "pin",                                                                            \
+         .value = "FILE",                                                                          \
+         .help = "a file with the holder's PIN; -: standard input, as lists of processes show words"}, \
     {                                                                                              \
         .name = "wait", .value = "S", .kind = CLI_SECONDS, .field = "wait_ms",                     \
         .help = "seconds to wait for a card (0: it must lie there)"                                \
@@ -59,6 +62,25 @@ static int add_document(struct ctl *c, const struct cli_args *a, json_t *body)
     return json_object_set_new(body, "document", document) == 0 ? 0 : ctl_fail(c, "out of memory");
 }
 
+/* The digits of the file's first line. They leave this process with the body, which is wiped. */
+static int add_pin(struct ctl *c, const struct cli_args *a, json_t *body)
+{
+    const char *file = cli_text(a, "pin");
+    char line[32] = "";
+    if (!file)
+        return 0;
+    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+    bool read = f && fgets(line, sizeof line, f);
+    if (f && f != stdin)
+        (void)fclose(f);
+    line[strcspn(line, "\r\n")] = '\0';
+    int rc = read && json_object_set_new(body, "pin", json_string(line)) == 0
+                 ? 0
+                 : ctl_fail(c, "%s: no PIN can be read", file);
+    secret_wipe(line, sizeof line);
+    return rc;
+}
+
 static int request(struct ctl *c, const struct cli_args *a, const char *path, bool plan)
 {
     json_t *body = cli_body(a), *result = NULL;
@@ -67,6 +89,8 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
         return ctl_usage(c, "a value is not UTF-8 text");
     }
     int rc = add_document(c, a, body);
+    if (rc == 0)
+        rc = add_pin(c, a, body);
     if (rc != 0) {
         json_decref(body);
         return rc;
