@@ -79,7 +79,7 @@ static json_t *line_body(const struct import *im, const struct benefit_line *l)
     return json_pack("{s:s, s:s, s:I, s:i, s:{s:s, s:s, s:s}}", "service", "social.benefit_line",
                      "terminal", im->terminal, "amount_fen", (json_int_t)l->fen, "wait_ms", 0,
                      "params", "batch", im->list.batch, "line", nr,
-                     l->by_card ? "card_number" : "citizen", l->who);
+                     l->by == BENEFIT_BY_CARD ? "card_number" : "citizen", l->who);
 }
 
 static void progress(struct import *im, const char *what, size_t done)
@@ -97,6 +97,41 @@ static void refused_line(struct benefit_line *l, const json_t *result)
     const char *detail = text_of(result, "detail", "");
     benefit_line_bad(l, "%s",
                      detail[0] != '\0' ? detail : text_of(result, "reason_text", "refused"));
+}
+
+/* Personal numbers become citizens' ids before anything else: they are searched by their keyed hash
+ * and stand in no request that is kept. */
+static void find_line(struct import *im, struct benefit_line *l)
+{
+    struct api_answer answer = {0};
+    json_t *body = json_pack("{s:s}", "number", l->who);
+    int rc = ctl_connect(im->c) == CTL_DONE
+                 ? api_call(im->c->api, "POST", "/v1/citizens/find", body, 0, &answer)
+                 : OC_ECLOSED;
+    const char *id = json_string_value(json_object_get(answer.json, "citizen"));
+    if (rc != 0) {
+        im->broken_off = true;
+        (void)snprintf(im->stop, sizeof im->stop, "%s", oc_strerror(rc));
+    } else if (answer.status >= 400 || !id) {
+        benefit_line_bad(l, "no such citizen is registered");
+    } else {
+        secret_wipe(l->who, strlen(l->who));
+        free(l->who);
+        l->who = strdup(id);
+        l->by = BENEFIT_BY_CITIZEN;
+    }
+    if (rc == 0)
+        api_answer_fini(&answer);
+    json_decref(body);
+}
+
+static void find_lines(struct import *im)
+{
+    for (size_t i = 0; i < im->list.line_count && !im->broken_off; i++) {
+        struct benefit_line *l = &im->list.lines[i];
+        if (l->outcome[0] == '\0' && l->by == BENEFIT_BY_NUMBER)
+            find_line(im, l);
+    }
 }
 
 /* Who is unknown is found before the first is paid: the plan is shown and nothing is written. A
@@ -333,6 +368,7 @@ static int import_run(struct ctl *c, const struct cli_args *a)
     int rc = read_list(&im);
     if (rc == CTL_DONE) {
         im.told_ns = clock_mono_ns(&clock_system);
+        find_lines(&im);
         check_lines(&im);
         tell_total(&im);
         if (im.broken_off) {

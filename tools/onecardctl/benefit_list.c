@@ -13,6 +13,7 @@
 #define FIELDS    8
 #define WHO_MAX   31
 
+#define COLUMNS_WHO 3 /* the first of the heading's names say who: enum benefit_by */
 enum column { COL_LINE, COL_WHO, COL_AMOUNT, COLUMNS };
 
 static int whole(struct benefit_list *l, const char *fmt, ...) PRINTF_FN(2, 3);
@@ -71,6 +72,8 @@ static int64_t number(const char *s, int64_t max)
     return n <= max ? n : -1;
 }
 
+static const char *const by_names[] = {"citizen", "card", "number"};
+
 static void set_line(struct benefit_list *l, struct benefit_line *line, const char *nr,
                      const char *who, const char *amount)
 {
@@ -87,8 +90,7 @@ static void set_line(struct benefit_list *l, struct benefit_line *line, const ch
     if (line->number < 1)
         benefit_line_bad(line, "line '%.40s' is no number of a line", nr ? nr : "");
     if (!line->who || !word(line->who, WHO_MAX))
-        benefit_line_bad(line, "%s '%.40s' has another form", line->by_card ? "card" : "citizen",
-                         who ? who : "");
+        benefit_line_bad(line, "the %s has another form", by_names[line->by]);
 }
 
 /* ---- what it declares ---- */
@@ -140,7 +142,8 @@ static int check_head(struct benefit_list *l)
 struct csv {
     struct benefit_list *l;
     int place, column[COLUMNS], width;
-    bool lines, by_card;
+    uint8_t by;
+    bool lines;
 };
 
 /* Cuts at commas in place; a field may stand in quotes, "" is one of them (RFC 4180, inside one
@@ -175,23 +178,24 @@ static int cut(char *s, char *field[FIELDS])
 
 static int heading(struct csv *c, char *field[FIELDS], int n)
 {
-    static const char *const names[] = {"line", "citizen", "card", "amount"};
-    static const enum column columns[] = {COL_LINE, COL_WHO, COL_WHO, COL_AMOUNT};
+    static const char *const names[] = {"citizen", "card", "number", "line", "amount"};
+    static const enum column columns[] = {COL_WHO, COL_WHO, COL_WHO, COL_LINE, COL_AMOUNT};
     for (int i = 0; i < COLUMNS; i++)
         c->column[i] = -1;
     for (int i = 0; i < n && i < FIELDS; i++) {
         for (size_t k = 0; k < ARRAY_LEN(names); k++) {
             if (strcmp(names[k], field[i]) == 0) {
                 c->column[columns[k]] = i;
-                c->by_card = c->by_card || k == 2;
+                c->by = k < COLUMNS_WHO ? (uint8_t)k : c->by;
             }
         }
     }
     c->lines = true;
     c->width = n;
     if (c->column[COL_LINE] < 0 || c->column[COL_WHO] < 0 || c->column[COL_AMOUNT] < 0)
-        return whole(c->l, "line %d: the heading is line,citizen,amount (or card for citizen)",
-                     c->place);
+        return whole(
+            c->l, "line %d: the heading is line,citizen,amount (or card, or number, for citizen)",
+            c->place);
     return 0;
 }
 
@@ -202,7 +206,7 @@ static int row(struct csv *c, char *field[FIELDS], int n)
     struct benefit_line *line = add_line(c->l, c->place);
     if (!line)
         return OC_ENOMEM;
-    line->by_card = c->by_card;
+    line->by = c->by;
     if (n != c->width) {
         benefit_line_bad(line,
                          n < 0 ? "a quote is not closed" : "has %d fields, the heading has %d", n,
@@ -273,13 +277,13 @@ static const char *scalar(const json_t *v, char room[32])
 static int json_line(struct benefit_list *l, const json_t *v, int place)
 {
     char nr[32], amount[32];
-    const json_t *card = json_object_get(v, "card");
     struct benefit_line *line = add_line(l, place);
     if (!line)
         return OC_ENOMEM;
-    line->by_card = card != NULL;
+    while (line->by < BENEFIT_BY_NUMBER && !json_object_get(v, by_names[line->by]))
+        line->by++;
     set_line(l, line, scalar(json_object_get(v, "line"), nr),
-             json_string_value(card ? card : json_object_get(v, "citizen")),
+             json_string_value(json_object_get(v, by_names[line->by])),
              scalar(json_object_get(v, "amount"), amount));
     return 0;
 }
@@ -322,7 +326,7 @@ static int by_who(const void *a, const void *b)
 {
     const struct benefit_line *x = *(struct benefit_line *const *)a,
                               *y = *(struct benefit_line *const *)b;
-    int c = x->by_card - y->by_card;
+    int c = x->by - y->by;
     c = c ? c : strcmp(x->who ? x->who : "", y->who ? y->who : "");
     return c ? c : x->place - y->place;
 }
@@ -343,9 +347,9 @@ static int mark_twice(struct benefit_list *l)
     qsort(all, l->line_count, sizeof(struct benefit_line *), by_who);
     for (size_t i = 1; i < l->line_count; i++)
         if (all[i]->who && all[i - 1]->who && all[i]->who[0] != '\0' &&
-            all[i]->by_card == all[i - 1]->by_card && strcmp(all[i]->who, all[i - 1]->who) == 0)
-            benefit_line_bad(all[i], "duplicate: %s stands at %d already", all[i]->who,
-                             all[i - 1]->place);
+            all[i]->by == all[i - 1]->by && strcmp(all[i]->who, all[i - 1]->who) == 0)
+            benefit_line_bad(all[i], "duplicate: the same %s stands at %d already",
+                             by_names[all[i]->by], all[i - 1]->place);
     free(all);
     return 0;
 }
@@ -373,8 +377,11 @@ int benefit_list_read(struct benefit_list *list, const char *path)
 
 void benefit_list_fini(struct benefit_list *list)
 {
-    for (size_t i = 0; i < list->line_count; i++)
+    for (size_t i = 0; i < list->line_count; i++) {
+        if (list->lines[i].who)
+            secret_wipe(list->lines[i].who, strlen(list->lines[i].who));
         free(list->lines[i].who);
+    }
     free(list->lines);
     list->lines = NULL;
     list->line_count = 0;
@@ -413,11 +420,14 @@ int benefit_list_write(const struct benefit_list *list, const char *path)
     if (!f)
         return OC_EIO;
     (void)fprintf(f, "place,line,%s,amount,outcome,why,transaction\n",
-                  list->line_count > 0 && list->lines[0].by_card ? "card" : "citizen");
+                  list->line_count > 0 && list->lines[0].by == BENEFIT_BY_CARD ? "card"
+                                                                               : "citizen");
     for (size_t i = 0; i < list->line_count; i++) {
         const struct benefit_line *l = &list->lines[i];
         (void)fprintf(f, "%d,%lld,", l->place, (long long)l->number);
-        put_field(f, l->who ? l->who : "");
+        put_field(f, l->who && l->by != BENEFIT_BY_NUMBER
+                         ? l->who
+                         : ""); /* no personal numbers in further files */
         (void)fprintf(f, ",%s,%s,", l->amount_known ? fen_text(l->fen, fen) : "",
                       l->outcome[0] != '\0' ? l->outcome : "good");
         put_field(f, l->why);

@@ -9,12 +9,16 @@
 
 #define BENEFIT_WHY 160
 
+/** How a list names people. */
+enum benefit_by { BENEFIT_BY_CITIZEN, BENEFIT_BY_CARD, BENEFIT_BY_NUMBER };
+
 struct benefit_line {
     int place;      /* line of the file; of JSON: which of "lines", from 1 */
     int64_t number; /* the list's own: the same line has the same number whenever it is sent */
-    char *who;      /* citizen id, or a card's printed number */
+    char *who;      /* citizen id, a card's printed number, or a citizen's personal number */
     fen_t fen;
-    bool by_card, amount_known;
+    uint8_t by; /* enum benefit_by */
+    bool amount_known;
     char outcome[16];      /* "" while it is good and unpaid; bad, paid, before, unknown */
     char why[BENEFIT_WHY]; /* of a bad or unknown one */
     char txn[32];

@@ -95,7 +95,7 @@ static void R14_duplicates_and_unknown_are_reported_and_the_good_ones_paid(void 
     assert_string_equal(s.out,
                         "p-11: 1 paid now (100.00 yuan), 0 before (0.00 yuan), 4 bad, 0 left\n");
     assert_non_null(strstr(s.err, "line 8: duplicate: line 1 stands at 7 already"));
-    assert_non_null(strstr(s.err, "line 9: duplicate: c1 stands at 7 already"));
+    assert_non_null(strstr(s.err, "line 9: duplicate: the same citizen stands at 7 already"));
     assert_non_null(strstr(s.err, "line 10: amount 'free'"));
     assert_non_null(strstr(s.err, "line 11: no such citizen is registered"));
     assert_int_equal(fake.asked_count, 4); /* not closed */
@@ -153,6 +153,29 @@ static void an_import_that_was_broken_off_goes_on_and_pays_nobody_twice(void **s
     s = IMPORT(TWO, second, NULL);
     assert_int_equal(s.status, CTL_DONE);
     (void)result_text();
+    said_fini(&s);
+}
+
+static void personal_numbers_become_citizens_and_stand_in_no_request_or_result(void **state)
+{
+    (void)state;
+    static const char list[] = HEAD "count,2\ntotal,150.00\nline,number,amount\n"
+                                    "1,110101199001011234,100.00\n2,110101199001015678,50\n";
+    static const struct fake_step steps[] = {
+        {.method = "POST",
+         .path = "/v1/citizens/find",
+         .status = 200,
+         .body = "{\"citizen\":\"c1\"}"},
+        {.method = "POST", .path = "/v1/citizens/find", .status = 404, .body = "{\"error\":{}}"},
+        PLAN(GOOD),
+        POST(GOOD),
+        POST(PAID)};
+    struct said s = IMPORT(list, steps, NULL);
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "line 8: no such citizen is registered"));
+    assert_null(strstr(s.err, "1101011990"));
+    assert_non_null(strstr(fake.asked[4].body, "\"citizen\":\"c1\""));
+    assert_null(strstr(result_text(), "1101011990"));
     said_fini(&s);
 }
 
@@ -220,7 +243,7 @@ static void json_and_spreadsheets_csv_are_the_same_list(void **state)
     assert_int_equal(read_text(json, &list), 0);
     assert_int_equal(list.line_count, 2);
     assert_int_equal(list.real_total, 15000);
-    assert_true(list.lines[1].by_card);
+    assert_int_equal(list.lines[1].by, BENEFIT_BY_CARD);
     benefit_list_fini(&list);
     assert_int_equal(read_text(csv, &list), 0);
     assert_int_equal(list.lines[0].number, 7);
@@ -253,6 +276,7 @@ int main(void)
         cmocka_unit_test(R14_a_wrong_total_pays_only_when_it_is_accepted),
         cmocka_unit_test(check_asks_and_pays_nothing),
         cmocka_unit_test(an_import_that_was_broken_off_goes_on_and_pays_nobody_twice),
+        cmocka_unit_test(personal_numbers_become_citizens_and_stand_in_no_request_or_result),
         cmocka_unit_test(a_stale_record_is_asked_again),
         cmocka_unit_test(lists_that_cannot_be_taken_say_where),
         cmocka_unit_test(json_and_spreadsheets_csv_are_the_same_list),
