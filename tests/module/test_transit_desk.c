@@ -257,6 +257,19 @@ static void a_refund_of_a_student_s_ride_gives_the_bearer_its_part(void **state)
     assert_null(fake_reply(&f.plan, "transfer_fen"));
 }
 
+static void a_refund_with_more_bearers_than_legs_is_still_whole(void **state)
+{
+    (void)state;
+    claim = "student";
+    for (int i = 0; i < 2; i++) {
+        at_gate("ferry-1", "ferries", "ferry", "", i ? "2026-11-21 08:30" : "2026-11-21 08:00");
+        paid(ask("transit.ride"), i ? 400 : 500, 1000);
+        strcpy(i ? second : first, f.committed);
+    }
+    paid(refund(first, "transit.ride", "ferries", 500), 400, 0); /* 1.00 was the second's */
+    assert_int_equal(f.plan.leg_count, 8);
+}
+
 static void after_a_refund_the_chips_sums_are_no_difference(void **state)
 {
     (void)state;
@@ -333,6 +346,7 @@ int main(void)
         TEST(a_refund_is_never_more_than_was_paid_and_never_less_than_something),
         TEST(refunds_of_what_is_no_ride_or_too_old_are_refused),
         TEST(a_refund_of_a_student_s_ride_gives_the_bearer_its_part),
+        TEST(a_refund_with_more_bearers_than_legs_is_still_whole),
         TEST(after_a_refund_the_chips_sums_are_no_difference),
         TEST(fares_are_quoted_by_name_category_and_time),
         TEST(the_open_journey_and_the_passes_are_told),

@@ -162,6 +162,21 @@ static int count_again(struct refund *r)
     return rc;
 }
 
+/* A plan has room for so many legs; what would be one more is the operator's, whose leg is the
+ * first. */
+static void fit(struct net *n)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < n->count; i++) {
+        bool over = n->legs[i].amount && used == FARE_LEGS_MAX;
+        used += n->legs[i].amount && !over;
+        if (over) {
+            n->legs[0].amount += n->legs[i].amount;
+            n->legs[i].amount = 0;
+        }
+    }
+}
+
 /* The legs of the ride turned round, and what the later bearers get. */
 static int give_back(struct refund *r, fen_t back)
 {
@@ -172,6 +187,7 @@ static int give_back(struct refund *r, fen_t back)
     for (unsigned i = 0; i < r->bore.count && r->more > 0; i++) {
         net_add(&r->all, &r->bore.legs[i], 1);
     }
+    fit(&r->all);
     h->plan_account(p->plan, back);
     h->plan_leg(p->plan, OC_ACCT_PENDING_LOAD, "", back);
     for (unsigned i = 0; i < r->all.count; i++) {
