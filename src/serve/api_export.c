@@ -11,7 +11,8 @@
 #define RECORDS_MAX  20000 /* of one owner and scope */
 #define MESSAGE_PAGE 8     /* documents of 64 KiB */
 
-struct export {
+struct export
+{
     struct api_call *c;
     const char *citizen;
     json_t *all, *txns, *records;
@@ -50,10 +51,10 @@ static CO_FN int put_scope(struct export *e, const char *owner, const char *scop
         arena_init(&a, 0);
         rc = ledger_co_record_next(e->c->s->ledger, scope, owner, "", at.key, &a, at.key, &r);
         if (rc == 0)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:o}", "scope", scope,
-                                                  "owner", owner, "key", json_text(at.key),
-                                                  "version", (int)r.version, "document",
-                                                  open_document(e, &at, &r)));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:o, s:i, s:o}", "scope", scope, "owner",
+                                            owner, "key", json_text(at.key), "version",
+                                            (int)r.version, "document", open_document(e, &at, &r)));
         arena_fini(&a);
     }
     return rc == OC_ENOENT ? 0 : rc;
@@ -146,11 +147,11 @@ static CO_FN int put_messages(struct export *e)
             const struct message_row *m = &rows[i];
             after = m->id;
             if (strcmp(m->citizen, e->citizen) == 0)
-                json_array_append_new(
-                    list, json_pack("{s:I, s:o, s:o, s:o, s:o}", "id", (json_int_t)m->id, "to",
-                                    json_text(m->to), "kind", json_text(m->kind), "txn",
-                                    json_txn_id(m->txn), "created",
-                                    json_time(e->c->s, m->created_ms)));
+                json_array_append_new(list,
+                                      json_pack("{s:I, s:o, s:o, s:o, s:o}", "id",
+                                                (json_int_t)m->id, "to", json_text(m->to), "kind",
+                                                json_text(m->kind), "txn", json_txn_id(m->txn),
+                                                "created", json_time(e->c->s, m->created_ms)));
         }
         arena_fini(&a);
     }
@@ -195,11 +196,8 @@ int api_co_export(struct api_call *c)
 {
     char why[128] = "";
     struct citizen_row *row;
-    const struct field fields[] = {{.name = "reason",
-                                    .kind = FIELD_TEXT,
-                                    .out = why,
-                                    .size = sizeof why,
-                                    .required = true}};
+    const struct field fields[] = {
+        {.name = "reason", .kind = FIELD_TEXT, .out = why, .size = sizeof why, .required = true}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     if (rc == 0)
         rc = api_co_citizen(c, &row);

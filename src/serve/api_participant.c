@@ -132,8 +132,9 @@ static int post_key(struct api_call *c)
 {
     json_t *text = json_object_get(c->body, "key");
     char why[64] = "";
-    const struct field fields[] = {{.name = "key", .kind = FIELD_JSON, .out = &text},
-                                   {.name = "why", .kind = FIELD_TEXT, .out = why, .size = sizeof why}};
+    const struct field fields[] = {
+        {.name = "key", .kind = FIELD_JSON, .out = &text},
+        {.name = "why", .kind = FIELD_TEXT, .out = why, .size = sizeof why}};
     struct participant_row *row = arena_alloc(flow_arena(), sizeof *row);
     struct ledger_op *op = api_op(c, LOP_PARTICIPANT_KEY);
     if (!row || !op)
@@ -158,9 +159,8 @@ static int post_key(struct api_call *c)
     return reply_key(c, op->participant_key.key, !json_is_null(text));
 }
 
-const struct api_route api_participant_routes[] = {
-    {"GET", "/v1/participants", get_participants},
-    {"POST", "/v1/participants", post_participant},
-    {"GET", "/v1/participants/*/key", get_key},
-    {"POST", "/v1/participants/*/key", post_key},
-    {NULL, NULL, NULL}};
+const struct api_route api_participant_routes[] = {{"GET", "/v1/participants", get_participants},
+                                                   {"POST", "/v1/participants", post_participant},
+                                                   {"GET", "/v1/participants/*/key", get_key},
+                                                   {"POST", "/v1/participants/*/key", post_key},
+                                                   {NULL, NULL, NULL}};

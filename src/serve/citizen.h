@@ -14,7 +14,8 @@ struct access_look {
 int access_co_note(struct serve *s, const struct access_look *look) MUST_USE CO_FN;
 
 /** Calls fn for each card of that citizen; looks through all cards of the ledger, a page at a time.
- * Ends with what fn returns where that is not 0. fn may suspend; the row is good until it returns. */
+ * Ends with what fn returns where that is not 0. fn may suspend; the row is good until it returns.
+ */
 typedef int (*citizen_card_fn)(void *arg, const struct card_row *card);
 int citizen_co_each_card(struct serve *s, const char *citizen, citizen_card_fn fn,
                          void *arg) MUST_USE CO_FN;

@@ -1,7 +1,7 @@
 /* Dynamic codes (R21). The key of a card's codes follows from the site's key, the card and a random
  * number of this run of the switch: after a restart no earlier code is good, so that what was used
- * before needs no memory on disk. What was made and used in the last two minutes is remembered here;
- * a code that was not made here is none.
+ * before needs no memory on disk. What was made and used in the last two minutes is remembered
+ * here; a code that was not made here is none.
  *
  * A code of eight a minute differs from its sisters only in its MAC: over the card's number, the
  * minute, and which one it is. */
@@ -80,7 +80,8 @@ static int mac_of(struct serve *s, const struct card_row *card, int64_t minute, 
     const struct bytes whose[] = {{card->issuer, sizeof card->issuer},
                                   {card->serial, sizeof card->serial},
                                   {b->run, sizeof b->run}};
-    int n = snprintf(text, sizeof text, PREFIX "%s.%lld.%u", card->number, (long long)minute, which);
+    int n =
+        snprintf(text, sizeof text, PREFIX "%s.%lld.%u", card->number, (long long)minute, which);
     int rc = mac_hmac_sha256_parts(s->crypto, (struct bytes){b->key, sizeof b->key}, whose,
                                    ARRAY_LEN(whose), key);
     if (rc == 0)
@@ -211,6 +212,13 @@ const char *code_co_take(struct serve *s, struct txn_request *r)
         strcmp(card->number, p.number) != 0)
         return "the code's card is not known";
     return take(s, card, &p, r);
+}
+
+void code_explain(const char *why, struct txn_result *r)
+{
+    bool of_code = r->reason == OC_R_PARAMETER || r->reason == OC_R_NEEDS_PRESENCE;
+    if (why && r->outcome == OC_REFUSED && of_code && !r->replayed)
+        (void)snprintf(r->detail, sizeof r->detail, "%s", why);
 }
 
 /* ---- the API ---- */

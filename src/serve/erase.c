@@ -205,9 +205,8 @@ static date_t document_day(const struct serve *s, const struct buf *text)
 {
     date_t now = today(s), day = 0;
     const char *t = (const char *)text->data;
-    json_t *j = t && text_depth_ok(t, text->len, TEXT_DEPTH_MAX)
-                    ? json_loadb(t, text->len, 0, NULL)
-                    : NULL;
+    json_t *j =
+        t && text_depth_ok(t, text->len, TEXT_DEPTH_MAX) ? json_loadb(t, text->len, 0, NULL) : NULL;
     if (j)
         day = newest_day(s, "", j);
     json_decref(j);

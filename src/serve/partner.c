@@ -1,19 +1,19 @@
 /* The door for institutions: who asks is proven by a signature over method, target, idempotency
- * key, date and body. A date that is more than five minutes off is refused, and so is a reading call
- * whose very signature was seen within that time; a writing one may come again, because its effect
- * is known by its own number. Rates count only what was signed: nobody uses up another's. */
+ * key, date and body. A date that is more than five minutes off is refused, and so is a reading
+ * call whose very signature was seen within that time; a writing one may come again, because its
+ * effect is known by its own number. Rates count only what was signed: nobody uses up another's. */
 #include "serve/partner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_MAX   ((size_t)256 * 1024)
-#define WINDOW_MS  (5 * 60 * INT64_C(1000))
-#define SEEN_MAX   100000 /* signatures of reading calls that are remembered */
-#define PEM_MAX    ((size_t)256 * 1024)
-#define TIMEOUT_S  30
-#define THOUSAND   1000
+#define BODY_MAX    ((size_t)256 * 1024)
+#define WINDOW_MS   (5 * 60 * INT64_C(1000))
+#define SEEN_MAX    100000 /* signatures of reading calls that are remembered */
+#define PEM_MAX     ((size_t)256 * 1024)
+#define TIMEOUT_S   30
+#define THOUSAND    1000
 #define KEY_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
 
 struct seen {
@@ -68,14 +68,15 @@ static int read_claim(struct api_call *c, struct claim *ret)
                                            .date = http_header(c->req, SIGNED_HEADER_DATE),
                                            .body = {body, len}};
     if (!ret->from || !ret->signature || !ret->message.key || !ret->message.date)
-        return unauthorised(c, "the headers " SIGNED_HEADER_FROM ", " SIGNED_HEADER_KEY
-                               ", " SIGNED_HEADER_DATE " and " SIGNED_HEADER_SIGNATURE
-                               " are needed");
+        return unauthorised(c,
+                            "the headers " SIGNED_HEADER_FROM ", " SIGNED_HEADER_KEY
+                            ", " SIGNED_HEADER_DATE " and " SIGNED_HEADER_SIGNATURE " are needed");
     size_t key = strlen(ret->message.key);
     if (!api_id_ok(ret->from))
         return unauthorised(c, SIGNED_HEADER_FROM " is no participant's id");
     if (key == 0 || key > SIGNED_KEY_MAX || strspn(ret->message.key, KEY_LETTERS) != key)
-        return unauthorised(c, SIGNED_HEADER_KEY " has 1 to 64 letters, digits, '.', '_', ':', '-'");
+        return unauthorised(c,
+                            SIGNED_HEADER_KEY " has 1 to 64 letters, digits, '.', '_', ':', '-'");
     return check_date(c, ret->message.date);
 }
 
@@ -129,8 +130,9 @@ static int check_fresh(struct api_call *c, const char *signature)
     if (strcmp(http_method(c->req), "GET") != 0)
         return 0;
     if (map_get_str(&p->by_mark, signature))
-        return api_fail(c, 409, "replayed", "this very request was seen: sign a new one, with "
-                                            "another " SIGNED_HEADER_KEY);
+        return api_fail(c, 409, "replayed",
+                        "this very request was seen: sign a new one, with "
+                        "another " SIGNED_HEADER_KEY);
     if (p->seen_count >= SEEN_MAX)
         return api_fail(c, 503, "busy", "too many requests in five minutes: try again later");
     struct seen *new = calloc(1, sizeof *new);

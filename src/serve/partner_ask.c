@@ -1,6 +1,6 @@
 /* An institution's system asks for a service, under a terminal of its own and a number of its own:
- * the same number again gives the first answer. It runs in a flow that its client's leaving does not
- * cancel: who lost the answer asks again and finds it. */
+ * the same number again gives the first answer. It runs in a flow that its client's leaving does
+ * not cancel: who lost the answer asks again and finds it. */
 #include "serve/code.h"
 #include "serve/partner.h"
 
@@ -167,8 +167,7 @@ static int post_service(struct api_call *c)
         return api_fail(c, 503, "busy", "too many dialogues are at work: try again");
     if (rc != 0)
         return api_failed(c, rc, "request");
-    if (a->code && a->res.outcome == OC_REFUSED && a->res.reason == OC_R_NEEDS_PRESENCE)
-        (void)snprintf(a->res.detail, sizeof a->res.detail, "%s", a->code);
+    code_explain(a->code, &a->res);
     c->reply = result_json(c->s, &a->res);
     return 0;
 }

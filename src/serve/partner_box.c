@@ -1,6 +1,6 @@
 /* The outbox by fetching, for institutions that cannot be called: the same messages in the same
- * words as they would be sent (docs/UPSTREAM.md), oldest first, until each was told to be done. What
- * was fetched and not acknowledged is given again: at least once. */
+ * words as they would be sent (docs/UPSTREAM.md), oldest first, until each was told to be done.
+ * What was fetched and not acknowledged is given again: at least once. */
 #include "serve/partner.h"
 
 #include <stdio.h>
@@ -8,6 +8,12 @@
 #include <string.h>
 
 #define PAGE 8 /* documents of 64 KiB, in a flow's arena */
+
+/* Ids have more digits than a number of JavaScript's keeps. */
+static json_t *id_json(int64_t id)
+{
+    return json_sprintf("%lld", (long long)id);
+}
 
 static json_t *hold_body(const struct hold_row *h)
 {
@@ -17,9 +23,8 @@ static json_t *hold_body(const struct hold_row *h)
 static json_t *message_body(const struct message_row *m, const char *text, size_t len)
 {
     json_t *document = len > 0 ? json_loadb(text, len, 0, NULL) : json_object();
-    return json_pack("{s:o, s:o, s:o, s:o}", "id", json_sprintf("%lld", (long long)m->id), "kind",
-                     json_text(m->kind), "txn", json_txn_id(m->txn), "document",
-                     document ? document : json_object());
+    return json_pack("{s:o, s:o, s:o, s:o}", "id", id_json(m->id), "kind", json_text(m->kind),
+                     "txn", json_txn_id(m->txn), "document", document ? document : json_object());
 }
 
 static bool ends_hold(const struct message_row *m)
@@ -27,8 +32,8 @@ static bool ends_hold(const struct message_row *m)
     return strcmp(m->kind, "confirm") == 0 || strcmp(m->kind, "reverse") == 0;
 }
 
-/* One that cannot be opened any more (its citizen is erased) is passed over: it dies by itself where
- * it is sent, and an operator sees it here too. */
+/* One that cannot be opened any more (its citizen is erased) is passed over: it dies by itself
+ * where it is sent, and an operator sees it here too. */
 static CO_FN int put_message(struct api_call *c, const struct message_row *m, struct arena *a,
                              json_t *list)
 {
@@ -45,10 +50,10 @@ static CO_FN int put_message(struct api_call *c, const struct message_row *m, st
     }
     if (rc != 0)
         return rc;
-    json_array_append_new(
-        list, json_pack("{s:I, s:s, s:o, s:o}", "message", (json_int_t)m->id, "path",
-                        of_hold ? m->kind : "message", "created", json_time(c->s, m->created_ms),
-                        "body", of_hold ? hold_body(&hold) : message_body(m, text, len)));
+    json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "message", id_json(m->id), "path",
+                                          of_hold ? m->kind : "message", "created",
+                                          json_time(c->s, m->created_ms), "body",
+                                          of_hold ? hold_body(&hold) : message_body(m, text, len)));
     return 0;
 }
 
@@ -65,11 +70,12 @@ static int get_outbox(struct api_call *c)
     arena_init(&a, 0);
     json_t *list = json_array();
     c->reply = api_page(list, json_null());
-    rc = ledger_co_messages(c->s->ledger, after, MESSAGE_DUE, partner_of(c)->id, &a, rows, PAGE, &n);
+    rc =
+        ledger_co_messages(c->s->ledger, after, MESSAGE_DUE, partner_of(c)->id, &a, rows, PAGE, &n);
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = put_message(c, &rows[i], &a, list);
     if (rc == 0 && n == PAGE)
-        json_object_set_new(c->reply, "next", json_integer(rows[n - 1].id));
+        json_object_set_new(c->reply, "next", id_json(rows[n - 1].id));
     arena_fini(&a);
     return api_failed(c, rc, "messages");
 }
@@ -105,7 +111,7 @@ static int post_done(struct api_call *c)
     if (rc == OC_EREFUSED)
         return api_submit_failed(c, rc, op);
     if (rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE)
-        c->reply = json_pack("{s:I, s:b}", "message", (json_int_t)id, "done", true);
+        c->reply = json_pack("{s:o, s:b}", "message", id_json(id), "done", true);
     return c->reply ? 0 : api_failed(c, rc, "message");
 }
 

@@ -93,11 +93,8 @@ static CO_FN void run_txn(struct asked *a)
     }
     a->begun = true;
     const char *why = code_co_take(s, &a->req);
-    if (why)
-        log_info("serve", "terminal=%s %s", a->req.terminal, why);
     int rc = txn_co_run(&s->env, reader, &a->req, &a->res);
-    if (why && a->res.outcome == OC_REFUSED && a->res.reason == OC_R_NEEDS_PRESENCE)
-        (void)snprintf(a->res.detail, sizeof a->res.detail, "%s", why);
+    code_explain(why, &a->res);
     if (rc != 0 && rc != OC_ECANCELED)
         asked_refuse(a, OC_R_STORE, oc_strerror(rc));
     if (serves && a->req.arrival > a->remote->served)

@@ -1,6 +1,6 @@
 /* Secrets in and out of ledger rows: master keys and citizens' own keys are sealed under a key of
- * the site's key store, bound to the row they belong to. Clear bytes live on this stack for a moment
- * and in the custody, nowhere else. What is sealed under citizens' keys: vault_key.c,
+ * the site's key store, bound to the row they belong to. Clear bytes live on this stack for a
+ * moment and in the custody, nowhere else. What is sealed under citizens' keys: vault_key.c,
  * vault_citizen.c. */
 #include "serve/internal.h"
 

@@ -29,8 +29,8 @@ static int id_of(struct serve *s, const char *number, unsigned n, char ret[LEDGE
     uint8_t hash[SEAL_HASH_LEN];
     if (n > 0)
         (void)snprintf(domain, sizeof domain, "citizen.id.%u", n);
-    int rc = seal_search(s->crypto, s->search_key, domain, (struct bytes){number, strlen(number)},
-                         hash);
+    int rc =
+        seal_search(s->crypto, s->search_key, domain, (struct bytes){number, strlen(number)}, hash);
     if (rc == 0)
         id_text(((uint64_t)be32(hash) << 32) | be32(hash + 4), ret);
     return rc;

@@ -1,6 +1,6 @@
 /* Citizens' own keys: what must be forgettable is sealed under a key of that citizen's, which
- * stands, wrapped under the site's, in one row that can be deleted. Clear ones lie in locked memory,
- * the least used forgotten first, and no longer than their row.
+ * stands, wrapped under the site's, in one row that can be deleted. Clear ones lie in locked
+ * memory, the least used forgotten first, and no longer than their row.
  *
  * Invariant: what was forgotten never comes back into the cache from a look into the ledger that
  * began before: `forgotten` counts, and a look that finds another count keeps nothing. */
