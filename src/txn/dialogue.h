@@ -186,8 +186,9 @@ void dialogue_posted(struct dialogue *d);
 /** Waits for the card, lets it do what was asked, waits for it again when it is torn out. Result in d->res; 0,
  *  OC_EREFUSED (noted), OC_ECANCELED. */
 int present_co_answer(struct dialogue *d) MUST_USE CO_FN;
-/** Executes d->plan by its kind; also for services without a card. */
-int present_co_execute(struct dialogue *d) MUST_USE CO_FN;
+/** Decides and executes the plan by its kind; also for services without a card. Decided on records that another transaction has
+ *  changed meanwhile, it is decided anew, a few times. */
+int present_co_decide(struct dialogue *d) MUST_USE CO_FN;
 
 /* ---- chip.c: what the chip holds ---- */
 /** To be asked before INITIALIZE: cards whose INITIALIZE shows 0 when overdrawn tell the truth here. 0, OC_EREFUSED, … */

@@ -109,7 +109,7 @@ static CO_FN int settle_open(struct dialogue *d)
     return refresh(d);
 }
 
-int present_co_execute(struct dialogue *d)
+static CO_FN int execute(struct dialogue *d)
 {
     bool chip = d->plan->kind == OC_PLAN_DEBIT || d->plan->kind == OC_PLAN_CREDIT;
     if (chip && d->session == NULL)
@@ -134,6 +134,23 @@ int present_co_execute(struct dialogue *d)
         dialogue_posted(d);
         snprintf(d->res->reply, sizeof d->res->reply, "%s", d->plan->reply);
         return 0;
+    }
+}
+
+/* Of two that read the same version of a record the later one wrote nothing: it is decided anew, with what the first one left,
+ * so that it hears why it comes too late (the last place is gone, the bill is paid) and not only that it does. One that a card
+ * command still holds is waited for a moment. */
+int present_co_decide(struct dialogue *d)
+{
+    static const int64_t pauses_ms[] = {0, 50, 200, 500};
+    for (unsigned i = 0;; i++) {
+        int rc = decide_co_plan(d);
+        if (rc == 0)
+            rc = execute(d);
+        if (rc != OC_EREFUSED || d->res->reason != OC_R_STALE || i == ARRAY_LEN(pauses_ms))
+            return rc;
+        if (pauses_ms[i] > 0 && flow_co_sleep_ms(pauses_ms[i]) != 0)
+            return OC_ECANCELED;
     }
 }
 
@@ -165,9 +182,7 @@ static CO_FN int present(struct dialogue *d)
     if (rc != 0)
         return rc;
     timing_mark(d, STEP_GENUINE);
-    rc = decide_co_plan(d);
-    if (rc == 0)
-        rc = present_co_execute(d);
+    rc = present_co_decide(d);
     if (rc == 0)
         note_seen(d);
     return rc;

@@ -339,9 +339,7 @@ static CO_FN int answer(struct dialogue *d)
         return present_co_answer(d);
     }
     int rc = number_presented(d) ? number_co_present(d) : 0;
-    if (rc == 0)
-        rc = decide_co_plan(d);
-    return rc != 0 ? rc : present_co_execute(d);
+    return rc != 0 ? rc : present_co_decide(d);
 }
 
 /* A number that the ledger allots must never look like a terminal's own request of the same content, which the terminal
