@@ -72,7 +72,7 @@ static void each_kind(int (*body)(struct rig *r))
 struct sale {
     const char *profile;
     fen_t amount;
-    bool capp, no_auth;
+    bool capp, no_auth, journey;
     struct init_purchase_answer init;
     struct pboc_purchase p;
     struct purse_debit d;
@@ -119,6 +119,11 @@ static CO_FN int sell(struct rig *r, struct sale *s)
     struct far *f = far_of(r);
     s->d.capp = NULL;
     int rc = identify(r, s, &f->balance);
+    if (!rc && s->journey) {
+        size_t len;
+        rc = purse_co_capp_read(&r->s, s->record, &len);
+        rc = rc == OC_ENOENT ? 0 : rc;
+    }
     if (!rc)
         rc = initialise(r, s, &card);
     if (!rc && s->capp) {
@@ -208,6 +213,49 @@ static void gate_tap_of_the_same_fare_costs_one_list(void **state)
 {
     (void)state;
     each_kind(gate);
+}
+
+static CO_FN int exit_gate(struct rig *r)
+{
+    struct far *f = far_of(r);
+    struct sale s = {.profile = f->x->kind->name, .amount = 200, .capp = true, .journey = true};
+    f->gate = true;
+    f->kind = "transit.exit@gate-17";
+    learn(f);
+    EXPECT(tap(r, f->x->card, &s), 0);
+    EXPECT(tap(r, f->x->card, &s), 0); /* now there is a record, where there was none */
+    EXPECT(tap(r, f->x->card, &s), 0);
+    STEP(f->lists == 1); /* the journey came along with the card */
+    return 0;
+}
+
+static void R17_journey_record_costs_no_list_once_learned(void **state)
+{
+    (void)state;
+    each_kind(exit_gate);
+}
+
+static CO_FN int window(struct rig *r)
+{
+    struct far *f = far_of(r);
+    uint64_t arrival;
+    learn(f);
+    reader_sim_insert(remote_sim_terminal(f->wire), f->x->card);
+    EXPECT(reader_co_wait_arrival(r->reader, r->reader->arrival, flow_deadline_ms(5000), &arrival), 0);
+    unsigned before = remote_sim_lists(f->wire);
+    EXPECT(card_co_open(&r->s, r->reader, arrival, FLOW_FOREVER), 0);
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    EXPECT(ident_co_internal_auth(&r->s, r->custody, &f->rng.rng), 0);
+    STEP(!strcmp(r->s.profile->name, "ssc") && remote_sim_lists(f->wire) == before);
+    card_co_close(&r->s);
+    return 0;
+}
+
+static void R9_social_security_card_is_known_and_genuine_without_a_list(void **state)
+{
+    static const struct kind ssc = {"ssc", CARDSIM_SSC, false};
+    (void)state;
+    run_kind(&ssc, window);
 }
 
 static CO_FN int cold(struct rig *r)
@@ -485,6 +533,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(desk_purchase_costs_two_lists),
         cmocka_unit_test(gate_tap_of_the_same_fare_costs_one_list),
+        cmocka_unit_test(R17_journey_record_costs_no_list_once_learned),
+        cmocka_unit_test(R9_social_security_card_is_known_and_genuine_without_a_list),
         cmocka_unit_test(card_of_any_kind_costs_little_where_nothing_was_learned),
         cmocka_unit_test(script_serves_every_kind_of_card_that_was_learned),
         cmocka_unit_test(script_of_another_kind_under_the_same_name_does_no_harm),

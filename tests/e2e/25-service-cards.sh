@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The social security card and the resident health card over the real pcscd: blank chips are issued, known by their
+# records, genuine by internal authentication, and verify a PIN; a copy on another chip is found out; no money ever
+# moves on them.
+. "$(dirname "$0")/lib.sh"
+pcsc_lock
+city_pcscd_start
+site_new
+sed -i 's/^modules:$/modules:\n  social: {}/' "$CITY/site/onecardd.yaml"
+daemon_start
+slot_start A
+keys_new
+ctl participant add --id bureau --name "Bureau 社保局" >/dev/null || city_fail "participant add"
+ctl terminal add --id window --kind desk --participant bureau --sam 100000000041 --reader "$SLOT_A" --services '*' \
+    >/dev/null || city_fail "terminal add"
+
+issue() { # name profile holder number
+    "$ONECARD_BIN/cardsim" --profile "$2" --state "$CITY/cards/$1.card" --write-state >/dev/null || city_fail "no chip"
+    card_in A "$1"
+    ctl --json card issue --terminal window --profile "$2" --holder "$3" --holder-id "$4" >"$CITY/run/issued" 2>&1
+    is "issue $1" $? 0
+}
+with_pin() { # exit-status PIN
+    local want=$1
+    out=$(ctl --json txn run social.identity_pin --terminal window --param ask=over_65 --pin - <<<"$2" 2>"$CITY/run/err")
+    is "with PIN $2: exit status" $? "$want"
+    outcome=$(jq -r '.outcome // empty' <<<"$out")
+    reason=$(jq -r '.reason // empty' <<<"$out")
+}
+
+say "a social security card"
+issue wang ssc "王芳" 371700194901010021
+has "issued, with nine digits" "$(cat "$CITY/run/issued")" '"card": *"[0-9]{9}"'
+run 0 social.identity --terminal window --param ask=over_65
+is "the card says whose it is" "$(jq -r .outcome <<<"$out")" posted
+hasnt "and not more" "$out" '王芳|19490101'
+
+say "its PIN"
+with_pin 0 123456
+is "right" "$outcome" posted
+with_pin 1 000000
+is "wrong" "$outcome/$reason" refused/pin_wrong
+has "tries left" "$out" '2 tries left'
+with_pin 0 123456
+for i in 1 2; do with_pin 1 000000; done
+with_pin 1 000000
+is "the third wrong one" "$reason" pin_blocked
+with_pin 1 123456
+is "blocked" "$reason" pin_blocked
+run 0 social.identity --terminal window --param ask=over_65
+hasnt "no PIN in the daemon's log" "$(cat "$CITY/log/onecardd.log")" '123456|000000[^0]'
+
+say "no purse"
+refuse unsupported_card payment.balance --terminal window
+refuse unsupported_card payment.purchase --terminal window --amount 1.00
+
+say "a copy of it on another chip"
+card_out A
+"$ONECARD_BIN/cardsim" --clone-from "$CITY/cards/wang.card" --atr 3BE800008131FE450102030405060708EB \
+    --state "$CITY/cards/copy.card" --write-state >/dev/null || city_fail "no copy"
+card_in A copy
+refuse not_genuine social.identity --terminal window --param ask=over_65
+card_out A
+
+say "a resident health card"
+issue li health "李小明" 410102201001010033
+has "issued, with eighteen digits" "$(cat "$CITY/run/issued")" '"card": *"[0-9]{18}"'
+run 0 social.identity --terminal window --param ask=over_65
+with_pin 1 123456
+is "it has no PIN" "$reason" unsupported_card
+card_out A
+
+say "torn while it is issued, and put back"
+"$ONECARD_BIN/cardsim" --profile ssc --state "$CITY/cards/zhao.card" --write-state >/dev/null || city_fail "no chip"
+card_in A zhao
+slot A 'fault torn-after@E2#4' >/dev/null
+ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
+is "torn" $? 1
+slot A clear-faults >/dev/null
+slot A insert >/dev/null
+reader_wait A card
+ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
+is "done again" $? 0
+run 0 social.identity --terminal window --param ask=over_65
+card_out A
+ctl ledger verify >"$CITY/run/verify" 2>&1
+is "ledger verify" $? 0
+finish
