@@ -13,9 +13,8 @@
  * puts confirm and reverse first. What a message waits for is known to this process only: after a
  * restart everything due is tried at once. Institutions without a route fetch theirs by themselves.
  */
-#include "txn/dialogue.h"
+#include "txn/parcel.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,11 +68,6 @@ static struct wait *wait_of(struct dest *t, int64_t id)
     return NULL;
 }
 
-static bool ends_hold(const struct message_row *row)
-{
-    return strcmp(row->kind, "confirm") == 0 || strcmp(row->kind, "reverse") == 0;
-}
-
 /* Does another message of that transaction go first, and still waits? */
 static bool behind(const struct wait *w)
 {
@@ -92,7 +86,8 @@ static struct wait *wait_new(struct dest *t, const struct message_row *row)
     struct wait *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
-    *w = (struct wait){.dest = t, .id = row->id, .txn = row->txn, .ends_hold = ends_hold(row)};
+    *w = (struct wait){
+        .dest = t, .id = row->id, .txn = row->txn, .ends_hold = parcel_ends_hold(row)};
     list_add_tail(&t->waits, &w->link);
     t->wait_count++;
     return w;
@@ -124,148 +119,32 @@ static void put_off(struct wait *w, bool longer)
 
 /* ---- one message ---- */
 
-struct parcel {
-    struct message_row row;
-    struct hold_row hold;
-    struct ledger_op op;
-    const char *path;
-    char *body;
-    size_t len;
-    char note[128];
-};
-
-static CO_FN int wrap_hold(struct txn_env *env, struct parcel *p)
-{
-    char id[IDENT_TEXT];
-    struct buf b;
-    int rc = ledger_co_hold(env->ledger, p->row.txn, &p->hold);
-    size_t cap = 128 + 6 * sizeof p->hold.reference;
-    p->body = rc == 0 ? arena_alloc(flow_arena(), cap) : NULL;
-    if (rc != 0 || p->body == NULL)
-        return rc != 0 ? rc : OC_ENOMEM;
-    buf_over(&b, p->body, cap - 1);
-    buf_printf(&b, "{\"id\":\"%s\",\"reference\":", ident_text(p->row.txn, id));
-    plan_json_text(&b, p->hold.reference);
-    buf_puts(&b, "}");
-    p->path = p->row.kind;
-    p->len = b.len;
-    return b.err;
-}
-
-int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a,
-                            const char **ret_text, size_t *ret_len)
-{
-    return vault_doc_co_message(env, row, a, ret_text, ret_len);
-}
-
-static CO_FN int wrap_message(struct txn_env *env, struct parcel *p)
-{
-    struct buf b;
-    const char *text = NULL;
-    char id[IDENT_TEXT];
-    size_t len = 0;
-    int rc = txn_co_message_document(env, &p->row, flow_arena(), &text, &len);
-    if (rc != 0)
-        return rc;
-    size_t cap = len + 256 + 6 * sizeof p->row.kind;
-    p->body = arena_alloc(flow_arena(), cap);
-    if (p->body == NULL)
-        return OC_ENOMEM;
-    buf_over(&b, p->body, cap - 1);
-    buf_printf(&b, "{\"id\":\"%s\",\"kind\":", ident_text(p->row.id, id));
-    plan_json_text(&b, p->row.kind);
-    buf_printf(&b, ",\"txn\":\"%s\",\"document\":", ident_text(p->row.txn, id));
-    buf_put(&b, len > 0 ? text : "{}", len > 0 ? len : 2);
-    buf_puts(&b, "}");
-    p->path = "message";
-    p->len = b.len;
-    return b.err;
-}
-
-static CO_FN int write_end(struct txn_env *env, struct parcel *p, enum message_state to,
-                           unsigned tries)
-{
-    p->op.type = LOP_MESSAGE;
-    (void)snprintf(p->op.who, sizeof p->op.who, "onecardd");
-    p->op.message.message = p->row.id;
-    p->op.message.to = (uint8_t)to;
-    p->op.message.tries = tries;
-    memcpy(p->op.message.note, p->note, sizeof p->op.message.note);
-    return ledger_co_submit(env->ledger, &p->op);
-}
-
-/* 2xx, and the body does not say that it refuses. */
-static bool acknowledged(const struct upstream_answer *a)
-{
-    if (a->status < 200 || a->status > 299 || !text_depth_ok(a->body, a->len, TEXT_DEPTH_MAX))
-        return false;
-    json_t *root = json_loadb(a->body, a->len, JSON_REJECT_DUPLICATES, NULL);
-    bool yes = json_is_object(root) && json_object_get(root, "refused") == NULL;
-    json_decref(root);
-    return yes;
-}
-
-/* Says no, or is only away for now? */
-static bool says_no(int status)
-{
-    return status != 429 && status != 502 && status != 503 && status != 504;
-}
-
-enum verdict { V_SENT, V_AWAY, V_BUSY, V_NO, V_IMPOSSIBLE, V_GONE };
-
-static CO_FN enum verdict post(struct dest *t, struct parcel *p)
-{
-    struct upstream_answer answer;
-    char key[SIGNED_KEY_MAX + 1], id[IDENT_TEXT];
-    int rc = ends_hold(&p->row) ? wrap_hold(t->env, p) : wrap_message(t->env, p);
-    if (rc == OC_ESEAL || rc == OC_ESTATE || rc == OC_ENOENT || rc == OC_EPARSE ||
-        rc == OC_EINVAL) {
-        (void)snprintf(p->note, sizeof p->note, "cannot be sent: %s", oc_strerror(rc));
-        return V_IMPOSSIBLE;
-    }
-    if (rc != 0)
-        return V_AWAY; /* ours: no memory, the ledger is busy */
-    (void)snprintf(key, sizeof key, "message-%s", ident_text(p->row.id, id));
-    rc = upstream_co_post(t->env->upstream, t->to, p->path, key, p->body, p->len, FLOW_FOREVER,
-                          flow_arena(), &answer);
-    if (rc == OC_EBUSY)
-        return V_BUSY;
-    if (rc == 0 && acknowledged(&answer))
-        return V_SENT;
-    if (rc == 0)
-        (void)snprintf(p->note, sizeof p->note, "answered %d: %.90s", answer.status, answer.body);
-    else
-        (void)snprintf(p->note, sizeof p->note, "%s: %.90s", oc_strerror(rc),
-                       upstream_why(t->env->upstream, t->to));
-    text_trim_utf8(p->note);
-    return rc == 0 && says_no(answer.status) ? V_NO : V_AWAY;
-}
-
-static CO_FN enum verdict deliver(struct wait *w, struct parcel *p)
+static CO_FN enum parcel_end deliver(struct wait *w, struct parcel *p)
 {
     struct dest *t = w->dest;
     int rc = ledger_co_message(t->env->ledger, w->id, flow_arena(), &p->row);
     if (rc == OC_ENOENT || (rc == 0 && p->row.state != MESSAGE_DUE))
-        return V_GONE; /* an operator was here */
+        return PARCEL_GONE; /* an operator was here */
     if (rc != 0)
-        return V_AWAY;
-    enum verdict v = post(t, p);
-    w->tries += v != V_BUSY;
-    if (v == V_NO && ++w->refusals >= t->how.attempts)
-        v = V_IMPOSSIBLE;
-    if (v == V_SENT) {
+        return PARCEL_AWAY;
+    enum parcel_end v = parcel_co_post(t->env, t->to, p);
+    w->tries += v != PARCEL_BUSY;
+    if (v == PARCEL_NO && ++w->refusals >= t->how.attempts)
+        v = PARCEL_IMPOSSIBLE;
+    if (v == PARCEL_SENT) {
         p->note[0] = '\0';
         flow_shield();
-        rc = write_end(t->env, p, MESSAGE_SENT, w->tries);
+        rc = parcel_co_end(t->env, p, MESSAGE_SENT, w->tries);
         flow_unshield();
-    } else if (v == V_IMPOSSIBLE) {
-        rc = write_end(t->env, p, MESSAGE_DEAD, w->tries);
+    } else if (v == PARCEL_IMPOSSIBLE) {
+        rc = parcel_co_end(t->env, p, MESSAGE_DEAD, w->tries);
         char id[IDENT_TEXT];
         log_error("outbox", "message=%s to=%s kind=%s is dead: %s", ident_text(w->id, id), t->to,
                   p->row.kind, p->note);
     }
-    return rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE ? v
-                                                         : V_AWAY; /* told again: at least once */
+    return rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE
+               ? v
+               : PARCEL_AWAY; /* told again: at least once */
 }
 
 static int deliver_flow(void *arg) CO_FN;
@@ -275,17 +154,17 @@ static int deliver_flow(void *arg)
     struct dest *t = w->dest;
     struct parcel *p = arena_alloc(flow_arena(), sizeof *p);
     flow_set_note(t->to);
-    enum verdict v = p != NULL ? deliver(w, p) : V_AWAY;
+    enum parcel_end v = p != NULL ? deliver(w, p) : PARCEL_AWAY;
     t->busy--;
     w->busy = false;
-    if (v == V_SENT && t->m_sent != NULL)
+    if (v == PARCEL_SENT && t->m_sent != NULL)
         metric_add(t->m_sent, 1);
-    if (v == V_IMPOSSIBLE && t->m_dead != NULL)
+    if (v == PARCEL_IMPOSSIBLE && t->m_dead != NULL)
         metric_add(t->m_dead, 1);
-    if (v == V_SENT || v == V_IMPOSSIBLE || v == V_GONE)
+    if (v == PARCEL_SENT || v == PARCEL_IMPOSSIBLE || v == PARCEL_GONE)
         wait_free(w);
     else
-        put_off(w, v != V_BUSY);
+        put_off(w, v != PARCEL_BUSY);
     flow_cond_signal(&t->free);
     flow_cond_signal(&t->work);
     return 0;
