@@ -80,7 +80,7 @@ static int view(struct decision *sub, const struct onecard_request *req,
                 const struct onecard_doc *params, struct onecard_request *r, struct plan *p)
 {
     const char *why = NULL;
-    int rc = params_from_doc(params, sub->arena, &sub->params, &why);
+    int rc = params_from_doc(params, ONECARD_DOC_BYTES, sub->arena, &sub->params, &why);
     rc = rc ? rc : params_check(&sub->params, sub->service->abi, sub->arena, &why);
     if (rc == OC_EPARSE || rc == OC_EREFUSED) {
         return decision_refuse(p, OC_R_PARAMETER, why);

@@ -90,9 +90,10 @@ struct decision {
  * OC_EPARSE: *ret_why says what is wrong; OC_ENOMEM. */
 int params_parse(const char *text, struct arena *a, struct params *ret,
                  const char **ret_why) MUST_USE;
-/** The same from a document (NULL: none). */
-int params_from_doc(const struct onecard_doc *d, struct arena *a, struct params *ret,
-                    const char **ret_why) MUST_USE;
+/** The same from a document (NULL: none), each text of at most `text_max` bytes: what one module
+ * asks another with may be a document as text, such as a bill. */
+int params_from_doc(const struct onecard_doc *d, size_t text_max, struct arena *a,
+                    struct params *ret, const char **ret_why) MUST_USE;
 const char *params_get(const struct params *p, const char *name);
 /** Against the service's table. OC_EREFUSED: *ret_why (in `a`) says what is missing or not known.
  */

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-static const char *value_text(const struct onecard_doc *v, struct arena *a)
+static const char *value_text(const struct onecard_doc *v, struct arena *a, size_t max)
 {
     switch ((enum doc_kind)v->kind) {
     case DOC_TEXT:
-        return strlen(v->text) <= PARAM_TEXT_MAX ? arena_strdup(a, v->text) : NULL;
+        return strlen(v->text) <= max ? arena_strdup(a, v->text) : NULL;
     case DOC_INT:
         return arena_printf(a, "%lld", (long long)v->number);
     case DOC_TRUE:
@@ -20,8 +20,8 @@ static const char *value_text(const struct onecard_doc *v, struct arena *a)
     }
 }
 
-int params_from_doc(const struct onecard_doc *d, struct arena *a, struct params *ret,
-                    const char **ret_why)
+int params_from_doc(const struct onecard_doc *d, size_t text_max, struct arena *a,
+                    struct params *ret, const char **ret_why)
 {
     if (d && d->kind != DOC_OBJECT) {
         *ret_why = "not a JSON object";
@@ -42,11 +42,11 @@ int params_from_doc(const struct onecard_doc *d, struct arena *a, struct params 
         }
         struct param *item = &p.items[p.count++];
         item->name = arena_strdup(a, v->name);
-        item->text = value_text(v, a);
+        item->text = value_text(v, a, text_max);
         if (!item->name || !item->text) {
             *ret_why = arena_printf(
-                a, "%.40s is neither a text of at most %d bytes nor an integer nor a boolean",
-                v->name, PARAM_TEXT_MAX);
+                a, "%.40s is neither a text of at most %zu bytes nor an integer nor a boolean",
+                v->name, text_max);
             return OC_EPARSE;
         }
     }
@@ -67,7 +67,7 @@ int params_parse(const char *text, struct arena *a, struct params *ret, const ch
         *ret_why = why && strcmp(why, "nested too deep") == 0 ? "JSON nested too deep" : *ret_why;
         return OC_EPARSE;
     }
-    return params_from_doc(d, a, ret, ret_why);
+    return params_from_doc(d, PARAM_TEXT_MAX, a, ret, ret_why);
 }
 
 const char *params_get(const struct params *p, const char *name)

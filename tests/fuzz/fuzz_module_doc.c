@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *again = same ? doc_text(same, &a, 1 << 24, &again_len) : NULL;
         CHECK(again && again_len == len && memcmp(text, again, len) == 0);
         CHECK(doc_copy(&a, d));
-        (void)!params_from_doc(d, &a, &params, &why);
+        (void)!params_from_doc(d, ONECARD_DOC_BYTES, &a, &params, &why);
         check_plan(&a, d);
     }
     arena_fini(&a);
