@@ -295,7 +295,7 @@ static CO_FN int co_totals(void *arg, const char *terminal, int64_t first, struc
     }
     buf_printf(&b, "],\"cash_taken_fen\":%lld,\"cash_given_fen\":%lld,\"next\":%lld}",
                (long long)cash.taken, (long long)cash.given,
-               (long long)(t->next_request > first ? t->next_request : first));
+               (long long)t->next_request);
     return give(&b, ret);
 }
 
