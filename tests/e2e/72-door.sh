@@ -168,6 +168,18 @@ is "of after it" "$status/$code" 200/posted
 ctl card report-loss "$number" --why test >>"$CITY/log/city.log" || wrong "report-loss"
 has "none for a lost card" "$(ctl citizen code "$number" 2>&1)" 'lost'
 
+say "retention outranks the wish to be forgotten"
+call h1 GET /v1/outbox
+for id in $(jq -r '.items[].message' <<<"$body"); do call h1 POST "/v1/outbox/$id/done" '{}'; done
+has "documents are in the export" "$(ctl --json citizen export "$citizen" --reason test | jq -c '[.records[].scope] | unique')" medical
+hasnt "opened" "$(ctl --json citizen export "$citizen" --reason test | jq -c '.records')" '"~'
+told=$(ctl citizen erase "$citizen" --why "letter" 2>&1)
+has "kept for fifteen years" "$told" "kept until $(($(date +%Y) + 15))-"
+is "personal data are gone" "$(ctl --json citizen show "$citizen" --reason x | jq -r .error.code)" erased
+has "documents are there" "$(ctl --json citizen export "$citizen" --reason test | jq -c '[.records[].scope] | unique')" medical
+has "they are not due" "$(ctl citizen erase --due)" '^documents of 0 '
+is "the books are good" "$(ctl --json ledger verify | jq -r .good)" true
+
 say "limits, closing, the key taken away"
 sed -i "s#^institutions:#institutions:\n  per_second: 1\n  burst: 3\n  ca: $pki/ca.crt#" "$f"
 daemon_stop
