@@ -1,7 +1,7 @@
 /* Settlement: turns a closed clearing day's postings into signed files, once, and proves them
  * later.
  *
- *    <dir>/2026-11-21/<participant>.csv   one line a posting (R14: gross, who bears what, net)
+ *    <dir>/2026-11-21/<participant>.csv   one line a posting that moved something (R14)
  *                     summary.csv         each participant by service, and what it is owed
  *                     float.csv           the float rolls forward (R19)
  *                     doubts.csv          what was open when the day closed
