@@ -199,19 +199,34 @@ static const char *take(struct serve *s, const struct card_row *card, const stru
     return NULL;
 }
 
+static bool dynamic(const struct txn_request *r)
+{
+    return r->presented == PRESENTED_CODE &&
+           strncmp(r->presented_text, PREFIX, sizeof PREFIX - 1) == 0;
+}
+
+const char *code_take(struct serve *s, const struct card_row *card, struct txn_request *r)
+{
+    struct parts p;
+    if (!dynamic(r))
+        return NULL;
+    if (!read_parts(r->presented_text + sizeof PREFIX - 1, &p) ||
+        strcmp(card->number, p.number) != 0)
+        return "this is no code of ours";
+    return take(s, card, &p, r);
+}
+
 const char *code_co_take(struct serve *s, struct txn_request *r)
 {
     struct parts p;
-    if (r->presented != PRESENTED_CODE ||
-        strncmp(r->presented_text, PREFIX, sizeof PREFIX - 1) != 0)
+    if (!dynamic(r))
         return NULL;
     if (!read_parts(r->presented_text + sizeof PREFIX - 1, &p))
         return "this is no code of ours";
     struct card_row *card = arena_alloc(flow_arena(), sizeof *card);
-    if (!card || ledger_co_card_find(s->ledger, p.number, card) != 0 ||
-        strcmp(card->number, p.number) != 0)
+    if (!card || ledger_co_card_find(s->ledger, p.number, card) != 0)
         return "the code's card is not known";
-    return take(s, card, &p, r);
+    return code_take(s, card, r);
 }
 
 void code_explain(const char *why, struct txn_result *r)

@@ -19,6 +19,8 @@ int code_make(struct serve *s, const struct card_row *card, char ret[CODE_TEXT],
  * NULL, or why the code is not good: txn refuses what needs one, and answers what it knows. Static
  * text. */
 const char *code_co_take(struct serve *s, struct txn_request *r) CO_FN;
+/** The same where the card is known. */
+const char *code_take(struct serve *s, const struct card_row *card, struct txn_request *r);
 /** Puts that reason into a result which txn refused for the code; else does nothing. */
 void code_explain(const char *why, struct txn_result *r);
 

@@ -109,6 +109,11 @@ static int check_files(const struct serve_config *c, const char *file, struct co
         check_there(file, "upstreams: certificate", u[i].certificate, errors);
         check_there(file, "upstreams: key", u[i].key, errors);
     }
+    if (c->institutions.listen) {
+        check_there(file, "institutions.certificate", c->institutions.certificate, errors);
+        check_there(file, "institutions.key", c->institutions.key, errors);
+        check_there(file, "institutions.ca", c->institutions.ca, errors);
+    }
     return errors->count == before ? 0 : OC_ENOENT;
 }
 

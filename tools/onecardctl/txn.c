@@ -26,6 +26,16 @@
         {.name = "pin",                                                                            \
          .value = "FILE",                                                                          \
          .help = "a file with the holder's PIN; -: standard input, as lists of processes show words"}, \
+        {.name = "card",                                                                           \
+         .value = "NUMBER",                                                                        \
+         .max = 63,                                                                                \
+         .field = "card",                                                                          \
+         .help = "the printed number, in place of a card on the reader"},                          \
+        {.name = "code",                                                                           \
+         .value = "CODE",                                                                          \
+         .max = 127,                                                                               \
+         .field = "code",                                                                          \
+         .help = "a code that the holder shows, likewise: oc1:… or a dynamic one, oc2:…"},         \
     {                                                                                              \
         .name = "wait", .value = "S", .kind = CLI_SECONDS, .field = "wait_ms",                     \
         .help = "seconds to wait for a card (0: it must lie there)"                                \

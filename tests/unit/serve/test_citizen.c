@@ -2,11 +2,14 @@
 #include "site.h"
 
 #include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAME   "Zhang Unforgettable"
 #define NUMBER "410102199001010021"
@@ -154,9 +157,10 @@ static int read_key(const char *id, uint8_t ret[128])
 
 static void register_holder(char ret_card[40], char ret_id[32])
 {
-    json_t *j = site_expect(&site, 201, "POST", "/v1/cards/register",
-                            "{\"serial\":\"77\",\"profile\":\"pboc-ep\",\"holder\":{\"name\":\"" NAME
-                            "\",\"id\":\"" NUMBER "\"}}");
+    json_t *j =
+        site_expect(&site, 201, "POST", "/v1/cards/register",
+                    "{\"serial\":\"77\",\"profile\":\"pboc-ep\",\"holder\":{\"name\":\"" NAME
+                    "\",\"id\":\"" NUMBER "\"}}");
     (void)snprintf(ret_card, 40, "%s", text_of(j, "id"));
     (void)snprintf(ret_id, 32, "%s", text_of(j, "citizen"));
     json_decref(j);
@@ -183,7 +187,8 @@ static void R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_numb
 
     check_refused(id, "show", "{\"reason\":\"x\"}", 409, "erased");
     check_refused(id, "change", "{\"phone\":\"1\"}", 409, "erased");
-    json_decref(site_expect(&site, 404, "POST", "/v1/citizens/find", "{\"number\":\"" NUMBER "\"}"));
+    json_decref(
+        site_expect(&site, 404, "POST", "/v1/citizens/find", "{\"number\":\"" NUMBER "\"}"));
     (void)snprintf(path, sizeof path, "/v1/cards/%s", card);
     j = site_expect(&site, 200, "GET", path, NULL);
     assert_string_equal(text_of(j, "citizen"), id);
@@ -206,6 +211,63 @@ static void R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_numb
     assert_string_not_equal(again, id);
 }
 
+/* ---- the night ---- */
+
+/* Writes into the ledger of a site at rest. */
+static void write_at_rest(struct ledger_op *ops, unsigned n)
+{
+    char path[96], store[96];
+    uint8_t chain[32];
+    struct keystore *ks = NULL;
+    struct crypto *x = NULL;
+    struct ledger *l = NULL;
+    ROLE_ENTER_WORKER();
+    (void)snprintf(store, sizeof store, "%s/keystore", site.dir);
+    (void)snprintf(path, sizeof path, "%s/ledger.db", site.dir);
+    assert_int_equal(keystore_open(store, NULL, &ks), 0);
+    assert_int_equal(crypto_new(NULL, &x), 0);
+    assert_int_equal(keystore_key(ks, x, "journal", chain), 0);
+    const struct ledger_opts o = {.path = path, .clock = &clock_system, .chain_key = chain};
+    assert_int_equal(ledger_open(&o, &l), 0);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(ledger_submit(l, &ops[i]), 0);
+    ledger_close(&l);
+    crypto_free(&x);
+    keystore_close(&ks);
+}
+
+static void R20_documents_whose_retention_is_over_are_erased_by_the_night(void **state)
+{
+    char id[32], path[64];
+    bool both = false;
+    struct ledger_op *ops = calloc(2, sizeof *ops);
+    (void)state;
+    assert_non_null(ops);
+    json_t *j = site_expect(&site, 201, "POST", "/v1/citizens", "{\"name\":\"Old\"}");
+    (void)snprintf(id, sizeof id, "%s", text_of(j, "citizen"));
+    json_decref(j);
+    site_stop(&site);
+    for (int i = 0; i < 2; i++) {
+        ops[i].type = LOP_ERASED;
+        (void)snprintf(ops[i].who, sizeof ops[i].who, "test");
+        (void)snprintf(ops[i].erased.citizen, sizeof ops[i].erased.citizen, "%s", id);
+        ops[i].erased.what = (uint8_t)(i == 0 ? ERASE_PERSONAL : ERASE_DOCUMENTS);
+        ops[i].erased.due = i == 0 ? 0 : 20200229;
+    }
+    write_at_rest(ops, 2);
+    free(ops);
+    site_start(&site);
+    (void)snprintf(path, sizeof path, "/v1/citizens/%s", id);
+    for (int i = 0; i < 100 && !both; i++) {
+        j = site_expect(&site, 200, "GET", path, NULL);
+        both = json_array_size(json_object_get(j, "erased")) == 2;
+        json_decref(j);
+        if (!both)
+            (void)usleep(50000);
+    }
+    assert_true(both);
+}
+
 static void R20_rows_sealed_before_a_restart_open_after_it(void **state)
 {
     char id[32];
@@ -225,6 +287,7 @@ int main(void)
         cmocka_unit_test(R20_data_are_shown_with_a_reason_and_the_look_is_told_to_the_citizen),
         cmocka_unit_test(what_is_changed_stands_and_the_rest_stays),
         cmocka_unit_test(R20_rows_sealed_before_a_restart_open_after_it),
+        cmocka_unit_test(R20_documents_whose_retention_is_over_are_erased_by_the_night),
         cmocka_unit_test(R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_number),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
