@@ -82,6 +82,7 @@ struct night {
     bool jumped;       /* it was told */
     int64_t close_not_before_ns, settle_not_before_ns;
     date_t forgot; /* the day on which citizens' due documents were erased last */
+    date_t swept;  /* the day on which the missed appointments before it were counted; 0: not yet */
 };
 
 /** What somebody must look at. Shown by status and /metrics, told in the log when it begins and
@@ -335,6 +336,10 @@ int night_co_close_day(struct serve *s, date_t day, const char *who,
 void night_init(struct serve *s);
 /** Does it still stand so, within ten minutes? A change of the answer is logged. */
 bool night_clock_good(struct serve *s);
+/** Has medical count the missed appointments of the days `from` to `to`, of the last week at most;
+ * nothing where that module is not loaded. OC_EBUSY: there are more, ask again; OC_EREFUSED: it would
+ * not (logged); errors of the ledger, OC_ECANCELED. */
+int night_co_sweep(struct serve *s, date_t from, date_t to) MUST_USE CO_FN;
 /** The latest clearing day that has begun in the city, by the date or by the cut-over. */
 date_t night_latest_begun(const struct serve *s);
 

@@ -177,6 +177,20 @@ static CO_FN void forget_due(struct serve *s)
         log_error("night", "documents that are due are not erased: %s", oc_strerror(rc));
 }
 
+/* Once a day the appointments of the days before that nobody came to. */
+static CO_FN void sweep_due(struct serve *s)
+{
+    struct night *n = &s->night;
+    date_t today = city_date(serve_now_ms(s), s->env.city_offset_min);
+    if (n->swept == today)
+        return;
+    int rc = night_co_sweep(s, n->swept, date_add(today, -1));
+    if (rc == 0 || rc == OC_EREFUSED)
+        n->swept = today;
+    else if (rc != OC_ECANCELED && rc != OC_EBUSY)
+        log_error("night", "missed appointments are not counted: %s", oc_strerror(rc));
+}
+
 /* One look, in a flow of its own so that what it allocates ends with it. */
 static int look_flow(void *arg) CO_FN;
 static int look_flow(void *arg)
@@ -192,8 +206,10 @@ static int look_flow(void *arg)
         n->close_not_before_ns = later(s, close_due(s, op), RECLOSE_MS);
     if (loop_now_ns(s->loop) >= n->settle_not_before_ns)
         n->settle_not_before_ns = later(s, settle_due(s, row), RETRY_MS);
-    if (good)
+    if (good) {
         forget_due(s);
+        sweep_due(s);
+    }
     return 0;
 }
 
