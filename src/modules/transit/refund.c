@@ -1,6 +1,8 @@
 /* transit.refund: a ride is given back. A later ride may have cost less because of it (transfer,
  * caps, steps): all rides after it are counted again as if it had never been, and what they would
- * have cost more is kept back, for those who bore it. Never more than was paid is given. */
+ * have cost more is kept back, for those who bore it. Never more than was paid is given. What was
+ * kept is free when those later rides have been given back as well: the first is then asked for
+ * once more. */
 #include "transit.h"
 
 #include <stdlib.h>
@@ -121,6 +123,34 @@ static void one_later(struct refund *r, const struct onecard_doc *txn)
     fare_count(x->table, &x->ride, &r->without, &r->sums);
 }
 
+static bool posted(const struct onecard_host *h, const struct onecard_doc *row)
+{
+    const char *state = h->doc_as_text(h->doc_get(row, "state"));
+    return state && strcmp(state, "posted") == 0;
+}
+
+/* What an earlier refund of the same ride moved is moved already. */
+static void one_refund(struct refund *r, const struct onecard_doc *txn)
+{
+    const struct onecard_host *h = r->p.req->host;
+    const struct onecard_doc *legs = h->doc_get(txn, "legs");
+    const char *link = h->doc_as_text(h->doc_get(txn, "link"));
+    if (!link || strcmp(link, r->p.req->original->txn) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < h->doc_count(legs); i++) {
+        const struct onecard_doc *d = h->doc_at(legs, i, NULL);
+        const char *owner = h->doc_as_text(h->doc_get(d, "owner"));
+        int64_t account = num(h, d, "account");
+        struct fare_leg leg = {.bearer = account == OC_ACCT_BEARER,
+                               .amount = num(h, d, "amount_fen")};
+        if ((leg.bearer || account == OC_ACCT_MERCHANT) && owner) {
+            strncat(leg.owner, owner, sizeof(leg.owner) - 1);
+            net_add(&r->all, &leg, -1);
+        }
+    }
+}
+
 static bool is_ride(const char *service)
 {
     return service && strncmp(service, "transit.", 8) == 0 &&
@@ -149,14 +179,15 @@ static int count_again(struct refund *r)
     }
     for (size_t i = first; rc == 0 && i > 0; i--) {
         const struct onecard_doc *row = h->doc_at(rows, i - 1, NULL);
-        const char *state = h->doc_as_text(h->doc_get(row, "state"));
-        if (!is_ride(h->doc_as_text(h->doc_get(row, "service"))) || !state ||
-            strcmp(state, "posted") != 0) {
+        const char *service = h->doc_as_text(h->doc_get(row, "service"));
+        bool back =
+            p->req->original->refunded_fen > 0 && service && strcmp(service, "transit.refund") == 0;
+        if (!posted(h, row) || (!is_ride(service) && !back)) {
             continue;
         }
         rc = h->co_txn(p->req, h->doc_as_text(h->doc_get(row, "txn")), &txn);
         if (rc == 0) {
-            one_later(r, txn);
+            (back ? one_refund : one_later)(r, txn);
         }
     }
     return rc;
@@ -206,7 +237,7 @@ static int give_back(struct refund *r, fen_t back)
     }
     h->plan_reply_text(p->plan, "original", o->txn);
     h->plan_reply_fen(p->plan, "paid_fen", o->amount_fen);
-    h->plan_reply_fen(p->plan, "kept_fen", o->amount_fen - back);
+    h->plan_reply_fen(p->plan, "kept_fen", o->amount_fen - o->refunded_fen - back);
     const char *reason = h->param_text(p->req, "reason");
     if (reason && *reason) {
         h->plan_reply_text(p->plan, "reason_given", reason);
@@ -221,7 +252,7 @@ static int may_refund(struct tap *p)
     if (!is_ride(o->service)) {
         return h->refuse(p->plan, OC_R_ORIGINAL_UNKNOWN, "a %.40s is no ride", o->service);
     }
-    if (o->refunded_fen > 0) {
+    if (o->amount_fen > 0 && o->refunded_fen >= o->amount_fen) {
         return h->refuse(p->plan, OC_R_DUPLICATE, "the ride was given back already");
     }
     if (o->amount_fen == 0) {
@@ -256,7 +287,12 @@ static int decide(struct refund *r)
     if (rc) {
         return rc;
     }
-    fen_t back = r->f.citizen - (r->more > 0 ? r->more : 0);
+    fen_t given = p->req->original->refunded_fen;
+    fen_t back = r->f.citizen - (r->more > 0 ? r->more : 0) - given;
+    if (back <= 0 && given > 0) {
+        return h->refuse(p->plan, OC_R_DUPLICATE,
+                         "the ride was given back; the rest stands for later rides");
+    }
     if (back <= 0) {
         return h->refuse(p->plan, OC_R_WRONG_STATE,
                          "without it the later rides would have cost as much more");
