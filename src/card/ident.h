@@ -46,20 +46,20 @@ int ident_co_external_auth(struct card_session *s, struct custody *c) CO_FN MUST
  * OC_ECARD_DATA. */
 int ident_co_holder(struct card_session *s, struct ep_holder *ret) CO_FN MUST_USE;
 
-/** VERIFY with the profile's key id and form: `digits` as typed, `len` of them; they are the caller's to
- * wipe, what is made of them here is wiped. 0: right. OC_EINVAL: not digits, or not as many as the
- * profile takes; nothing was sent. OC_EPROFILE: this kind of card has no PIN. OC_EMAC: wrong,
- * *ret_left tries are left (0: blocked now). OC_ESTATE: blocked before. OC_ENOKEY: this card has none.
- * OC_ECARD_SW. Never repeated: a wrong try counts on the card. */
+/** VERIFY with the profile's key id and form: `digits` as typed, `len` of them; they are the
+ * caller's to wipe, what is made of them here is wiped. 0: right. OC_EINVAL: not digits, or not as
+ * many as the profile takes; nothing was sent. OC_EPROFILE: this kind of card has no PIN. OC_EMAC:
+ * wrong, *ret_left tries are left (0: blocked now). OC_ESTATE: blocked before. OC_ENOKEY: this card
+ * has none. OC_ECARD_SW. Never repeated: a wrong try counts on the card. */
 int ident_co_verify_pin(struct card_session *s, const uint8_t *digits, size_t len,
                         unsigned *ret_left) CO_FN MUST_USE;
 /** The bytes of VERIFY for these digits: at most 6 into `ret`. OC_EINVAL, OC_EPROFILE. Pure. */
-int profile_pin_bytes(const struct profile_pin *p, const uint8_t *digits, size_t len, uint8_t ret[6],
-                      size_t *ret_len) MUST_USE;
+int profile_pin_bytes(const struct profile_pin *p, const uint8_t *digits, size_t len,
+                      uint8_t ret[6], size_t *ret_len) MUST_USE;
 
-/** APPLICATION BLOCK (temporary, or for ever), authorised by KEY_LOCK where the custody has it and the
- * card takes it, else KEY_MAINTENANCE. 0; OC_ENOKEY; OC_ECARD_SW (6988: our MAC is wrong); OC_ECARD_LOST. The
- * application answers 6A81 from the next SELECT on. */
+/** APPLICATION BLOCK (temporary, or for ever), authorised by KEY_LOCK where the custody has it and
+ * the card takes it, else KEY_MAINTENANCE. 0; OC_ENOKEY; OC_ECARD_SW (6988: our MAC is wrong);
+ * OC_ECARD_LOST. The application answers 6A81 from the next SELECT on. */
 int ident_co_block(struct card_session *s, struct custody *c, bool permanent) CO_FN MUST_USE;
 /** APPLICATION UNBLOCK by KEY_UNLOCK, else KEY_MAINTENANCE. Three wrong MACs lock the application
  * for ever (9303): never repeat it blindly. */

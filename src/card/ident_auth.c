@@ -49,9 +49,10 @@ int card_custody_newest(struct custody *c, enum key_purpose purpose, const struc
     return 0;
 }
 
-/** INTERNAL AUTHENTICATE with a fresh challenge. The one inside a script was drawn for that script alone, so where the
- * card's answer to it came along, it is as fresh. */
-static int challenge_card(const struct card_session *s, const struct rng *rng, uint8_t challenge[8], struct apdu *ret)
+/** INTERNAL AUTHENTICATE with a fresh challenge. The one inside a script was drawn for that script
+ * alone, so where the card's answer to it came along, it is as fresh. */
+static int challenge_card(const struct card_session *s, const struct rng *rng, uint8_t challenge[8],
+                          struct apdu *ret)
 {
     const struct profile_keys *keys = &s->profile->keys;
     memset(challenge, 0, 8);
@@ -99,10 +100,10 @@ static CO_FN int get_challenge(struct card_session *s, uint8_t len, struct rapdu
     return ret->len == len ? 0 : OC_ECARD_DATA;
 }
 
-/** Over the challenge itself; or the challenge as one more factor of the key, and the key over bytes of
- * ours (any will do: the end of the serial number), which follow (facts §8, §9). */
-static int make_cryptogram(const struct card_session *s, struct custody *c, struct custody_card *card,
-                           const uint8_t challenge[8], struct buf *ret)
+/** Over the challenge itself; or the challenge as one more factor of the key, and the key over
+ * bytes of ours (any will do: the end of the serial number), which follow (facts §8, §9). */
+static int make_cryptogram(const struct card_session *s, struct custody *c,
+                           struct custody_card *card, const uint8_t challenge[8], struct buf *ret)
 {
     const struct profile_keys *k = &s->profile->keys;
     const uint8_t *over = challenge;
@@ -193,7 +194,8 @@ int ident_co_block(struct card_session *s, struct custody *c, bool permanent)
     int rc = send_authorised(s, c, KEY_LOCK, &cmd);
     if (rc != OC_ECARD_SW)
         return rc;
-    /* Cards without a lock key of their own take the maintenance key; unlike UNBLOCK a wrong try costs nothing. */
+    /* Cards without a lock key of their own take the maintenance key; unlike UNBLOCK a wrong try
+     * costs nothing. */
     apdu_app_block(&cmd, permanent);
     return send_authorised(s, c, KEY_MAINTENANCE, &cmd);
 }

@@ -9,8 +9,8 @@
  *      └────── torn: authenticate ──────┘                                       ▼
  *                                         finished ◄──flag 01── application, flag 00, own main key
  */
-#include "card/ident_intern.h"
 #include "card/personalise.h"
+#include "card/ident_intern.h"
 #include "card/personalise_intern.h"
 #include "card/profile_intern.h"
 
@@ -75,7 +75,8 @@ static enum found judge(const struct issuing *w, const uint8_t *raw, size_t len,
 }
 
 /** A card whose identity is pieces may lack the record that is written last. */
-static CO_FN int look_unmarked(struct issuing *w, uint8_t raw[PROFILE_IDENTITY_MAX], size_t *ret_len)
+static CO_FN int look_unmarked(struct issuing *w, uint8_t raw[PROFILE_IDENTITY_MAX],
+                               size_t *ret_len)
 {
     const struct profile_identity_file *id = &w->profile->identity;
     const struct profile_file *f = identity_file(w);
@@ -238,7 +239,8 @@ static CO_FN int write_records(struct issuing *w, const struct profile_file *f)
         if (&f->records.items[i] == mark)
             continue; /* at the very end */
         size_t len = issuing_record(w, f, &f->records.items[i], record);
-        int rc = len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
+        int rc =
+            len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
         if (!rc)
             rc = issuing_co_write(w, f, &cmd);
         if (rc)
@@ -412,7 +414,8 @@ static void take_over(struct issuing *w, struct card_identity *ret)
     s->identity = w->id;
     s->identified = true;
     s->locked = false;
-    s->aid_len = w->profile->match.aids.count ? w->plan->aid.len : 0; /* else found by its file id */
+    s->aid_len =
+        w->profile->match.aids.count ? w->plan->aid.len : 0; /* else found by its file id */
     memcpy(s->aid, w->plan->aid.bytes, s->aid_len);
     if (ret)
         *ret = w->id;

@@ -37,8 +37,8 @@ int issuing_co_write_key(struct issuing *w, const struct profile_key *k,
                          bool replace) CO_FN MUST_USE;
 /** The key of the profile's list with that type and number in the application. OC_ENOKEY. */
 int issuing_card_key(struct issuing *w, uint8_t type, uint8_t kid, struct pboc_key *ret) MUST_USE;
-/** A record of that file as it is to be written, with what is known of card and holder laid over the
- * template: its length into `ret`, 0: it does not fit. */
+/** A record of that file as it is to be written, with what is known of card and holder laid over
+ * the template: its length into `ret`, 0: it does not fit. */
 #define RECORD_MAX 128
 size_t issuing_record(const struct issuing *w, const struct profile_file *f,
                       const struct conf_bytes *record, uint8_t ret[RECORD_MAX]);

@@ -209,7 +209,8 @@ size_t issuing_record(const struct issuing *w, const struct profile_file *f,
     memcpy(ret, record->bytes, record->len);
     size_t i = profile_piece_of(id->pieces, id->piece_count, f, record);
     if (i)
-        memcpy(ret + 2, w->file + profile_piece_offset(id->pieces, i - 1), id->pieces[i - 1].length);
+        memcpy(ret + 2, w->file + profile_piece_offset(id->pieces, i - 1),
+               id->pieces[i - 1].length);
     i = profile_piece_of(h->pieces, h->piece_count, f, record);
     if (i && w->data->holder)
         lay_holder(w, i - 1, ret + 2, h->pieces[i - 1].length);

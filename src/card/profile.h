@@ -15,10 +15,10 @@
 #define PROFILE_NAME_MAX     32
 #define PROFILE_IDENTITY_MAX 64 /* bytes of file 0015 we look at, at most */
 #define PROFILE_PIECES_MAX   12
-#define PROFILE_LEVELS_MAX   2  /* levels of diversification below the master key */
+#define PROFILE_LEVELS_MAX   2 /* levels of diversification below the master key */
 #define PROFILE_PATTERN_MAX  64
 #define CAPP_RECORD_MAX      96 /* bytes of a journey record, at most */
-#define CAPP_FIELDS_MAX      24
+#define CAPP_FIELDS_MAX      26
 #define CARD_NUMBER_TEXT     24
 
 /** `length` bytes at `offset` of some file; length 0: not there. */
@@ -40,10 +40,11 @@ struct profile_match {
 
 /* ---- cards without file 0015: an image put together
  * ---------------------------------------------------------------------------------------- */
-/** One value of a record with tag and length (a byte each), or bytes of the ATR. Laid one behind the
- * other, pieces make the image that slices are then taken from, as if it were a file. */
+/** One value of a record with tag and length (a byte each), or bytes of the ATR. Laid one behind
+ * the other, pieces make the image that slices are then taken from, as if it were a file. */
 struct profile_piece {
-    uint16_t fid; /* SELECTed before, unless the piece before named it too; 0: P2 has the short id */
+    uint16_t
+        fid; /* SELECTed before, unless the piece before named it too; 0: P2 has the short id */
     uint8_t record, p2; /* READ RECORD; record 00: the tag is P1 */
     uint8_t tag;        /* what the record begins with */
     uint8_t length;     /* of its value, exactly */
@@ -53,17 +54,18 @@ struct profile_piece {
 /* ---- file 0015: who the card is
  * ----------------------------------------------------------------------------- */
 struct profile_identity_file {
-    const struct profile_piece *pieces; /* instead of a file; with them sfi and fid mean nothing … */
-    size_t piece_count;                 /* … and min_len, max_len are their sum */
-    uint8_t sfi;                        /* 15: READ BINARY with P1 = 80|sfi */
+    const struct profile_piece
+        *pieces;        /* instead of a file; with them sfi and fid mean nothing … */
+    size_t piece_count; /* … and min_len, max_len are their sum */
+    uint8_t sfi;        /* 15: READ BINARY with P1 = 80|sfi */
     uint16_t fid;
-    uint8_t min_len, max_len;      /* lengths of the answer that are taken: 30…43 (facts §6.1) */
-    struct profile_slice issuer;   /* 8 bytes */
-    struct profile_slice serial;   /* 10 bytes: the application serial number (R9) */
-    struct profile_slice number;   /* the number printed on the card: its hexadecimal digits … */
-    uint8_t number_skip;           /* … without the first so many (T-Union: 1) … */
-    bool number_ascii;             /* … or the text that stands there */
-    int8_t app_flag;               /* offset of the application type flag; -1: none, always enabled */
+    uint8_t min_len, max_len;    /* lengths of the answer that are taken: 30…43 (facts §6.1) */
+    struct profile_slice issuer; /* 8 bytes */
+    struct profile_slice serial; /* 10 bytes: the application serial number (R9) */
+    struct profile_slice number; /* the number printed on the card: its hexadecimal digits … */
+    uint8_t number_skip;         /* … without the first so many (T-Union: 1) … */
+    bool number_ascii;           /* … or the text that stands there */
+    int8_t app_flag;             /* offset of the application type flag; -1: none, always enabled */
     struct conf_bytes app_enabled; /* its values that mean "enabled" */
     uint8_t version;               /* offset */
     uint8_t start, expiry;         /* offsets of 4 bytes of BCD each */
@@ -85,7 +87,8 @@ struct profile_holder_file {
 };
 
 /* ---- the holder's PIN (VERIFY 00 20 00 kid)
- * ----------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------
+ */
 enum profile_pin_form {
     PROFILE_PIN_BCD,  /* digits packed as typed; an odd one is filled with F */
     PROFILE_PIN_ASCII /* a byte a digit */
@@ -135,9 +138,9 @@ enum profile_counter {
 }; /* relative to the transaction's increment */
 enum profile_prove_order { PROFILE_PROVE_ANY, PROFILE_PROVE_MAC_TAC, PROFILE_PROVE_TAC_MAC };
 struct profile_purse {
-    bool present; /* else a card without money: nothing below counts */
-    uint8_t p2;                                  /* 02 EP, 01 ED */
-    uint8_t kid_load, kid_purchase;              /* key indexes of INITIALIZE */
+    bool present;                   /* else a card without money: nothing below counts */
+    uint8_t p2;                     /* 02 EP, 01 ED */
+    uint8_t kid_load, kid_purchase; /* key indexes of INITIALIZE */
     uint8_t type_load, type_purchase, type_capp; /* transaction types in MACs, TACs and logs */
     enum profile_balance balance;
     uint8_t balance_p1;
@@ -217,8 +220,9 @@ struct profile_file {
     uint8_t b6, b7;      /* the last two bytes: FF FF; a purse: FF and the SFI of its log */
     bool in_mf;          /* in the MF, not in the application */
     const char *content; /* what is written first: "identity", "holder" or "" */
-    struct conf_bytes_list records; /* appended first, each filled with zeros to record_length; where
-                                       that is 0 as they stand. Values of pieces are laid over them */
+    struct conf_bytes_list
+        records; /* appended first, each filled with zeros to record_length; where
+                    that is 0 as they stand. Values of pieces are laid over them */
     uint8_t record_length;
 };
 /** One key to write. FMCOS: 80 D4 01 kid Lc type use change b4 b5 key16. */
@@ -318,8 +322,8 @@ bool profile_fits(const struct card_profile *p, const struct card_evidence *e);
  * order of trying; false at the end. *ret_aid points into the profile. */
 bool profile_next_aid(const struct profile_set *set, const struct card_evidence *e, size_t i,
                       struct conf_bytes *ret_aid);
-/** Do both read a card's identity in the same way? Only then an image read by the one says something to
- * the other. */
+/** Do both read a card's identity in the same way? Only then an image read by the one says
+ * something to the other. */
 bool profile_reads_alike(const struct card_profile *a, const struct card_profile *b);
 /** Where a piece begins in its image. Pure. */
 size_t profile_piece_offset(const struct profile_piece *pieces, size_t i);
@@ -382,7 +386,7 @@ struct capp_values {
 };
 /** The vocabulary of layouts, NULL-terminated: head type amount balance datetime date time terminal
  * line station entry_station city acquirer sam gross category seq discount transfer crc pad aux
- * rfu. */
+ * rfu day_sum month_sum. */
 const char *const *capp_field_names(void);
 void capp_values_init(struct capp_values *v);
 /** Sets a value; one already there is replaced. Text as its field's encoding says. */

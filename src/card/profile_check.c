@@ -155,8 +155,8 @@ void profile_check_pin(const struct conf_check *c, void *value)
         conf_complain(c, "min", "'min' is larger than 'max'");
     if ((p->max + bytes - 1) / bytes > 6)
         conf_complain(c, "max", "VERIFY takes a PIN of 2 to 6 bytes");
-    if (digits && (digits < p->min || digits > p->max ||
-                   strspn(p->initial, "0123456789") != digits))
+    if (digits &&
+        (digits < p->min || digits > p->max || strspn(p->initial, "0123456789") != digits))
         conf_complain(c, "initial", "'initial' must be %u to %u digits", p->min, p->max);
 }
 
@@ -305,8 +305,8 @@ void profile_check_file(const struct conf_check *c, void *value)
     for (size_t i = 0; !f->record_length && i < f->records.count; i++) {
         const struct conf_bytes *r = &f->records.items[i];
         if (r->len < 2 || r->len != 2U + r->bytes[1])
-            conf_complain(c, "records", "record %zu: 'record_length', or tag, length and value whole",
-                          i + 1);
+            conf_complain(c, "records",
+                          "record %zu: 'record_length', or tag, length and value whole", i + 1);
     }
     for (size_t i = 0; f->record_length && i < f->records.count; i++) {
         if (f->records.items[i].len > f->record_length)

@@ -16,7 +16,8 @@ static void read_number(const struct profile_identity_file *f, const uint8_t *by
         (void)hex_encode(bytes + f->number.offset, f->number.length, digits);
     const char *from = digits + f->number_skip;
     size_t len = strlen(from);
-    for (size_t i = 0; i < len; i++) { /* a card may say anything; this goes into texts and tables */
+    for (size_t i = 0; i < len;
+         i++) { /* a card may say anything; this goes into texts and tables */
         if (!isalnum((unsigned char)from[i]))
             digits[f->number_skip + i] = '?';
     }
@@ -51,8 +52,8 @@ int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t 
     memcpy(id.serial, bytes + f->serial.offset, OC_SERIAL_LEN);
     read_number(f, bytes, id.number);
     id.app_flag = f->app_flag < 0 ? 0 : bytes[f->app_flag];
-    id.enabled = f->app_flag < 0 ||
-                 memchr(f->app_enabled.bytes, id.app_flag, f->app_enabled.len) != NULL;
+    id.enabled =
+        f->app_flag < 0 || memchr(f->app_enabled.bytes, id.app_flag, f->app_enabled.len) != NULL;
     id.version = bytes[f->version];
     id.start = date_from_bcd(bytes + f->start);
     id.expiry = date_from_bcd(bytes + f->expiry);

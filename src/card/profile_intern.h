@@ -22,13 +22,13 @@ void profile_check_key(const struct conf_check *c, void *value);
 void profile_check_personalise(const struct conf_check *c, void *value);
 void profile_check_all(const struct conf_check *c, void *value);
 
-/** The record that is written last on a card whose identity is pieces: without it the card is not one
- * yet. NULL: the profile has none. */
+/** The record that is written last on a card whose identity is pieces: without it the card is not
+ * one yet. NULL: the profile has none. */
 const struct conf_bytes *profile_mark(const struct card_profile *p);
 /** Does this piece stand in that file? */
 bool profile_piece_in(const struct profile_piece *piece, const struct profile_file *f);
 /** The piece that this record of the file holds, as its index + 1; 0: none. */
-size_t profile_piece_of(const struct profile_piece *pieces, size_t count, const struct profile_file *f,
-                        const struct conf_bytes *record);
+size_t profile_piece_of(const struct profile_piece *pieces, size_t count,
+                        const struct profile_file *f, const struct conf_bytes *record);
 
 #endif

@@ -63,8 +63,8 @@ bool profile_piece_in(const struct profile_piece *piece, const struct profile_fi
     return piece->fid ? piece->fid == f->fid : piece->p2 >> 3 == (f->fid & 0x1F);
 }
 
-size_t profile_piece_of(const struct profile_piece *pieces, size_t count, const struct profile_file *f,
-                        const struct conf_bytes *record)
+size_t profile_piece_of(const struct profile_piece *pieces, size_t count,
+                        const struct profile_file *f, const struct conf_bytes *record)
 {
     for (size_t i = 0; i < count; i++) {
         if (profile_piece_in(&pieces[i], f) && record->len == 2U + pieces[i].length &&
@@ -104,8 +104,8 @@ static bool has_aid(const struct card_profile *p, const uint8_t *aid, size_t len
 
 bool profile_fits(const struct card_profile *p, const struct card_evidence *e)
 {
-    /* Found by file id, the application's own name is whatever its issuer chose; where a profile has no
-     * names at all, a card that took one is another. */
+    /* Found by file id, the application's own name is whatever its issuer chose; where a profile
+     * has no names at all, a card that took one is another. */
     bool by_name = p->match.adf == 0 || !p->match.aids.count;
     if (e->aid_len && by_name && !has_aid(p, e->aid, e->aid_len))
         return false;

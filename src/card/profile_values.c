@@ -7,9 +7,10 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "head", "type",     "amount",        "balance", "datetime", "date", "time",  "terminal",
-    "line", "station",  "entry_station", "city",    "acquirer", "sam",  "gross", "category",
-    "seq",  "discount", "transfer",      "crc",     "pad",      "aux",  "rfu",   NULL};
+    "head",     "type",     "amount",  "balance",       "datetime", "date",     "time",
+    "terminal", "line",     "station", "entry_station", "city",     "acquirer", "sam",
+    "gross",    "category", "seq",     "discount",      "transfer", "crc",      "pad",
+    "aux",      "rfu",      "day_sum", "month_sum",     NULL};
 
 const char *const *capp_field_names(void)
 {

@@ -1,5 +1,5 @@
-/* Cards without a purse in a whole city: issued, known, genuine by internal authentication alone (R9), a
- * PIN verified by the chip (R21); no money ever moves on them. */
+/* Cards without a purse in a whole city: issued, known, genuine by internal authentication alone
+ * (R9), a PIN verified by the chip (R21); no money ever moves on them. */
 #include "city.h"
 
 #include <onecard/module.h>
@@ -210,7 +210,8 @@ static void R21_pin_is_verified_by_the_chip_and_wiped(void **state)
     expect(&mine.res, OC_POSTED, OC_R_NONE);
     assert_memory_equal(mine.req.pin, none, sizeof none);
     assert_int_equal(mine.req.pin_len, 0);
-    mine.req = city_request("cardtest.pin", "nowhere", 0); /* refused before any card was looked at */
+    mine.req =
+        city_request("cardtest.pin", "nowhere", 0); /* refused before any card was looked at */
     memcpy(mine.req.pin, "123456", mine.req.pin_len = 6);
     assert_int_equal(loop_run_flow(c.loop, "pin", run_mine, &mine), 0);
     assert_memory_equal(mine.req.pin, none, sizeof none);

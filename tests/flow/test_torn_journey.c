@@ -1,5 +1,5 @@
-/* Entry for nothing and exit for a fare, read from the chip's record alone, torn out at every single
- * command on each kind of card: whatever happens, one entry and one fare (R3, R8, R16). */
+/* Entry for nothing and exit for a fare, read from the chip's record alone, torn out at every
+ * single command on each kind of card: whatever happens, one entry and one fare (R3, R8, R16). */
 #include "city.h"
 
 #include <onecard/module.h>
@@ -46,10 +46,12 @@ static struct txn_result *do_at(const char *service, int64_t retap_ms)
     return city_run(&c, &r);
 }
 
-static void must(const struct txn_result *r, enum oc_outcome outcome, enum oc_reason reason, const char *when)
+static void must(const struct txn_result *r, enum oc_outcome outcome, enum oc_reason reason,
+                 const char *when)
 {
     if (r->outcome != outcome || r->reason != reason)
-        fail_msg("%s: %s %s %s", when, oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail);
+        fail_msg("%s: %s %s %s", when, oc_outcome_name(r->outcome), oc_reason_code(r->reason),
+                 r->detail);
 }
 
 static void put_back(void)
@@ -59,8 +61,8 @@ static void put_back(void)
     reader_sim_insert(c.sim, c.card[0]);
 }
 
-/* The service, torn at command `nth`; the card is put back for the next question, which is asked until
- * it is clear what happened. True: the tear was reached. */
+/* The service, torn at command `nth`; the card is put back for the next question, which is asked
+ * until it is clear what happened. True: the tear was reached. */
 static bool torn(const char *service, const char *when, int nth)
 {
     char fault[32];
@@ -120,7 +122,8 @@ static void R8_torn_and_put_back_is_one_journey(void **state)
             for (int exits = 0; exits < 2; exits++) {
                 put_back();
                 city_fault(&c, 0, fault);
-                must(do_at(exits ? "cardtest.exit" : "cardtest.entry", 3000), OC_POSTED, OC_R_NONE, fault);
+                must(do_at(exits ? "cardtest.exit" : "cardtest.entry", 3000), OC_POSTED, OC_R_NONE,
+                     fault);
                 cardsim_fault_clear(c.card[0]);
             }
             chip -= 200;
@@ -129,7 +132,8 @@ static void R8_torn_and_put_back_is_one_journey(void **state)
     }
 }
 
-/* The record is read once: what was decided on is also what a free ride's doubt is compared with. */
+/* The record is read once: what was decided on is also what a free ride's doubt is compared with.
+ */
 static void journey_is_read_once_in_a_presentation(void **state)
 {
     (void)state;

@@ -87,7 +87,8 @@ void cs_wipe(struct cardsim *c)
     memset(c->nodes, 0, sizeof c->nodes[0]);
 }
 
-/* A chip of these kinds has a number of its own at the end of its ATR: T=0 and T=1, eight historical bytes. */
+/* A chip of these kinds has a number of its own at the end of its ATR: T=0 and T=1, eight
+ * historical bytes. */
 void cs_own_atr(struct cardsim *c)
 {
     uint8_t atr[17] = {0x3B, 0xE8, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45};

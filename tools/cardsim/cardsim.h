@@ -51,9 +51,9 @@ enum { CARDSIM_ATR_MAX = 33, CARDSIM_RESPONSE_MAX = 258, CARDSIM_SECURITY_CODE =
 /* What the chip and its mask are, as opposed to what is written to it. Zeroed = the defaults. */
 struct cardsim_options {
     enum cardsim_profile
-        profile;          /* MOHURD: security code and load log 1A; T-Union: balance codes; SSC and health:
-                             external authentication under a session key, an ATR of its own */
-    bool t0;              /* 61xx and GET RESPONSE instead of data at once */
+        profile; /* MOHURD: security code and load log 1A; T-Union: balance codes; SSC and health:
+                    external authentication under a session key, an ATR of its own */
+    bool t0;     /* 61xx and GET RESPONSE instead of data at once */
     bool prove_before;    /* PROVE asked with the counter before the increment */
     bool prove_tac_first; /* PROVE answers TAC‖MAC instead of MAC‖TAC */
     bool capp_zero_moves; /* a compound purchase of nothing counts and is logged */
@@ -163,8 +163,8 @@ enum cardsim_key_use {
 
 struct cardsim_key {
     bool set;    /* a key with set = false is not written to the card */
-    bool master; /* value is diversified with the outer factor, if any, then with serial[2..9]; on SSC
-                    and health with region or city, then with the end of the ATR */
+    bool master; /* value is diversified with the outer factor, if any, then with serial[2..9]; on
+                    SSC and health with region or city, then with the end of the ATR */
     uint8_t value[16];
     uint8_t id, version, algorithm;
 };

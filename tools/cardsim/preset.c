@@ -56,9 +56,8 @@ static bool integer(const char *text, long long min, long long max, long long *r
 }
 
 static const char *const use_names[CARDSIM_KEY_USES] = {
-    "main",      "maintenance", "purchase",    "load",       "tac",  "unload",
-    "overdraft", "internal",    "pin-unblock", "pin-reload", "lock", "unlock",
-    "external",
+    "main",     "maintenance", "purchase",   "load", "tac",    "unload",   "overdraft",
+    "internal", "pin-unblock", "pin-reload", "lock", "unlock", "external",
 };
 
 static struct cardsim_key *key_named(struct cardsim_personal *p, const char *name)
@@ -108,7 +107,7 @@ static bool set_dotted(struct target *t, char *name, const char *value)
 static bool set_profile(struct target *t, const char *v)
 {
     static const char *const profiles[CARDSIM_PROFILES] = {"pboc", "mohurd", "tunion", "ssc",
-                                                            "health"};
+                                                           "health"};
     for (size_t i = 0; i < CARDSIM_PROFILES; i++) {
         if (strcmp(profiles[i], v) == 0) {
             cardsim_personal_init(t->p, (enum cardsim_profile)i);

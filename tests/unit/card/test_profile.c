@@ -82,7 +82,7 @@ static void aids_are_tried_once_each_in_the_order_of_profiles(void **state)
     assert_true(profile_next_aid(set, &nothing, 1, &aid));
     assert_int_equal(aid.len, 9);
     assert_true(profile_next_aid(set, &nothing, 2, &aid));
-    assert_int_equal(aid.len, 15); /* sx1.sh.… */
+    assert_int_equal(aid.len, 15);                          /* sx1.sh.… */
     assert_false(profile_next_aid(set, &nothing, 3, &aid)); /* health is found by its file id */
 }
 
@@ -282,6 +282,29 @@ static void mohurd_record_has_tag_length_and_a_crc_of_all_before(void **state)
     assert_int_equal(profile_capp_decode(p, r, 48, &v), OC_ECARD_DATA);
 }
 
+static void R17_sums_stand_where_the_layout_has_room(void **state)
+{
+    static struct capp_values v, back;
+    uint8_t record[CAPP_RECORD_MAX];
+    int64_t n;
+
+    (void)state;
+    ride(&v);
+    capp_put_number(&v, "day_sum", 1234);
+    capp_put_number(&v, "month_sum", 56789);
+    assert_int_equal(v.err, 0);
+    for (size_t i = 0; i < PURSES; i++) {
+        const struct card_profile *p = profile_at(set, i);
+        bool day = strcmp(p->name, "pboc-ep") != 0, month = strcmp(p->name, "tunion") == 0;
+        assert_int_equal(profile_capp_encode(p, &v, record), 0);
+        assert_int_equal(profile_capp_decode(p, record, p->capp.length, &back), 0);
+        assert_int_equal(capp_get_number(&back, "day_sum", &n), day ? 0 : OC_ENOENT);
+        assert_true(!day || n == 1234);
+        assert_int_equal(capp_get_number(&back, "month_sum", &n), month ? 0 : OC_ENOENT);
+        assert_true(!month || n == 56789);
+    }
+}
+
 static void tunion_record_lies_as_published(void **state)
 {
     const struct card_profile *p = profile_get(set, "tunion");
@@ -439,6 +462,44 @@ static void expect_mistake(const char *from, const char *to, int col, const char
     free(text);
 }
 
+/* In any profile; somewhere among what is complained about. */
+static void expect_mistake_in(const char *name, const char *from, const char *to,
+                              const char *message)
+{
+    char *text = changed(name, from, to), file[64];
+    struct profile_set *other = profile_set_new();
+    struct conf_errors errors;
+    struct buf out;
+
+    conf_errors_init(&errors);
+    buf_init(&out, 0);
+    (void)snprintf(file, sizeof(file), "%s.yaml", name);
+    assert_int_equal(profile_set_add(other, file, text, strlen(text), &errors), OC_EINVAL);
+    conf_errors_print(&errors, &out);
+    if (!strstr(buf_cstr(&out), message))
+        fail_msg("no \"%s\" in: %s", message, buf_cstr(&out));
+    buf_fini(&out);
+    conf_errors_fini(&errors);
+    profile_set_free(&other);
+    free(text);
+}
+
+static void pieces_that_make_no_identity_are_told_at_their_line(void **state)
+{
+    (void)state;
+    expect_mistake_in("ssc", "{p2: 2C, tag: 07, length: 9} ", "{p2: 2C, length: 9} ",
+                      "a piece needs 'tag' and 'length'");
+    expect_mistake_in("ssc", "{historical: 8}", "{historical: 8, tag: 01}", "not both");
+    expect_mistake_in("ssc", "tag: 01, length: 16", "tag: 01, length: 64", "at most 64 are taken");
+    expect_mistake_in("ssc", "\"07 09 000000000000000000\"", "\"09 09 000000000000000000\"",
+                      "must end with a record");
+    expect_mistake_in("ssc", "\"02 01 31\"", "\"02 02 31\"", "tag, length and value whole");
+    expect_mistake_in("ssc", "initial: \"123456\"", "initial: \"12345\"",
+                      "'initial' must be 6 to 6 digits");
+    expect_mistake_in("ssc", "suffix: 7378", "suffix: 737878",
+                      "a diversification factor has 8 bytes");
+}
+
 static void wrong_profiles_are_told_where(void **state)
 {
     (void)state;
@@ -533,6 +594,8 @@ int main(void)
         cmocka_unit_test(R17_records_round_trip_in_each_layout),
         cmocka_unit_test(mohurd_record_has_tag_length_and_a_crc_of_all_before),
         cmocka_unit_test(tunion_record_lies_as_published),
+        cmocka_unit_test(R17_sums_stand_where_the_layout_has_room),
+        cmocka_unit_test(pieces_that_make_no_identity_are_told_at_their_line),
         cmocka_unit_test(values_a_field_cannot_take_are_refused),
         cmocka_unit_test(value_errors_stick),
         cmocka_unit_test(empty_record_is_no_journey_and_a_foreign_one_no_record),
