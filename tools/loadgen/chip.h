@@ -32,7 +32,11 @@ struct chip_store {
     int32_t balance;
     struct chip_proof proof[2]; /* online, offline */
     uint32_t moves;             /* debits and credits in all */
-    uint8_t spare[44];
+    /* What loadgen remembers of its journeys and bills; the card knows nothing of it. */
+    uint8_t inside;           /* entered and not left */
+    uint8_t insured;          /* pushes that have been made for its citizen: see push_step */
+    uint16_t billed, settled; /* bills pushed, bills settled */
+    uint8_t spare[38];
 };
 _Static_assert(sizeof(struct chip_store) == 128, "a card's memory is 128 bytes");
 

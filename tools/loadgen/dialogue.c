@@ -10,10 +10,7 @@
 
 #define ARM_WAIT_NS (20 * NS_PER_MS) /* nobody changes cards faster */
 #define TRIES_MAX   20
-#define LOAD_AMOUNT 1000
-
-const char *const service_names[SERVICE_COUNT] = {"payment.purchase", "payment.load",
-                                                  "payment.balance", "transit.ride"};
+#define LOOK_NS     (100 * NS_PER_MS)
 
 static struct arena scratch;
 
@@ -127,22 +124,21 @@ static void say_request(struct term *t)
 {
     struct call *c = &t->call;
     uint8_t atr[33];
-    char service[48];
+    struct work_text text;
     pb_card card;
     pb_request r = ONECARD__TERMINAL__V1__REQUEST__INIT;
     pb_presentation p = ONECARD__TERMINAL__V1__PRESENTATION__INIT;
     pb_presentation_chip chip = ONECARD__TERMINAL__V1__PRESENTATION__CHIP__INIT;
     pb_to_switch m = to_switch(TO_SWITCH_REQUEST);
-    bool gate = c->service == SERVICE_RIDE;
-    snprintf(service, sizeof service, "%s", gate ? "" : service_names[c->service]);
+    bool gate = t->place != PLACE_DESK;
+    work_fill(t, &text, &r);
     chip.reader = 1;
     chip.arrival = t->arrival;
     p.what_case = (__typeof__(p.what_case))PB_PRESENTATION_CHIP;
     p.chip = &chip;
     r.number = c->number;
-    r.service = service;
     r.amount_fen = c->amount;
-    r.presentation = &p;
+    r.presentation = work_cardless(t) ? NULL : &p;
     r.gate = gate;
     r.wait_ms = 5000;
     r.retap_ms = 2000;
@@ -160,9 +156,12 @@ static void say_request(struct term *t)
 static void present(struct term *t)
 {
     say_removed(t);
-    put_card(t);
-    if (t->call.service != SERVICE_RIDE)
-        say_card(t);
+    list_begin(0);
+    if (!work_cardless(t)) {
+        put_card(t);
+        if (t->place == PLACE_DESK)
+            say_card(t);
+    }
     say_request(t);
     list_send(t);
 }
@@ -171,7 +170,7 @@ static void present(struct term *t)
  * asks. */
 static void ask_again(struct term *t)
 {
-    if (t->call.service == SERVICE_RIDE)
+    if (t->place != PLACE_DESK)
         power_up(t);
     else
         list_begin(0);
@@ -182,13 +181,18 @@ static void ask_again(struct term *t)
 void dialogue_begin(struct term *t, enum service service, int64_t intended_ns)
 {
     struct load *l = t->load;
-    struct call *c = &t->call;
-    uint64_t card = (uint64_t)t->index * l->o.cards + load_random(l) % l->o.cards;
+    struct call *c = &t->call, chosen = {.service = service};
     struct chip probe;
-    chip_on(&probe, l->kind, card, &l->site.stores[card]);
+    if (!work_choose(t, service, &chosen)) {
+        l->all.dry++;
+        work_set(t, WORK_LOOK, l->now_ns + LOOK_NS);
+        return;
+    }
+    chip_on(&probe, l->kind, chosen.card, &l->site.stores[chosen.card]);
     *c = (struct call){.open = true,
                        .service = service,
-                       .card = card,
+                       .card = chosen.card,
+                       .amount = chosen.amount,
                        .intended_ns = intended_ns,
                        .began_ns = l->now_ns,
                        .measured = l->measuring && intended_ns >= l->measure_ns,
@@ -196,12 +200,9 @@ void dialogue_begin(struct term *t, enum service service, int64_t intended_ns)
                        .balance = probe.store->balance,
                        .reconnecting = l->was_all_up && l->up < l->term_count};
     c->number = ++t->last_request;
-    c->amount = service == SERVICE_PURCHASE ? 1 + (int64_t)(load_random(l) % 500)
-                : service == SERVICE_LOAD   ? LOAD_AMOUNT
-                                            : 0;
     l->open_calls++;
     l->all.begun++;
-    if (!t->arm_script && t->arm_comes)
+    if (!t->arm_script && t->arm_comes && !work_cardless(t))
         work_set(t, WORK_ARM, l->now_ns + ARM_WAIT_NS);
     else
         present(t);
@@ -414,6 +415,9 @@ void dialogue_timer(struct term *t, enum work what)
         t->arm_comes = false;
         if (t->phase == PHASE_UP && t->call.open)
             present(t);
+        break;
+    case WORK_LOOK:
+        pace_free(t);
         break;
     case WORK_AGAIN:
         if (t->phase != PHASE_UP || !t->call.open)

@@ -67,26 +67,39 @@ static int fill_participant(struct found *f, uint64_t i, struct ledger_op *op)
     return 0;
 }
 
-static void terminal_name(const struct found *f, uint64_t i, char ret[16])
+static enum place terminal_name(const struct found *f, uint64_t i, char ret[16])
 {
-    bool gate = i >= f->site.terminals;
-    site_terminal(gate, (unsigned)(gate ? i - f->site.terminals : i), ret);
+    enum place p = PLACE_DESK;
+    for (; p < PLACE_EXIT && i >= site_places(&f->site, p); p++)
+        i -= site_places(&f->site, p);
+    site_terminal(p, (unsigned)i, ret);
+    return p;
 }
 
 static int fill_terminal(struct found *f, uint64_t i, struct ledger_op *op)
 {
+    static const struct {
+        const char *kind, *gate, *params;
+    } places[PLACE_COUNT] = {
+        [PLACE_DESK] = {"pos", "", "{}"},
+        [PLACE_GATE] = {"bus", "transit.ride",
+                        "{\"fare\":\"" SITE_FARE "\",\"line\":\"1\",\"same_card_seconds\":\"0\"}"},
+        [PLACE_ENTRY] = {"metro", "transit.gate",
+                         "{\"table\":\"bench\",\"station\":\"101\",\"line\":\"1\","
+                         "\"direction\":\"entry\"}"},
+        [PLACE_EXIT] = {"metro", "transit.gate",
+                        "{\"table\":\"bench\",\"station\":\"301\",\"line\":\"1\","
+                        "\"direction\":\"exit\"}"}};
     struct op_terminal *t = &op->terminal;
-    bool gate = i >= f->site.terminals;
+    enum place p = terminal_name(f, i, t->id);
     op->type = LOP_TERMINAL;
-    terminal_name(f, i, t->id);
-    snprintf(t->kind, sizeof t->kind, "%s", gate ? "bus" : "pos");
+    snprintf(t->kind, sizeof t->kind, "%s", places[p].kind);
     snprintf(t->participant, sizeof t->participant, "bench");
     t->sam[0] = 0x20;
     put_be32(t->sam + 2, (uint32_t)i + 1);
     snprintf(t->services, sizeof t->services, "*");
-    snprintf(t->gate, sizeof t->gate, "%s", gate ? "transit.ride" : "");
-    snprintf(t->params, sizeof t->params,
-             "{\"fare\":\"" SITE_FARE "\",\"line\":\"1\",\"same_card_seconds\":\"0\"}");
+    snprintf(t->gate, sizeof t->gate, "%s", places[p].gate);
+    snprintf(t->params, sizeof t->params, "%s", places[p].params);
     return 0;
 }
 
@@ -113,12 +126,22 @@ static int fill_pin(struct found *f, uint64_t i, struct ledger_op *op)
     return 0;
 }
 
+/* Nobody knows more of them than their id. */
+static int fill_citizen(struct found *f, uint64_t i, struct ledger_op *op)
+{
+    (void)f;
+    op->type = LOP_CITIZEN;
+    site_citizen(i, op->citizen.id);
+    return 0;
+}
+
 static int fill_card(struct found *f, uint64_t i, struct ledger_op *op)
 {
     struct op_card_add *a = &op->card_add;
     struct chip_site chips;
     char hex[2 * CHIP_SERIAL_LEN + 1];
-    (void)f;
+    if (i < f->site.citizens)
+        site_citizen(i, a->citizen);
     site_chips(&chips);
     op->type = LOP_CARD_ADD;
     memcpy(a->issuer, chips.issuer, sizeof a->issuer);
@@ -203,7 +226,7 @@ static WORKER_FN int step(struct found *f, const char *what, uint64_t count,
 
 static WORKER_FN int steps(struct found *f)
 {
-    uint64_t terminals = (uint64_t)f->site.terminals + f->site.gates;
+    uint64_t terminals = (uint64_t)f->site.terminals + f->site.gates + 2 * (uint64_t)f->site.metro;
     int rc = step(f, "keys", 6, fill_key);
     if (rc == 0)
         rc = step(f, "participants", 1, fill_participant);
@@ -213,6 +236,8 @@ static WORKER_FN int steps(struct found *f)
         rc = step(f, "tokens", terminals, fill_token);
     if (rc == 0)
         rc = step(f, "pins", terminals, fill_pin);
+    if (rc == 0)
+        rc = step(f, "citizens", f->site.citizens, fill_citizen);
     return rc != 0 ? rc : step(f, "cards", f->site.cards, fill_card);
 }
 
@@ -248,12 +273,12 @@ static WORKER_FN int open_ledger(struct found *f, const char *dir)
     return rc;
 }
 
-int found_run(const char *dir, uint64_t cards, unsigned terminals, unsigned gates)
+int found_run(const char *dir, const struct site_size *size)
 {
     struct found *f = calloc(1, sizeof *f);
     if (!f)
         return 1;
-    int rc = site_new(&f->site, dir, cards, terminals, gates);
+    int rc = site_new(&f->site, dir, size);
     if (rc == 0)
         rc = loop_new(&f->loop, NULL);
     if (rc == 0)

@@ -4,6 +4,7 @@
  *
  *   pace.c    when which terminal begins what (closed loop, or arrivals at a fixed rate)
  *   dialogue.c one terminal: what it says and answers, and whether results agree with the card
+ *   work.c    what it asks, and of which card
  *   list.c    lists of commands at its card
  *   link.c    TLS, connecting again, bytes
  *   report.c  progress, JSON */
@@ -17,7 +18,17 @@
 
 #include <openssl/ssl.h>
 
-enum service { SERVICE_PURCHASE, SERVICE_LOAD, SERVICE_BALANCE, SERVICE_RIDE, SERVICE_COUNT };
+enum service {
+    SERVICE_PURCHASE,
+    SERVICE_LOAD,
+    SERVICE_BALANCE,
+    SERVICE_RIDE,
+    SERVICE_ENTRY,
+    SERVICE_EXIT,
+    SERVICE_PUSH, /* what a hospital and the bureau send before a bill can be settled */
+    SERVICE_BILL,
+    SERVICE_COUNT
+};
 extern const char *const service_names[SERVICE_COUNT];
 
 struct load_opts {
@@ -42,7 +53,7 @@ struct timer {
     struct term *term;
 };
 enum timer_what { TIMER_WORK, TIMER_BEAT };
-enum work { WORK_CONNECT, WORK_HELD, WORK_AGAIN, WORK_ARM };
+enum work { WORK_CONNECT, WORK_HELD, WORK_AGAIN, WORK_ARM, WORK_LOOK };
 
 struct call { /* the request that is open */
     bool open, sent, doubted;
@@ -56,8 +67,10 @@ struct call { /* the request that is open */
 
 struct term {
     struct load *load;
-    unsigned index; /* in this run */
-    bool gate, idle, want_write, listed, free_listed;
+    unsigned index, pool; /* in this run; whose cards it takes, counted likewise */
+    uint64_t turn;        /* where among them it goes on, for what takes them in their order */
+    enum place place;
+    bool idle, want_write, listed, free_listed;
     char id[16];
     enum phase phase;
     int fd;
@@ -85,6 +98,7 @@ struct tally {
     struct hist latency[SERVICE_COUNT], reconnecting;
     uint64_t begun, posted[SERVICE_COUNT], refused, voided, doubts, busy, replayed, errors, lost,
         doubled, disagree, unanswered;
+    uint64_t dry; /* looks for something to do that found nothing */
     uint64_t lists, bytes_in, bytes_out, frames_in, frames_out, commands;
     int64_t card_ns;
 };
@@ -102,11 +116,12 @@ struct load {
     SSL_CTX *ctx;
     EVP_PKEY *key;
     struct term *terms;
+    unsigned places[PLACE_COUNT]; /* of the terminals that work */
     unsigned term_count, up, connecting, next_connect, open_calls;
     struct timer **heap;
     unsigned heap_count;
-    struct term *free_first[2], *free_last[2]; /* desks, gates */
-    struct waiting *ring;                      /* arrivals that wait */
+    struct term *free_first[PLACE_COUNT], *free_last[PLACE_COUNT];
+    struct waiting *ring; /* arrivals that wait */
     uint64_t ring_first, ring_count;
     int64_t now_ns, measure_ns, end_ns, next_arrival_ns, begun_ns, all_up_ns, down_since_ns,
         last_back_ms;
@@ -134,6 +149,25 @@ void link_drop(struct term *t, const char *why);
 static inline uint64_t load_mono_ms(const struct load *l)
 {
     return (uint64_t)(l->now_ns / NS_PER_MS);
+}
+
+/* ---- work.c ---- */
+enum place work_place(enum service s);
+/** Picks the card and the amount. False: none is there for it now. */
+bool work_choose(struct term *t, enum service s, struct call *c) MUST_USE;
+#define WORK_VALUE 48
+/** What a request says beside its card. */
+struct work_text {
+    pb_param params[4], *each[4];
+    char service[32], name[4][16], value[4][WORK_VALUE], document[800];
+};
+void work_fill(const struct term *t, struct work_text *w, pb_request *r);
+/** The open call was posted. */
+void work_posted(struct term *t);
+/** Whether it needs no card. */
+static inline bool work_cardless(const struct term *t)
+{
+    return t->call.service == SERVICE_PUSH;
 }
 
 /* ---- list.c ---- */

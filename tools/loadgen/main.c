@@ -8,11 +8,19 @@
 
 static const char usage_text[] =
     "usage: loadgen --connect HOST:PORT --identity DIR [options]   loads a switch with terminals\n"
-    "       loadgen found --dir SITE --cards N --terminals T [--gates G]   makes a benchmark site\n"
-    "  --terminals N    terminals that work (200); rides among the services have gates of their "
-    "own, by their share\n"
+    "       loadgen found --dir SITE --cards N --terminals T [--gates G] [--metro PAIRS] "
+    "[--citizens K]   makes a benchmark site\n"
+    "  --terminals N    terminals that work (200); rides, entries and exits have gates of their "
+    "own, "
+    "by their share\n"
     "  --cards M        cards of each terminal, taken at random (all of the site)\n"
     "  --mix LIST       purchase=80,load=10,ride=5,balance=5 (purchase=100)\n"
+    "                   entry, then exit: journeys between two zones; push, then bill: who is "
+    "insured and what was\n"
+    "                   billed, then each bill settled by fund, personal account and purse. What "
+    "the first of two has\n"
+    "                   prepared is kept with the cards: in one run, or one after the other with "
+    "the same --terminals\n"
     "  --seconds S      how long is measured (10), after --warmup W (2)\n"
     "  --rate R         arrivals a second, whatever comes of them: latency counts from when each "
     "should have begun;\n"
@@ -36,7 +44,8 @@ static int usage(void)
 
 static int parse_mix(const char *text, unsigned mix[SERVICE_COUNT])
 {
-    static const char *const names[SERVICE_COUNT] = {"purchase", "load", "balance", "ride"};
+    static const char *const names[SERVICE_COUNT] = {"purchase", "load", "balance", "ride",
+                                                     "entry",    "exit", "push",    "bill"};
     char copy[200], *save = NULL;
     snprintf(copy, sizeof copy, "%s", text);
     memset(mix, 0, SERVICE_COUNT * sizeof *mix);
@@ -84,7 +93,9 @@ enum {
     O_JSON,
     O_QUIET,
     O_DIR,
-    O_GATES
+    O_GATES,
+    O_METRO,
+    O_CITIZENS
 };
 static const struct option options[] = {{"connect", required_argument, NULL, O_CONNECT},
                                         {"identity", required_argument, NULL, O_IDENTITY},
@@ -105,14 +116,23 @@ static const struct option options[] = {{"connect", required_argument, NULL, O_C
                                         {"quiet", no_argument, NULL, O_QUIET},
                                         {"dir", required_argument, NULL, O_DIR},
                                         {"gates", required_argument, NULL, O_GATES},
+                                        {"metro", required_argument, NULL, O_METRO},
+                                        {"citizens", required_argument, NULL, O_CITIZENS},
                                         {NULL, 0, NULL, 0}};
 
 struct wishes {
     struct load_opts o;
     const char *dir;
-    unsigned gates;
+    struct site_size size;
     int rc;
 };
+
+/* What takes its cards in their order, as long as there are any. */
+static bool needs_stock(const struct load_opts *o)
+{
+    return o->mix[SERVICE_ENTRY] || o->mix[SERVICE_EXIT] || o->mix[SERVICE_PUSH] ||
+           o->mix[SERVICE_BILL];
+}
 
 static unsigned number(const char *text)
 {
@@ -169,7 +189,13 @@ static void take(struct wishes *w, int c, const char *arg)
         w->o.connect_wait = strtod(arg, NULL);
         break;
     case O_GATES:
-        w->gates = number(arg);
+        w->size.gates = number(arg);
+        break;
+    case O_METRO:
+        w->size.metro = number(arg);
+        break;
+    case O_CITIZENS:
+        w->size.citizens = number(arg);
         break;
     case O_FULL:
         w->o.full_handshakes = true;
@@ -206,10 +232,14 @@ int main(int argc, char **argv)
         take(&w, c, optarg);
     if (w.rc != 0 || optind != argc)
         return usage();
+    w.size.cards = w.o.cards;
+    w.size.terminals = w.o.terminals;
     if (found)
-        return w.dir && w.o.cards > 0 && w.o.terminals > 0
-                   ? found_run(w.dir, w.o.cards, w.o.terminals, w.gates)
-                   : usage();
+        return w.dir && w.o.cards > 0 && w.o.terminals > 0 ? found_run(w.dir, &w.size) : usage();
+    if (w.o.rate > 0 && needs_stock(&w.o)) {
+        fputs("loadgen: entries, exits, pushes and bills are not for --rate\n", stderr);
+        return usage();
+    }
     if (!w.o.host[0] || !w.o.identity || w.o.terminals == 0 || w.o.seconds <= 0)
         return usage();
     return load_run(&w.o);

@@ -72,15 +72,21 @@ uint64_t load_random(struct load *l)
 
 /* ---- who does what ---- */
 
-static enum service draw(struct load *l, bool gate)
+/* PLACE_COUNT: any. */
+static bool there(const struct load *l, unsigned i, enum place p)
+{
+    return l->o.mix[i] > 0 && (p == PLACE_COUNT || work_place((enum service)i) == p);
+}
+
+static enum service draw(struct load *l, enum place p)
 {
     unsigned sum = 0;
-    if (gate)
-        return SERVICE_RIDE;
-    for (unsigned i = 0; i < SERVICE_RIDE; i++)
-        sum += l->o.mix[i];
+    for (unsigned i = 0; i < SERVICE_COUNT; i++)
+        sum += there(l, i, p) ? l->o.mix[i] : 0;
     unsigned at = sum ? (unsigned)(load_random(l) % sum) : 0;
-    for (unsigned i = 0; i < SERVICE_RIDE; i++) {
+    for (unsigned i = 0; i < SERVICE_COUNT; i++) {
+        if (!there(l, i, p))
+            continue;
         if (at < l->o.mix[i])
             return (enum service)i;
         at -= l->o.mix[i];
@@ -88,15 +94,15 @@ static enum service draw(struct load *l, bool gate)
     return SERVICE_PURCHASE;
 }
 
-static struct term *take_free(struct load *l, bool gate)
+static struct term *take_free(struct load *l, enum place p)
 {
     for (;;) {
-        struct term *t = l->free_first[gate];
+        struct term *t = l->free_first[p];
         if (!t)
             return NULL;
-        l->free_first[gate] = t->next_free;
-        if (!l->free_first[gate])
-            l->free_last[gate] = NULL;
+        l->free_first[p] = t->next_free;
+        if (!l->free_first[p])
+            l->free_last[p] = NULL;
         t->free_listed = false;
         if (t->phase == PHASE_UP && !t->call.open)
             return t;
@@ -110,10 +116,10 @@ static bool working(const struct load *l)
 
 /* Waiting arrivals are taken in their order; one of the other kind of terminal stays in front of
  * the rest. */
-static bool take_waiting(struct load *l, bool gate, struct waiting *ret)
+static bool take_waiting(struct load *l, enum place p, struct waiting *ret)
 {
     struct waiting *w = &l->ring[l->ring_first % RING_MAX];
-    if (l->ring_count == 0 || (w->service == SERVICE_RIDE) != gate)
+    if (l->ring_count == 0 || work_place(w->service) != p)
         return false;
     *ret = *w;
     l->ring_first++;
@@ -128,10 +134,10 @@ void pace_free(struct term *t)
     if (t->idle || t->phase != PHASE_UP || t->call.open)
         return;
     if (l->o.rate <= 0 && working(l)) {
-        dialogue_begin(t, draw(l, t->gate), l->now_ns);
+        dialogue_begin(t, draw(l, t->place), l->now_ns);
         return;
     }
-    if (working(l) && take_waiting(l, t->gate, &w)) {
+    if (working(l) && take_waiting(l, t->place, &w)) {
         dialogue_begin(t, w.service, w.intended_ns);
         return;
     }
@@ -139,21 +145,17 @@ void pace_free(struct term *t)
         return;
     t->free_listed = true;
     t->next_free = NULL;
-    if (l->free_last[t->gate])
-        l->free_last[t->gate]->next_free = t;
+    if (l->free_last[t->place])
+        l->free_last[t->place]->next_free = t;
     else
-        l->free_first[t->gate] = t;
-    l->free_last[t->gate] = t;
+        l->free_first[t->place] = t;
+    l->free_last[t->place] = t;
 }
 
 static void arrive(struct load *l, int64_t intended_ns)
 {
-    unsigned all = 0;
-    for (unsigned i = 0; i < SERVICE_COUNT; i++)
-        all += l->o.mix[i];
-    bool gate = load_random(l) % all < l->o.mix[SERVICE_RIDE];
-    enum service s = draw(l, gate);
-    struct term *t = take_free(l, gate);
+    enum service s = draw(l, PLACE_COUNT);
+    struct term *t = take_free(l, work_place(s));
     if (t) {
         dialogue_begin(t, s, intended_ns);
     } else if (l->ring_count < RING_MAX) {

@@ -129,9 +129,10 @@ static void put_counts(FILE *f, const struct load *l, const struct hist *h, doub
     fprintf(f,
             "  \"card_us_per_request\": %.3f,\n  \"card_blocks_per_request\": %.2f,\n  "
             "\"card_schedules_per_request\": %.2f,\n"
-            "  \"loadgen_core_seconds\": %.3f,\n  \"waited_for_terminal\": %" PRIu64 ",\n",
+            "  \"loadgen_core_seconds\": %.3f,\n  \"waited_for_terminal\": %" PRIu64
+            ",\n  \"ran_dry\": %" PRIu64 ",\n",
             (double)a->card_ns / 1e3 / done, (double)c.blocks / done, (double)c.schedules / done,
-            cpu, l->ring_count);
+            cpu, l->ring_count, a->dry);
 }
 
 static void put_links(FILE *f, const struct load *l)

@@ -8,8 +8,11 @@ void result_check(struct term *t, const pb_result *r)
     const struct call *c = &t->call;
     struct load *l = t->load;
     const struct chip_store *s = t->chip.store;
+    if (work_cardless(t))
+        return;
     uint32_t moved = s->moves - c->moves;
-    uint32_t wanted = (unsigned)r->outcome == (unsigned)PB_POSTED && c->service != SERVICE_BALANCE;
+    uint32_t wanted = (unsigned)r->outcome == (unsigned)PB_POSTED &&
+                      c->service != SERVICE_BALANCE && c->service != SERVICE_ENTRY;
     int64_t change = (int64_t)s->balance - c->balance,
             amount = c->service == SERVICE_LOAD ? r->amount_fen : -r->amount_fen;
     if (moved > wanted) {
@@ -39,6 +42,7 @@ void result_count(struct term *t, const pb_result *r)
     l->all.replayed += r->replayed != 0;
     if ((unsigned)r->outcome == (unsigned)PB_POSTED) {
         l->all.posted[c->service]++;
+        work_posted(t);
         if (c->measured && l->now_ns < l->end_ns)
             hist_add(&l->all.latency[c->service], took);
         if (c->reconnecting)

@@ -33,18 +33,45 @@ static void raise_limit(unsigned wanted)
                 (unsigned long long)r.rlim_max, wanted);
 }
 
-static unsigned gates_of(const struct load_opts *o)
+/* How many of the terminals that work are at each place: by the services' shares. */
+static void places_of(const struct load_opts *o, unsigned ret[PLACE_COUNT])
 {
-    unsigned all = 0, ride = o->mix[SERVICE_RIDE];
-    for (unsigned i = 0; i < SERVICE_COUNT; i++)
+    unsigned all = 0, share[PLACE_COUNT] = {0};
+    for (unsigned i = 0; i < SERVICE_COUNT; i++) {
+        share[work_place((enum service)i)] += o->mix[i];
         all += o->mix[i];
-    unsigned n = all ? (unsigned)((uint64_t)o->terminals * ride / all) : 0;
-    return ride > 0 && n == 0 ? 1 : n;
+    }
+    ret[PLACE_DESK] = o->terminals;
+    for (unsigned p = PLACE_GATE; p < PLACE_COUNT; p++) {
+        unsigned n = all ? (unsigned)((uint64_t)o->terminals * share[p] / all) : 0;
+        if (n == 0 && share[p] > 0)
+            n = 1;
+        ret[p] = n < ret[PLACE_DESK] ? n : ret[PLACE_DESK];
+        ret[PLACE_DESK] -= ret[p];
+    }
+}
+
+/* Entry and exit gates share their cards, the first with the first: what one lets in the other lets
+ * out, in this run or in the next. */
+static int make_terminal(struct load *l, struct term *t, enum place p, unsigned rank)
+{
+    const unsigned n = l->o.first + rank;
+    t->place = p;
+    t->pool = t->index - (p == PLACE_EXIT ? l->places[PLACE_ENTRY] : 0);
+    site_terminal(p, n, t->id);
+    if (n < site_places(&l->site, p))
+        return 0;
+    fprintf(stderr,
+            "loadgen: the site has no terminal %s: found it with more --terminals, --gates or "
+            "--metro\n",
+            t->id);
+    return OC_EINVAL;
 }
 
 static int make_terminals(struct load *l)
 {
-    unsigned gates = gates_of(&l->o), desks = l->o.terminals - gates;
+    unsigned rank = 0, place = PLACE_DESK;
+    places_of(&l->o, l->places);
     l->term_count = l->o.terminals + l->o.idle;
     l->terms = calloc(l->term_count, sizeof *l->terms);
     l->heap = calloc(2 * (size_t)l->term_count + 2, sizeof(struct timer *));
@@ -55,26 +82,22 @@ static int make_terminals(struct load *l)
         return OC_ENOMEM;
     for (unsigned i = 0; i < l->term_count; i++) {
         struct term *t = &l->terms[i];
-        *t = (struct term){.load = l,
-                           .index = i,
-                           .fd = -1,
-                           .idle = i >= l->o.terminals,
-                           .gate = i >= desks && i < l->o.terminals,
-                           .arm_comes = true};
+        *t = (struct term){
+            .load = l, .index = i, .fd = -1, .idle = i >= l->o.terminals, .arm_comes = true};
         t->work = (struct timer){.what = TIMER_WORK, .term = t};
         t->beat = (struct timer){.what = TIMER_BEAT, .term = t};
         buf_init(&t->in, 4 * FRAME_MAX);
         buf_init(&t->out, 4 * FRAME_MAX);
         arena_init(&t->arm_arena, 0);
-        unsigned n = l->o.first + (t->gate ? i - desks : t->idle ? i - gates : i);
-        site_terminal(t->gate, n, t->id);
-        if (n >= (t->gate ? l->site.gates : l->site.terminals)) {
-            fprintf(stderr,
-                    "loadgen: the site has no terminal %s: found it with more --terminals and "
-                    "--gates\n",
-                    t->id);
-            return OC_EINVAL;
+        while (!t->idle && rank == l->places[place]) {
+            place++;
+            rank = 0;
         }
+        int rc = t->idle
+                     ? make_terminal(l, t, PLACE_DESK, l->places[PLACE_DESK] + (i - l->o.terminals))
+                     : make_terminal(l, t, (enum place)place, rank++);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }
@@ -86,6 +109,14 @@ static int check_cards(struct load *l)
     if (l->o.cards == 0 || l->o.cards * l->o.terminals > l->site.cards) {
         fprintf(stderr, "loadgen: %u terminals with %llu cards each, but the site has %llu cards\n",
                 l->o.terminals, (unsigned long long)l->o.cards, (unsigned long long)l->site.cards);
+        return OC_EINVAL;
+    }
+    if ((l->o.mix[SERVICE_PUSH] || l->o.mix[SERVICE_BILL]) &&
+        l->o.cards * l->o.terminals > l->site.citizens) {
+        fprintf(stderr,
+                "loadgen: bills are for the first %u cards, whose holders are known: fewer "
+                "--terminals or --cards\n",
+                l->site.citizens);
         return OC_EINVAL;
     }
     return 0;

@@ -31,9 +31,19 @@ void site_chips(struct chip_site *ret)
     site_key(KEY_MAINTENANCE, ret->maintenance);
 }
 
-void site_terminal(bool gate, unsigned i, char ret[16])
+void site_terminal(enum place p, unsigned i, char ret[16])
 {
-    snprintf(ret, 16, "%c%06u", gate ? 'g' : 't', i + 1);
+    snprintf(ret, 16, "%c%06u", "tgex"[p], i + 1);
+}
+
+unsigned site_places(const struct site *s, enum place p)
+{
+    return p == PLACE_DESK ? s->terminals : p == PLACE_GATE ? s->gates : s->metro;
+}
+
+void site_citizen(uint64_t i, char ret[16])
+{
+    snprintf(ret, 16, "c%07u", (unsigned)(i + 1));
 }
 
 /* ---- files ---- */
@@ -66,9 +76,10 @@ static WORKER_FN int get(const struct site *s, const char *name, struct x509_byt
 
 static WORKER_FN int put_meta(const struct site *s)
 {
-    char text[96];
-    int n = snprintf(text, sizeof text, "cards %llu\nterminals %u\ngates %u\n",
-                     (unsigned long long)s->cards, s->terminals, s->gates);
+    char text[128];
+    int n =
+        snprintf(text, sizeof text, "cards %llu\nterminals %u\ngates %u\nmetro %u\ncitizens %u\n",
+                 (unsigned long long)s->cards, s->terminals, s->gates, s->metro, s->citizens);
     return put(s, "site", text, (size_t)n);
 }
 
@@ -80,8 +91,8 @@ static WORKER_FN int get_meta(struct site *s)
     if (rc != 0)
         return rc;
     text.data[text.len < sizeof text.data ? text.len : sizeof text.data - 1] = '\0';
-    if (sscanf((const char *)text.data, "cards %llu terminals %u gates %u", &cards, &s->terminals,
-               &s->gates) != 3)
+    if (sscanf((const char *)text.data, "cards %llu terminals %u gates %u metro %u citizens %u",
+               &cards, &s->terminals, &s->gates, &s->metro, &s->citizens) < 3)
         return OC_EPARSE;
     s->cards = cards;
     return 0;
@@ -142,10 +153,13 @@ static WORKER_FN int put_authority(const struct site *s)
     return rc;
 }
 
-int site_new(struct site *s, const char *site_dir, uint64_t cards, unsigned terminals,
-             unsigned gates)
+int site_new(struct site *s, const char *site_dir, const struct site_size *size)
 {
-    *s = (struct site){.cards = cards, .terminals = terminals, .gates = gates};
+    *s = (struct site){.cards = size->cards,
+                       .terminals = size->terminals,
+                       .gates = size->gates,
+                       .metro = size->metro,
+                       .citizens = size->citizens};
     snprintf(s->dir, sizeof s->dir, "%s/loadgen", site_dir);
     int rc = file_mkdirs(s->dir, 0700);
     if (rc == 0)
