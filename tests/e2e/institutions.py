@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""A test bank, hospital and bureau in one program: the institutions' side of docs/UPSTREAM.md, written from that page
+"""A test bank, hospital, bureau and utility in one program: the institutions' side of docs/UPSTREAM.md, written from that page
 alone. HTTPS with mutual TLS; each message's signature, date and idempotency key are checked; a book of holds and messages
 in a file that survives the program.
 
-    institutions.py serve --port P --pki DIR --book FILE --switch DIR [--key PEM]     (roles: /bank /hospital /bureau)
+    institutions.py serve --port P --pki DIR --book FILE --switch DIR [--key PEM]     (roles: /bank /hospital /bureau /utility)
     institutions.py book FILE                                                         (the book as one JSON object)
 
 How it misbehaves stands in DIR/ROLE, read at each message: lines "WHAT HOW", WHAT being ask, hold, confirm, reverse,
@@ -140,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.note(f"{self.path}: {wrong}")
             return self.send(401, {"error": wrong})
         _, role, what, *more = self.path.split("/")
-        if role not in ("bank", "hospital", "bureau") or what not in ("ask", "hold", "confirm", "reverse", "message"):
+        if role not in ("bank", "hospital", "bureau", "utility") or what not in ("ask", "hold", "confirm", "reverse", "message"):
             return self.send(404, {"error": "no such path"})
         word, value = self.how(role, what)
         if word == "drop":
@@ -167,6 +167,8 @@ class Handler(BaseHTTPRequestHandler):
         if what == "ask":
             if refuse:
                 return {"refused": {"reason": "no", "detail": "as ordered"}}
+            if role == "utility":
+                return {"document": self.bills(self.server.book, m["document"])}
             return {"document": {"kind": "/".join(more), "seen": True, "echo": m.get("document", m)}}
         with book.lock:
             known = book.answers.get(role + "/" + key)
@@ -179,6 +181,15 @@ class Handler(BaseHTTPRequestHandler):
             return answer
 
     @staticmethod
+    def bills(book, question):
+        """What a customer owes: two bills, less those that were paid or are being paid."""
+        account = question["account"]
+        paid = {h["bill"] for h in book.holds.values() if h.get("bill") and h["state"] in ("held", "confirmed")}
+        owed = [{"bill": f"{account}-1", "title": "November 11月", "amount_fen": 4250},
+                {"bill": f"{account}-2", "title": "December 12月", "amount_fen": 3975}]
+        return {"bills": [b for b in owed if b["bill"] not in paid]}
+
+    @staticmethod
     def decide(book, role, what, m, refuse):
         h = book.holds.get(role + "/" + m["id"])
         if what == "hold":
@@ -186,8 +197,11 @@ class Handler(BaseHTTPRequestHandler):
                 return {"refused": {"reason": "reversed", "detail": "reversed already"}}, {}
             if refuse:
                 return {"refused": {"reason": "no_funds", "detail": "not enough there"}}, {}
-            answer = {"held": {"reference": f"{role}-{m['id']}", "document": {"amount_fen": m["amount_fen"]}}}
-            return answer, {"amount_fen": m["amount_fen"], "kind": m["kind"]}
+            document, more = {"amount_fen": m["amount_fen"]}, {}
+            if role == "utility":
+                document["bill"] = more["bill"] = m["document"]["bill"]
+            answer = {"held": {"reference": f"{role}-{m['id']}", "document": document}}
+            return answer, dict(more, amount_fen=m["amount_fen"], kind=m["kind"])
         if what == "message":
             return {}, {"kind": m["kind"], "document": m["document"]}
         if refuse:

@@ -6,6 +6,7 @@ SLOT_A="Virtual PCD 00 00"
 SLOT_B="Virtual PCD 00 01"
 city_pids=()
 city_pcscd=
+city_clock=() # what goes before a program that lives in the city's time, such as: env FAKETIME=+7d …
 
 city_log() { # what happens behind the scenes
     printf '%s %s\n' "$(date +%T)" "$*" >>"$CITY/log/city.log"
@@ -117,7 +118,7 @@ ctl() {
 }
 
 daemon_start() {
-    "$ONECARD_BIN/onecardd" -c "$CITY/site/onecardd.yaml" >>"$CITY/log/onecardd.log" 2>&1 &
+    "${city_clock[@]}" "$ONECARD_BIN/onecardd" -c "$CITY/site/onecardd.yaml" >>"$CITY/log/onecardd.log" 2>&1 &
     daemon_pid=$!
     city_pids+=("$daemon_pid")
     local i
