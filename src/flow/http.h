@@ -1,6 +1,6 @@
 /* An HTTP/1.1 server: each request runs in a flow of its own. On a Unix socket (peers known by uid)
- * and, if asked, on TCP at a numeric address (in clear for loopback, or with TLS; peers unknown). Bounded: body, headers,
- * concurrent requests. */
+ * and, if asked, on TCP at a numeric address (in clear for loopback, or with TLS; peers unknown).
+ * Bounded: body, headers, connections with TLS, concurrent requests. */
 #ifndef FLOW_HTTP_H
 #define FLOW_HTTP_H
 
@@ -17,7 +17,7 @@ struct http_req;
 struct http_tls {
     const char *certificate; /* those of its issuers may follow */
     const char *key;         /* without passphrase */
-    const char *authorities; /* clients must show a certificate of theirs; NULL: none is asked for */
+    const char *authorities; /* clients must show a certificate of theirs; NULL: none is asked */
     unsigned connections;    /* at one time, 0: 512; more are closed at once */
 };
 
