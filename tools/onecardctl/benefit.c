@@ -204,7 +204,7 @@ static int open_batch(struct import *im, bool accept_total)
     (void)json_object_set_new(params, "count", json_string(count));
     (void)json_object_set_new(
         params, "total",
-        json_string(fen_text(accept_total ? list->real_total : list->total, total)));
+        json_string(fen_plain(accept_total ? list->real_total : list->total, total)));
     int rc = ask(im, "/v1/requests", body, &result);
     if (rc != CTL_DONE)
         (void)ctl_fail(im->c, "the batch cannot be opened: %s",
