@@ -415,6 +415,12 @@ struct onecard_host {
     /** This plan follows the transaction `txn` without giving money back (a cancellation's counterpart,
      * an exit after its entry). Not with plan_refund_of_original(). */
     void (*plan_link)(struct onecard_plan *plan, const char *txn);
+    /** The presented card's slot of that app ("transit": 15 characters) in the ledger holds `category`
+     * (23 characters; "": none any more) from `from` to `until` (YYYYMMDD, 0: open), from the commit on
+     * that posts. One a plan at most; not where nothing moves (plan_note() will do). The chip is not
+     * written. */
+    void (*plan_slot)(struct onecard_plan *plan, const char *app, const char *category, int32_t from,
+                      int32_t until);
 };
 
 /* ---- what a module exports ------------------------------------------------------------------- */

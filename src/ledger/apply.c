@@ -233,9 +233,8 @@ int apply_key(struct fold *f, const struct ledger_op *op)
     return db_end(&q);
 }
 
-int apply_slot(struct fold *f, const struct ledger_op *op)
+int slot_write(struct fold *f, const struct op_slot *s)
 {
-    const struct op_slot *s = &op->slot;
     struct db_q q;
     db_q(&q, f->db,
          "INSERT OR REPLACE INTO card_app (shard, card, app, category, from_day, to_day, closed) "
@@ -248,4 +247,9 @@ int apply_slot(struct fold *f, const struct ledger_op *op)
     db_put_i64(&q, s->to);
     db_put_i64(&q, s->closed);
     return db_end(&q);
+}
+
+int apply_slot(struct fold *f, const struct ledger_op *op)
+{
+    return slot_write(f, &op->slot);
 }

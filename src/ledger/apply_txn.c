@@ -163,11 +163,26 @@ static WORKER_FN int intent_money(struct fold *f, struct card_full *c, const str
     return rc;
 }
 
+static WORKER_FN int slot_posted(struct fold *f, const struct op_intent *in)
+{
+    if (!in->slot.app[0])
+        return 0;
+    struct op_slot s = {.card = in->card,
+                        .from = in->slot.from,
+                        .to = in->slot.to,
+                        .closed = !in->slot.category[0]};
+    memcpy(s.app, in->slot.app, sizeof s.app);
+    memcpy(s.category, in->slot.category, sizeof s.category);
+    return slot_write(f, &s);
+}
+
 static WORKER_FN int intent_outside(struct fold *f, const struct ledger_op *op)
 {
     const struct op_intent *in = &op->intent;
-    if (!waits(in))
-        return messages_insert(f, in, op->at_ms);
+    if (!waits(in)) {
+        int rc = messages_insert(f, in, op->at_ms);
+        return rc ? rc : slot_posted(f, in);
+    }
     cache_put_intent(f->cache, in);
     return in->hold.to[0] ? hold_insert(f, in, op->at_ms) : 0;
 }
@@ -264,6 +279,8 @@ static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_i
         rc = records_write(f, in);
     if (!rc)
         rc = messages_insert(f, in, at_ms);
+    if (!rc)
+        rc = slot_posted(f, in);
     if (rc || !moves_chip(in))
         return rc;
     c->r.open_txn = 0;

@@ -28,6 +28,7 @@ struct intent_place {
     int64_t txn;
     int64_t link;
     uint8_t refund, record_count, message_count;
+    struct op_slot_plan slot;
     struct intent_rest *rest; /* NULL: neither records nor messages */
     char head[offsetof(struct op_intent, records)];
 };
@@ -222,6 +223,7 @@ bool cache_intent(struct fold_cache *c, int64_t txn, struct op_intent *ret)
     ret->link = p->link;
     ret->refund = p->refund;
     ret->hold.to[0] = '\0';
+    ret->slot = p->slot;
     ret->hold.doc = ret->hold.expect = (struct op_doc){0};
     return true;
 }
@@ -240,6 +242,7 @@ void cache_put_intent(struct fold_cache *c, const struct op_intent *in)
     p->refund = in->refund;
     p->record_count = in->record_count;
     p->message_count = in->message_count;
+    p->slot = in->slot;
     memcpy(p->head, in, sizeof p->head);
 }
 

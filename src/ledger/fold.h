@@ -37,6 +37,8 @@ struct deny_change {
     int64_t epoch, at_ms;
 };
 int deny_write(struct fold *f, const struct deny_change *d) MUST_USE WORKER_FN;
+/** The card's slot is from now on what `s` says. */
+int slot_write(struct fold *f, const struct op_slot *s) MUST_USE WORKER_FN;
 /** What the list says: 0 not on it. ret_by_state may be NULL. */
 int deny_read(struct fold *f, const uint8_t *issuer, const uint8_t *serial, uint8_t *ret_action,
               uint8_t *ret_by_state) MUST_USE WORKER_FN;

@@ -96,6 +96,8 @@ TABLE(t_deny, FIXED(struct op_deny, issuer), FIXED(struct op_deny, serial),
       SNUM(struct op_deny, epoch));
 TABLE(t_citizen, TEXT(struct op_citizen, id), VARIABLE(struct op_citizen, sealed, sealed_len),
       FIXED(struct op_citizen, search));
+TABLE(t_slot_plan, TEXT(struct op_slot_plan, app), TEXT(struct op_slot_plan, category),
+      SNUM(struct op_slot_plan, from), SNUM(struct op_slot_plan, to));
 TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
       TEXT(struct op_intent, service), NUM(struct op_intent, plan_kind),
       NUM(struct op_intent, card_type), SNUM(struct op_intent, card),
@@ -117,7 +119,7 @@ TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
       TEXT(struct op_intent, plan), TEXT(struct op_intent, reply),
       NUM2(struct op_intent, presented), INSIDE2(struct op_intent, timeline, t_timeline),
       ARRAY3(struct op_intent, messages, message_count, t_message),
-      INSIDE3(struct op_intent, hold, t_hold_plan));
+      INSIDE3(struct op_intent, hold, t_hold_plan), INSIDE3(struct op_intent, slot, t_slot_plan));
 TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to),
       NUM(struct op_outcome, reason), NUM(struct op_outcome, evidence),
       NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),

@@ -130,6 +130,13 @@ struct op_hold_plan {
     fen_t amount;
     struct op_doc doc, expect; /* what goes along; members that must come back equal */
 };
+/** What the card's slot of that application holds from the commit on that posts (version 3). Not reserved: of two transactions
+ *  that wait the later outcome's stands. */
+struct op_slot_plan {
+    char app[16];      /* "transit"; "": the slot stays as it is */
+    char category[24]; /* "": none any more */
+    date_t from, to;   /* 0: open */
+};
 struct op_event_item {
     char kind[32];   /* "category_mismatch", "balance_mismatch", … */
     char text[160];  /* JSON object text or a sentence */
@@ -312,6 +319,7 @@ struct op_intent {
     uint8_t message_count;
     struct op_message messages[LEDGER_MESSAGES]; /* (version 3) */
     struct op_hold_plan hold;                    /* (version 3) */
+    struct op_slot_plan slot;                    /* of `card` (version 3) */
 };
 
 /** Where a hold stands (R12). Edges: hold.c. */

@@ -85,6 +85,16 @@ static int outside_form(struct asked *a)
     return 0;
 }
 
+static int slot_form(struct asked *a)
+{
+    const struct op_slot_plan *s = &a->in->slot;
+    if (s->app[0] ? !a->in->card : s->category[0] || s->from || s->to)
+        return malformed(a, "a slot is one of the transaction's card");
+    if ((s->from && !date_valid(s->from)) || (s->to && (!date_valid(s->to) || s->to < s->from)))
+        return malformed(a, "the slot's days are not possible");
+    return 0;
+}
+
 static int note_form(struct asked *a)
 {
     const struct op_intent *in = a->in;
@@ -111,6 +121,8 @@ static int ask_form(struct asked *a)
         rc = note_form(a);
     if (!rc)
         rc = records_form(a);
+    if (!rc)
+        rc = slot_form(a);
     return rc ? rc : outside_form(a);
 }
 

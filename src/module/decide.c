@@ -195,6 +195,9 @@ static int judge(const struct decision *d, const struct onecard_request *r, int 
     if ((p->kind == OC_PLAN_DEBIT || p->kind == OC_PLAN_CREDIT) && !r->card) {
         return fail(s, p, "the plan moves a purse, and no card is there");
     }
+    if (p->slot.app[0] && !r->card) {
+        return fail(s, p, "the plan changes a card's slot, and no card is there");
+    }
     if (p->refund && (!r->original || p->amount > r->original->amount_fen)) {
         return fail(s, p, "the plan refunds more than there is to refund");
     }

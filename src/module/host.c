@@ -137,6 +137,12 @@ static void host_plan_link(struct onecard_plan *plan, const char *txn)
     plan_set_link(plan_of(plan), txn);
 }
 
+static void host_plan_slot(struct onecard_plan *plan, const char *app, const char *category,
+                           int32_t from, int32_t until)
+{
+    plan_set_slot(plan_of(plan), app, category, from, until);
+}
+
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
     PRINTF_FN(3, 4);
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
@@ -240,6 +246,7 @@ static const struct onecard_host host_table = {
     .plan_message = host_plan_message,
     .plan_reply_doc = host_reply_doc,
     .plan_link = host_plan_link,
+    .plan_slot = host_plan_slot,
     .co_ask = host_co_ask,
     .doc_parse = host_doc_parse,
     .doc_object = host_doc_object,

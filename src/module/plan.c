@@ -42,7 +42,7 @@ void plan_init(struct plan *p, struct arena *a, const char *scope)
     p->amount = p->gross = 0;
     p->refund = false;
     p->leg_count = p->capp_count = p->record_count = p->event_count = p->message_count = 0;
-    p->hold.to[0] = p->link[0] = '\0';
+    p->hold.to[0] = p->link[0] = p->slot.app[0] = '\0';
     p->hold.expect = NULL;
     p->refused = OC_R_NONE;
     p->detail[0] = '\0';
@@ -211,9 +211,9 @@ int plan_refuse(struct plan *p, enum oc_reason reason, const char *fmt, va_list 
 static void check_still(struct plan *p)
 {
     if (p->leg_count || p->capp_count || p->record_count || p->event_count || p->gross ||
-        p->refund || p->message_count || p->hold.to[0] || p->link[0]) {
-        plan_wrong(p, "nothing moves, yet the plan has legs, records, events, messages, a hold or "
-                      "journey values");
+        p->refund || p->message_count || p->hold.to[0] || p->link[0] || p->slot.app[0]) {
+        plan_wrong(p, "nothing moves, yet the plan has legs, records, events, messages, a hold, "
+                      "a slot or journey values");
     }
 }
 
@@ -222,8 +222,8 @@ static void check_note(struct plan *p)
     if (p->leg_count || p->gross) {
         plan_wrong(p, "a note moves nothing, yet the plan has legs or a gross amount");
     }
-    if (p->record_count == 0 && p->message_count == 0 && !p->hold.to[0]) {
-        plan_wrong(p, "a note without a record, a message or a hold");
+    if (p->record_count == 0 && p->message_count == 0 && !p->hold.to[0] && !p->slot.app[0]) {
+        plan_wrong(p, "a note without a record, a message, a slot or a hold");
     }
 }
 

@@ -56,6 +56,11 @@ struct plan_hold {
     const char *doc, *expect; /* expect NULL: nothing is */
     size_t doc_len, expect_len;
 };
+/** What the presented card's slot in the ledger will hold. */
+struct plan_slot {
+    char app[16], category[24]; /* app[0] == 0: it stays as it is; category "": none any more */
+    date_t from, until;         /* 0: open */
+};
 
 struct plan {
     struct arena *arena; /* where documents lie; NULL: the plan can have none */
@@ -76,6 +81,7 @@ struct plan {
     struct plan_message messages[ONECARD_MESSAGES_MAX];
     unsigned message_count;
     struct plan_hold hold;
+    struct plan_slot slot;
     char link[PLAN_OWNER];  /* id of the transaction that this one follows; "": none */
     char reply[PLAN_REPLY]; /* JSON object text, "{}" at least */
     enum oc_reason refused; /* OC_R_NONE: not refused */
@@ -90,7 +96,7 @@ void plan_init(struct plan *p, struct arena *a, const char *scope);
 /** Checks what a module left, adds the purse's leg (first) and the gross. OC_EMODULE: nonsense, and
  * `detail` says which. */
 int plan_finish(struct plan *p) MUST_USE;
-/** Takes over what an asked service left: legs, records, events, messages, the hold. Mistakes stick
+/** Takes over what an asked service left: legs, records, events, messages, the hold, the slot. Mistakes stick
  * in `to`. */
 void plan_merge(struct plan *to, const struct plan *from);
 /** `to` becomes `from`, with documents of its own in `a`. OC_ENOMEM. */
@@ -121,6 +127,8 @@ void plan_set_hold(struct plan *p, const char *to, const char *kind, fen_t amoun
 void plan_add_message(struct plan *p, const char *to, const char *kind, const char *citizen,
                       const struct onecard_doc *doc);
 void plan_set_link(struct plan *p, const char *txn);
+void plan_set_slot(struct plan *p, const char *app, const char *category, int32_t from,
+                   int32_t until);
 void plan_add_event(struct plan *p, const char *kind, const char *text);
 void plan_set_refund(struct plan *p);
 void plan_add_reply_text(struct plan *p, const char *key, const char *value);

@@ -163,6 +163,25 @@ void plan_set_link(struct plan *p, const char *txn)
     plan_copy_text(p, p->link, sizeof(p->link), txn, false, "the transaction that a plan follows");
 }
 
+void plan_set_slot(struct plan *p, const char *app, const char *category, int32_t from,
+                   int32_t until)
+{
+    struct plan_slot s = {.from = from, .until = until};
+    if (p->slot.app[0]) {
+        plan_wrong(p, "a plan changes one slot at most");
+        return;
+    }
+    if ((from && !date_valid(from)) || (until && !date_valid(until)) ||
+        (from && until && until < from)) {
+        plan_wrong(p, "a slot from %d until %d is not possible", from, until);
+        return;
+    }
+    if (plan_copy_text(p, s.app, sizeof(s.app), app, false, "a slot's application") &&
+        plan_copy_text(p, s.category, sizeof(s.category), category, true, "a slot's category")) {
+        p->slot = s;
+    }
+}
+
 /* ---- plans of asked services ----------------------------------------------------------------- */
 
 static void merge_records(struct plan *to, const struct plan *from)
@@ -184,7 +203,7 @@ void plan_merge(struct plan *to, const struct plan *from)
         return;
     }
     if (from->capp_count || from->gross || from->refund || from->link[0]) {
-        plan_wrong(to, "%s: who is asked adds legs, records, events, messages and the hold only",
+        plan_wrong(to, "%s: who is asked adds legs, records, events, messages, hold and slot only",
                    from->scope);
     }
     for (unsigned i = 0; i < from->leg_count; i++) {
@@ -205,6 +224,9 @@ void plan_merge(struct plan *to, const struct plan *from)
         plan_wrong(to, "a plan has one hold at most");
     } else if (from->hold.to[0]) {
         to->hold = from->hold;
+    }
+    if (from->slot.app[0]) {
+        plan_set_slot(to, from->slot.app, from->slot.category, from->slot.from, from->slot.until);
     }
 }
 

@@ -266,6 +266,15 @@ static void print_hold(const struct plan_hold *h, bool brief, struct buf *out)
     buf_puts(out, "}");
 }
 
+static void print_slot(const struct plan_slot *s, struct buf *out)
+{
+    buf_puts(out, ",\"slot\":{\"app\":");
+    plan_json_text(out, s->app);
+    buf_puts(out, ",\"category\":");
+    plan_json_text(out, s->category);
+    buf_printf(out, ",\"from\":%d,\"until\":%d}", (int)s->from, (int)s->until);
+}
+
 static void print_events(const struct plan *p, struct buf *out)
 {
     buf_puts(out, ",\"events\":[");
@@ -307,6 +316,9 @@ void plan_json(const struct plan *p, bool brief, struct buf *out)
     }
     if (p->hold.to[0]) {
         print_hold(&p->hold, brief, out);
+    }
+    if (p->slot.app[0]) {
+        print_slot(&p->slot, out);
     }
     if (p->link[0]) {
         buf_puts(out, ",\"follows\":");

@@ -66,6 +66,12 @@ static void copy_plan(const struct plan *p, struct op_intent *in)
         memcpy(in->events[i].text, p->events[i].text, sizeof in->events[i].text);
     }
     copy_outside(p, in);
+    memcpy(in->slot.app, p->slot.app, sizeof in->slot.app);
+    if (p->slot.app[0] != '\0') {
+        memcpy(in->slot.category, p->slot.category, sizeof in->slot.category);
+        in->slot.from = p->slot.from;
+        in->slot.to = p->slot.until;
+    }
 }
 
 static void copy_request(const struct dialogue *d, struct op_intent *in)

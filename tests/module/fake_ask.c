@@ -91,6 +91,12 @@ static void merge_rest(struct onecard_plan *to, const struct onecard_plan *from)
         }
         to->hold = from->hold;
     }
+    if (from->slot.app[0]) {
+        if (to->slot.app[0]) {
+            fake_mistake(to, "a second slot");
+        }
+        to->slot = from->slot;
+    }
 }
 
 static void merge(struct onecard_plan *to, const struct onecard_plan *from)

@@ -110,6 +110,25 @@ static json_t *txn_json(const struct fake *f, const char *id)
                      fake_reply_json(p), "legs", legs);
 }
 
+/* As the ledger keeps it: the transit slot stands with the card's row, too. */
+static void keep_slot(struct fake *f)
+{
+    const struct onecard_plan *p = &f->plan;
+    struct fake_pair *s = f->slots;
+    while (s->name && strcmp(s->name, p->slot.app) != 0) {
+        s++;
+    }
+    json_t *doc = json_pack("{s:s,s:i,s:i}", "category", p->slot.category, "from",
+                            (int)p->slot.from, "to", (int)p->slot.until);
+    *s = (struct fake_pair){fake_strdup(p->slot.app), fake_dump(doc)};
+    json_decref(doc);
+    if (strcmp(p->slot.app, "transit") == 0) {
+        f->card.ledger_category = fake_strdup(p->slot.category);
+        f->card.ledger_category_from = p->slot.from;
+        f->card.ledger_category_until = p->slot.until;
+    }
+}
+
 int fake_commit(struct fake *f)
 {
     const struct onecard_plan *p = &f->plan;
@@ -128,6 +147,9 @@ int fake_commit(struct fake *f)
     }
     for (size_t i = 0; i < p->leg_count; i++) {
         holding(f->store, p->legs[i].account, p->legs[i].owner)->fen += p->legs[i].amount;
+    }
+    if (p->slot.app[0]) {
+        keep_slot(f);
     }
     struct posted *t = fake_alloc(sizeof(*t));
     snprintf(t->id, sizeof(t->id), "T%u", ++f->store->count);

@@ -226,6 +226,19 @@ static void h_link(struct onecard_plan *p, const char *txn)
     fake_keep(p, p->link, sizeof(p->link), txn);
 }
 
+static void h_slot(struct onecard_plan *p, const char *app, const char *category, int32_t from,
+                   int32_t until)
+{
+    if (p->slot.app[0] || !*app) {
+        fake_mistake(p, "a second slot, or one without a name");
+        return;
+    }
+    fake_keep(p, p->slot.app, sizeof(p->slot.app), app);
+    fake_keep(p, p->slot.category, sizeof(p->slot.category), category);
+    p->slot.from = from;
+    p->slot.until = until;
+}
+
 static void h_event(struct onecard_plan *p, const char *kind, const char *text)
 {
     if (fake_room(p, p->event_count, ONECARD_EVENTS_MAX) &&
@@ -360,6 +373,7 @@ static struct onecard_host table = {
     .plan_message = h_message,
     .plan_reply_doc = h_reply_doc,
     .plan_link = h_link,
+    .plan_slot = h_slot,
     .co_ask = fake_co_ask,
 };
 

@@ -64,6 +64,10 @@ struct onecard_plan {
         fen_t amount;
         const char *doc, *expect; /* JSON; expect NULL: none */
     } hold;
+    struct {
+        char app[16], category[24]; /* app[0] == 0: none */
+        int32_t from, until;
+    } slot;
     char link[32];
     enum oc_reason refused;
     char detail[96];
@@ -128,7 +132,7 @@ int fake_load(const struct onecard_module *module, const struct onecard_conf *co
 int fake_decide(const struct onecard_module *module, void *ctx, const char *service,
                 struct fake *f);
 /** Commits f->plan as a posted transaction: records (versions checked first), legs into balances,
- * the transaction for co_txn(). OC_ECONFLICT: a record moved meanwhile, nothing was done: the
+ * the transaction for co_txn(), the slot into f->slots and f->card. OC_ECONFLICT: a record moved meanwhile, nothing was done: the
  * switch says stale_record. OC_ESTATE: the plan was refused, is none, or has a mistake. */
 int fake_commit(struct fake *f);
 /** Sum of all legs, with the purse's that the plan implies: 0 in any sound plan. */
