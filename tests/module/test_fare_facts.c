@@ -112,7 +112,7 @@ static void ways_that_the_table_does_not_know_have_no_fare(void **state)
 /* ---- claims ---- */
 
 #define TODAY 20261121
-static void R17_a_claim_counts_where_card_and_ledger_agree_on_its_days(void **state)
+static void R17_a_claim_of_the_ledger_counts_unless_the_card_contradicts(void **state)
 {
     (void)state;
     static const struct {
@@ -127,9 +127,13 @@ static void R17_a_claim_counts_where_card_and_ledger_agree_on_its_days(void **st
         {{"student", 0, 0}, {"student", 0, 0}, "student", false},
         {{"student", 0, TODAY}, {"student", TODAY, TODAY}, "student", false},
         {{"student", 0, 0}, {"", 0, 0}, "", true},
-        {{"", 0, 0}, {"student", 0, 0}, "", true},
+        /* renewed at a desk, or a card without a place for it: the chip was not written */
+        {{"", 0, 0}, {"student", 0, 0}, "student", false},
+        {{"adult", 0, 0}, {"student", 0, 0}, "student", false},
+        {{"student", 0, 20261120}, {"elder", 0, 0}, "elder", false},
+        {{"", 0, 0}, {"student", 0, 20261120}, "", false},
         {{"student", 0, 0}, {"elder", 0, 0}, "", true},
-        {{"student", 0, 20261120}, {"student", 0, 0}, "", true},
+        {{"student", 0, 20261120}, {"student", 0, 0}, "student", false},
         {{"student", 0, 0}, {"student", 0, 20261120}, "", true},
         {{"student", 0, 0}, {"student", 20261122, 0}, "", true},
         /* both ran out yesterday: they agree that there is none */
@@ -241,7 +245,7 @@ int main(void)
         cmocka_unit_test(zone_fares_go_by_zones_crossed_either_way_and_pairs_win),
         cmocka_unit_test(distance_fares_change_right_after_each_bound),
         cmocka_unit_test(ways_that_the_table_does_not_know_have_no_fare),
-        cmocka_unit_test(R17_a_claim_counts_where_card_and_ledger_agree_on_its_days),
+        cmocka_unit_test(R17_a_claim_of_the_ledger_counts_unless_the_card_contradicts),
         cmocka_unit_test(R17_the_table_in_force_is_the_newest_that_has_begun),
         cmocka_unit_test(moments_go_there_and_back),
         cmocka_unit_test(moments_in_words_are_read_or_refused),

@@ -89,6 +89,56 @@ static void social_security_confirms_who_may_buy(void **state)
     }
 }
 
+/* ---- concessions ---- */
+
+static int renew(const char *what, const char *reply, enum oc_reason refused)
+{
+    at_gate("desk-1", "buses", "bus", "", "2026-11-21 08:00");
+    param("what", what);
+    f.asks[0] =
+        (struct fake_ask){.service = "social.eligible", .reply = reply, .refused = refused};
+    return ask("transit.renew");
+}
+
+static void R14_a_renewed_concession_is_the_slot_of_the_card_from_its_commit_on(void **state)
+{
+    (void)state;
+    static const char yes[] =
+        "{\"eligible\":true,\"category\":\"student\",\"until\":20270630}";
+    assert_int_equal(renew("student", yes, 0), 0);
+    assert_int_equal(f.plan.kind, OC_PLAN_NOTE);
+    assert_string_equal(f.plan.slot.app, "transit");
+    assert_string_equal(f.plan.slot.category, "student");
+    assert_int_equal(f.plan.slot.from, 20261121);
+    assert_int_equal(f.plan.slot.until, 20270630);
+    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "false"); /* it claims nothing */
+    assert_int_equal(fake_commit(&f), 0);
+    assert_string_equal(f.card.ledger_category, "student");
+    claim = "student";
+    paid(bus("7", "2026-11-21 09:00"), 100, 200);
+    claim = "elder"; /* in force, and no longer what the holder is entitled to */
+    assert_int_equal(renew("student", yes, 0), 0);
+    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "true");
+    assert_string_equal(fake_reply(&f.plan, "before"), "elder");
+}
+
+static void a_concession_is_renewed_only_where_social_security_confirms_it(void **state)
+{
+    (void)state;
+    at_gate("desk-1", "buses", "bus", "", "2026-11-21 08:00");
+    param("what", "student");
+    refused(ask("transit.renew"), OC_R_UNKNOWN_SERVICE);
+    refused(renew("student", "{\"eligible\":false,\"category\":\"\",\"until\":0}", 0),
+            OC_R_NOT_ELIGIBLE);
+    refused(renew("student", NULL, OC_R_NOT_FOUND), OC_R_NOT_FOUND);
+    claim = "student";
+    assert_int_equal(renew("none", NULL, 0), 0);
+    assert_int_equal(f.asked, 0);
+    assert_string_equal(f.plan.slot.app, "transit");
+    assert_string_equal(f.plan.slot.category, "");
+    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "true");
+}
+
 /* ---- corrections ---- */
 
 static void never_let_out_pays_the_way_at_the_desk(void **state)
@@ -336,6 +386,8 @@ int main(void)
         TEST(a_pass_for_cash_debits_the_desks_receivable),
         TEST(passes_are_sold_to_the_entitled_and_once),
         TEST(social_security_confirms_who_may_buy),
+        TEST(R14_a_renewed_concession_is_the_slot_of_the_card_from_its_commit_on),
+        TEST(a_concession_is_renewed_only_where_social_security_confirms_it),
         TEST(never_let_out_pays_the_way_at_the_desk),
         TEST(never_let_in_gets_an_entry_and_the_exit_gate_charges),
         TEST(never_let_in_may_pay_the_whole_way_at_once),

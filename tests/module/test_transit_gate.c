@@ -67,7 +67,12 @@ static void R14_a_concession_that_expired_yesterday_pays_in_full(void **state)
     assert_int_equal(f.plan.event_count, 0);
     paid(metro("transit.entry", "101", "2026-11-22 09:30"), 0, 0);
     at_gate("m-102", "metro", "metro", "102", "2026-11-22 09:40");
-    f.card.card_category_until = 20261121; /* the ledger's does not end: somebody should look */
+    f.card.card_category_until = 20261121; /* renewed in the ledger, the chip not yet written */
+    paid(ask("transit.exit"), 100, 200);
+    assert_int_equal(f.plan.event_count, 0);
+    paid(metro("transit.entry", "101", "2026-11-22 10:30"), 0, 0);
+    at_gate("m-102", "metro", "metro", "102", "2026-11-22 10:40");
+    f.card.ledger_category_until = 20261121; /* the chip's does not end: somebody should look */
     paid(ask("transit.exit"), 200, 200);
     assert_string_equal(f.plan.events[0].kind, "category_mismatch");
 }

@@ -8,7 +8,8 @@ static const struct fare_sharing by_operator = {.count = 0};
 /* ---- claims ---- */
 
 /* What a claim is worth on that day: its category, or "" outside its days and for those who pay in
- * full anyway. */
+ * full anyway. The ledger's is the issuer's latest word; a chip can contradict it, but one that
+ * claims nothing, or no longer, only has not been written since. */
 static const char *worth(const struct fare_claim *c, int32_t day)
 {
     if ((c->from && day < c->from) || (c->until && day > c->until)) {
@@ -20,9 +21,9 @@ static const char *worth(const struct fare_claim *c, int32_t day)
 const char *fare_category(const struct fare_claim *card, const struct fare_claim *ledger,
                           int32_t day, bool *ret_mismatch)
 {
-    const char *of_card = worth(card, day);
-    *ret_mismatch = strcmp(of_card, worth(ledger, day)) != 0;
-    return *ret_mismatch ? "" : of_card;
+    const char *of_card = worth(card, day), *of_ledger = worth(ledger, day);
+    *ret_mismatch = *of_card && strcmp(of_card, of_ledger) != 0;
+    return *ret_mismatch ? "" : of_ledger;
 }
 
 /* ---- what was ridden before ---- */

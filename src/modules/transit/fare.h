@@ -177,8 +177,8 @@ struct fare_claim {
     const char *category; /* "" or "adult": none */
     int32_t from, until;
 };
-/** The category that card and ledger both claim, both valid on `day`; "" : none. *ret_mismatch:
- * they differ, and somebody should look. */
+/** The category that the ledger claims on `day`, where the card claims the same or nothing that is
+ * valid on that day; "" : none. *ret_mismatch: the card claims another, and somebody should look. */
 const char *fare_category(const struct fare_claim *card, const struct fare_claim *ledger,
                           int32_t day, bool *ret_mismatch);
 

@@ -47,6 +47,9 @@ static const struct onecard_param correct_params[] = {
     {"waive", "yes: the journey ends and costs nothing", false},
     {"table", "of which fare table", false},
 };
+static const struct onecard_param renew_params[] = {
+    {"what", "what social security is asked for: student, elder …; none: the slot ends", true},
+};
 static const struct onecard_param refund_params[] = {
     {"txn", "the ride's transaction", true},
     {"reason", "why", false},
@@ -81,12 +84,14 @@ SERVICE(correct, "Set a journey right", "补票更新", AT_GATE | OC_NEEDS_OPERA
         PARAMS(correct_params));
 SERVICE(refund, "Give a ride back", "退还车费",
         OC_NEEDS_CARD | OC_NEEDS_ORIGINAL | OC_NEEDS_OPERATOR, PARAMS(refund_params));
+SERVICE(renew, "Renew a concession", "优待续期",
+        OC_NEEDS_CARD | OC_NEEDS_CITIZEN | OC_NEEDS_OPERATOR, PARAMS(renew_params));
 SERVICE(fare, "What a journey costs", "票价查询", 0, PARAMS(fare_params));
 SERVICE(journey, "The card's journey and passes", "行程查询", AT_GATE, .params = NULL);
 
 static const struct onecard_service *const services[] = {
     &ride_service,    &entry_service,  &exit_service, &gate_service,   &pass_service,
-    &correct_service, &refund_service, &fare_service, &journey_service};
+    &correct_service, &refund_service, &renew_service, &fare_service, &journey_service};
 
 ONECARD_EXPORT const struct onecard_module onecard_module = {
     .abi_major = ONECARD_ABI_MAJOR,

@@ -124,6 +124,7 @@ int transit_gate(void *ctx, const struct onecard_request *req, struct onecard_pl
 int transit_pass(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int transit_correct(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int transit_refund(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
+int transit_renew(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int transit_fare(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 int transit_journey(void *ctx, const struct onecard_request *req, struct onecard_plan *plan);
 
