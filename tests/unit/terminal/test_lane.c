@@ -159,7 +159,7 @@ static int cut_play(struct rig *r)
     reader_sim_latency(r->sim, 30);
     reader_sim_hook(r->sim, cut_at_second, r);
     RIG_TRY(rig_co_list(r, 9, arrival, 6, 5000));
-    RIG_NEED(r, flow_co_sleep_ms(150) == 0);
+    RIG_NEED(r, flow_co_sleep_ms(1000) == 0); /* the list is over, on a busy machine too */
     RIG_TRY(rig_co_welcome(r));
     RIG_TRY(
         rig_co_expect(r, TO_SWITCH_CARD, &m)); /* told anew, same arrival; the answers never come */
