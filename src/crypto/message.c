@@ -93,7 +93,7 @@ int signed_message_verify(struct crypto *x, const uint8_t key[ED25519_LEN],
     if (rc != 0)
         return rc;
     buf_over(&in, bytes, sizeof bytes);
-    if (strlen(signature) >= SIGNED_SIGNATURE_TEXT ||
+    if (strlen(signature) != SIGNED_SIGNATURE_TEXT - 1 || /* one signature has one text */
         base64_decode(signature, strlen(signature), &in) != 0 || in.len != ED25519_SIGNATURE_LEN)
         return OC_EMAC;
     return ed25519_verify(key, (struct bytes){b.data, b.len}, bytes);

@@ -86,6 +86,25 @@ static void signed_message_is_its_senders_alone(void **state)
     assert_int_equal(signed_message_sign(*state, seed, &m, sig), OC_ELIMIT);
 }
 
+/* Who was seen is known by the text of the signature: a second text of it would be let in again. */
+static void signature_has_one_text(void **state)
+{
+    uint8_t seed[32], key[32];
+    char sig[SIGNED_SIGNATURE_TEXT];
+    struct signed_message m = {.method = "GET",
+                               .path = "/v1/outbox",
+                               .key = "k1",
+                               .date = "2026-11-22T05:31:07Z",
+                               .body = {NULL, 0}};
+    assert_int_equal(hex_decode(seed_hex, seed, 32), 0);
+    assert_int_equal(ed25519_public(seed, key), 0);
+    assert_int_equal(signed_message_sign(*state, seed, &m, sig), 0);
+    assert_int_equal(signed_message_verify(*state, key, &m, sig), 0);
+    assert_string_equal(sig + 86, "==");
+    sig[86] = '\0';
+    assert_int_equal(signed_message_verify(*state, key, &m, sig), OC_EMAC);
+}
+
 static void date_has_one_text(void **state)
 {
     char text[SIGNED_DATE_TEXT];
@@ -144,6 +163,7 @@ int main(void)
         cmocka_unit_test(rfc_8032_vector_signs_and_verifies),
         cmocka_unit_test(public_key_is_read_as_hex_base64_and_pem),
         cmocka_unit_test(signed_message_is_its_senders_alone),
+        cmocka_unit_test(signature_has_one_text),
         cmocka_unit_test(date_has_one_text),
         cmocka_unit_test(base64_of_every_length_comes_back),
         cmocka_unit_test(what_is_no_base64_is_refused),
