@@ -20,6 +20,14 @@ static WORKER_FN int citizen_load(struct fold *f, const char *id, struct citizen
     return rc ? rc : found ? 0 : OC_ENOENT;
 }
 
+int citizen_erased(struct fold *f, const char *citizen, uint8_t what, bool *ret)
+{
+    struct citizen_row have = {0};
+    int rc = citizen_load(f, citizen, &have);
+    *ret = (have.erased & what) != 0;
+    return rc == OC_ENOENT ? 0 : rc;
+}
+
 int prepare_citizen(struct fold *f, struct ledger_op *op)
 {
     struct citizen_row have;

@@ -137,6 +137,8 @@ int apply_message(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN
 /** Keeps a citizen's key; not journalled. OC_EEXIST, OC_ESTATE (erased). */
 int citizen_key_put(struct fold *f, const char *citizen, uint8_t what, const struct citizen_key_row *key,
                     int64_t at_ms) MUST_USE WORKER_FN;
+/** Was that (ERASE_…) of the citizen erased? An unknown one had nothing to erase. */
+int citizen_erased(struct fold *f, const char *citizen, uint8_t what, bool *ret) MUST_USE WORKER_FN;
 int prepare_citizen(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 int prepare_erased(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_erased(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;

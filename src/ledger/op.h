@@ -279,6 +279,7 @@ const char *step_name(enum step s);
 /** How the card was presented (R21). */
 enum presented { PRESENTED_NONE = 0, PRESENTED_CHIP = 1, PRESENTED_CODE = 2, PRESENTED_NUMBER = 3 };
 
+#define REQUEST_NONE (-1)
 struct op_intent {
     int64_t txn;      /* [out] */
     trace_t trace;
@@ -289,7 +290,8 @@ struct op_intent {
     char terminal[LEDGER_ID], participant[LEDGER_ID];
     uint8_t sam[OC_SAM_LEN];
     uint32_t terminal_seq; /* [out] allotted for DEBIT (R10) */
-    int64_t request_no;    /* the terminal's own ascending number; 0: the writer allots [out] */
+    int64_t request_no;    /* the terminal's own ascending number; 0: the writer allots [out]. A note may be REQUEST_NONE: beside a
+                              request of the terminal's, taking none of its numbers; [out] 0 */
     uint8_t request_hash[16];
     date_t business_date; /* stamped at admission (R11) */
     date_t clearing_date; /* [out] for plans that post at once: ACCOUNT and NOTE without a hold */

@@ -114,7 +114,8 @@ static int ask_form(struct asked *a)
         return malformed(a, "the business date is not possible");
     if (in->refund && (in->plan_kind == OC_PLAN_DEBIT || in->amount == 0))
         return malformed(a, "a refund gives something back");
-    int rc = prepare_request_no(a->op, in->request_no);
+    bool beside = in->request_no == REQUEST_NONE && in->plan_kind == OC_PLAN_NOTE;
+    int rc = beside ? 0 : prepare_request_no(a->op, in->request_no);
     if (!rc)
         rc = legs_form(a);
     if (!rc)
@@ -261,6 +262,36 @@ static WORKER_FN int ask_records(struct asked *a)
     return 0;
 }
 
+/* R20: what was sealed before an erasure and comes after it could never be opened, nor delivered,
+ * and would outlive what it belongs to. `asked`: the one before, most plans are about one citizen.
+ */
+static WORKER_FN int ask_not_erased(struct asked *a, const char *citizen, const char **asked)
+{
+    bool erased = false;
+    if (strcmp(citizen, *asked) == 0)
+        return 0;
+    *asked = citizen;
+    int rc = citizen_erased(a->f, citizen, ERASE_DOCUMENTS, &erased);
+    return rc ? rc : erased ? refuse(a->op, OC_R_ERASED, "%s", citizen) : 0;
+}
+
+static WORKER_FN int ask_citizens(struct asked *a)
+{
+    static const char of[] = "citizen:";
+    const struct op_intent *in = a->in;
+    const char *asked = "";
+    int rc = 0;
+    for (unsigned i = 0; i < in->record_count && !rc; i++) {
+        const char *owner = in->records[i].owner;
+        if (strncmp(owner, of, sizeof of - 1) == 0)
+            rc = ask_not_erased(a, owner + sizeof of - 1, &asked);
+    }
+    for (unsigned i = 0; i < in->message_count && !rc; i++)
+        rc =
+            ask_not_erased(a, in->messages[i].citizen[0] ? in->messages[i].citizen : asked, &asked);
+    return rc;
+}
+
 static int ask_card_limits(struct asked *a)
 {
     const struct op_limits *l = &a->in->limits;
@@ -385,9 +416,9 @@ static int ask_ceiling(struct asked *a)
 
 typedef int (*ask_fn)(struct asked *a);
 static const ask_fn questions[] = {
-    ask_form,     ask_request,  ask_card,     ask_state, ask_deny,
-    ask_validity, ask_terminal, ask_sam,      ask_doubt, ask_counter,
-    ask_records,  ask_limits,   ask_original, ask_funds, ask_ceiling,
+    ask_form,     ask_request,  ask_card,  ask_state,   ask_deny,     ask_validity,
+    ask_terminal, ask_sam,      ask_doubt, ask_counter, ask_citizens, ask_records,
+    ask_limits,   ask_original, ask_funds, ask_ceiling,
 };
 
 static date_t later(date_t x, date_t y)
@@ -413,6 +444,8 @@ static void allot(struct asked *a)
     in->clearing_date = a->waits ? 0 : a->f->day.date;
     if (in->request_no == 0)
         in->request_no = a->terminal.r.next_request;
+    else if (in->request_no == REQUEST_NONE)
+        in->request_no = 0;
     for (unsigned i = 0; i < in->record_count; i++)
         in->records[i].version_new = in->records[i].version_read ? 0 : version_next(a->f);
 }

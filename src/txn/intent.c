@@ -124,7 +124,7 @@ int intent_fill_note(struct dialogue *d, struct op_intent *in, const char *servi
 {
     copy_request(d, in);
     in->card = 0;
-    in->request_no = 0;
+    in->request_no = REQUEST_NONE; /* the next one may be the very request that this is beside */
     in->plan_kind = OC_PLAN_NOTE;
     in->record_count = 1;
     snprintf(in->service, sizeof in->service, "%s", service);

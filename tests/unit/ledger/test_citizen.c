@@ -239,6 +239,29 @@ static void R20_documents_stay_until_their_date_and_go_with_their_key(void **sta
     assert_int_equal(number(w, "SELECT erased FROM citizen"), ERASE_DOCUMENTS);
 }
 
+static void R20_what_was_sealed_before_an_erasure_is_not_written_after_it(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct world *w = *state;
+    assert_int_equal(key(w, add_key, "C1", 2, 7), 0);
+    assert_int_equal(erase(w, "C1", ERASE_DOCUMENTS, 0), 0);
+    (void)note(w, "report/1", "~x");
+    assert_int_equal(fixture_do(&w->f), OC_EREFUSED);
+    assert_int_equal(w->f.op->reason, OC_R_ERASED);
+    struct op_intent *in = note(w, "report/1", "~x");
+    SET(in->records[0].owner, "citizen:C10");
+    SET(in->messages[0].to, "P2");
+    SET(in->messages[0].kind, "report");
+    SET(in->messages[0].citizen, "C1");
+    in->message_count = 1;
+    assert_int_equal(fixture_do(&w->f), OC_EREFUSED);
+    in = note(w, "report/1", "~x");
+    SET(in->records[0].owner, "citizen:C10");
+    assert_int_equal(fixture_do(&w->f), 0);
+    assert_int_equal(number(w, "SELECT count(*) FROM record"), 1);
+    assert_int_equal(number(w, "SELECT count(*) FROM outbox"), 0);
+}
+
 static void R20_nothing_is_erased_while_something_of_the_citizen_is_open(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -510,6 +533,7 @@ int main(void)
         T(R20_erased_personal_data_are_gone_with_their_key),
         T(R20_erased_key_leaves_no_bytes_in_the_file),
         T(R20_documents_stay_until_their_date_and_go_with_their_key),
+        T(R20_what_was_sealed_before_an_erasure_is_not_written_after_it),
         T(R20_nothing_is_erased_while_something_of_the_citizen_is_open),
         T(R20_open_transaction_of_the_citizens_card_keeps_his_data),
         T(R20_key_that_outlived_its_erasure_is_a_fault),
