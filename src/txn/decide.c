@@ -345,6 +345,7 @@ int decide_co_plan(struct dialogue *d)
     rc = find_link(d);
     if (rc != 0)
         return rc;
+    d->citizen = f->in.req.citizen;
     timing_mark(d, STEP_DECIDED);
     if (d->plan->kind == OC_PLAN_NONE || d->plan->kind == OC_PLAN_ACCOUNT || d->plan->kind == OC_PLAN_NOTE)
         timing_mark(d, STEP_INIT);

@@ -37,7 +37,9 @@ struct dialogue {
     struct plan *plan;
     struct txn_row *row;    /* scratch: an earlier or open transaction, or the intent at work */
     struct ledger_op *op;   /* scratch: one operation at a time */
-    struct op_hold_plan hold; /* of the transaction at work; its documents stand in the plan's arena */
+    struct op_hold_plan hold; /* of the transaction at work, its documents (in the plan's arena) as the ledger keeps them … */
+    struct op_doc say, expect; /* … and as the module planned them */
+    const char *citizen;       /* whom the decision was about; "": nobody known */
     char tell[LEDGER_MESSAGES][LEDGER_ID]; /* … whom its messages go to */
     unsigned tell_count;
     bool op_used;           /* it is not as it was allocated any more: zeros */
@@ -169,7 +171,7 @@ int number_co_present(struct dialogue *d) MUST_USE CO_FN;
 /* ---- intent.c: the last moment before something moves ---- */
 /** Fills what every intent carries: service, terminal, SAM, dates, legs, records, limits, plan text. */
 int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type) MUST_USE;
-/** The same for a note of our own in `service`'s name (its first record is filled already), under a number that the ledger allots. */
+/** The same for a note of our own in `service`'s name (its first record is filled already), which takes none of the terminal's numbers. */
 int intent_fill_note(struct dialogue *d, struct op_intent *in, const char *service) MUST_USE;
 /** Makes d->op's intent durable. Until it calls the ledger the dialogue can be cancelled; from then on the flow is
  *  shielded and the transaction live until intent_end(). *ret: the intent with what the ledger allotted, without legs,

@@ -1,14 +1,13 @@
 /* The hold at an institution (R12): asked when the intent is durable, before any card command; what
  * it answered is durable before anything else goes on.
  *
- *   the institution …                              hold row    transaction
- *   holds it, and the answer is as expected        HELD        goes on
- *   holds it, but answers something else           HELD        VOIDED, and the ledger leaves a
- * reversal due refuses                                        REFUSED     VOIDED upstream_refused;
- * nothing to reverse was not reached: nothing was sent              REFUSED     VOIDED
- * upstream_away; nothing to reverse was asked and did not answer, or not in words  UNKNOWN VOIDED
- * upstream_away, reversal due the store fails meanwhile                      as it was   INTENDED
- * until the store or a restart ends it
+ *   the institution …                            hold row   transaction
+ *   holds it, and the answer is as expected      HELD       goes on
+ *   holds it, but answers something else         HELD       VOIDED upstream_refused, reversal due
+ *   refuses                                      REFUSED    VOIDED upstream_refused
+ *   was not reached: nothing was sent            REFUSED    VOIDED upstream_away
+ *   did not answer, or not in words              UNKNOWN    VOIDED upstream_away, reversal due
+ *   answered, and the store fails                as it was  INTENDED until store or restart end it
  *
  * Never asked twice: what came of the first question is found out by reversing it. */
 #include "txn/dialogue.h"
@@ -134,7 +133,10 @@ static char *question(int64_t txn, const struct op_hold_plan *h, size_t *ret_len
 
 static CO_FN void ask(struct dialogue *d, int64_t txn, struct hold_answer *ret)
 {
-    const struct op_hold_plan *h = &d->hold;
+    struct op_hold_plan clear = d->hold;
+    const struct op_hold_plan *h = &clear;
+    clear.doc = d->say;
+    clear.expect = d->expect;
     char key[SIGNED_KEY_MAX + 1], id[IDENT_TEXT];
     struct upstream_answer answer;
     size_t len = 0;

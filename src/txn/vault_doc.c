@@ -81,6 +81,46 @@ static int failed(struct dialogue *d, int rc)
     return dialogue_ledger_failed(d, rc);
 }
 
+/* Sealing made it longer than the module could know. */
+static bool fits(const struct plan *p, size_t len)
+{
+    for (unsigned i = 0; i < p->record_count; i++)
+        len += p->records[i].remove ? 0 : p->records[i].doc_len;
+    for (unsigned i = 0; i < p->message_count; i++)
+        len += p->messages[i].doc_len;
+    return len + p->hold.doc_len + (p->hold.expect != NULL ? p->hold.expect_len : 0) <=
+           LEDGER_DOCS_MAX;
+}
+
+/* What a hold says of somebody stands in the journal for ever: sealed, or not at all. The
+ * institution gets it as the module planned it. */
+static CO_FN int seal_hold_text(const struct dialogue *d, const char **text, size_t *len)
+{
+    char place[PLACE];
+    struct fact_text t = {*text, *len};
+    int rc = *len == 0 ? 0
+                       : seal(d->env, d->citizen, place_of("hold", d->citizen, NULL, place),
+                              flow_arena(), &t);
+    bool kept = rc == 0 && fits(d->plan, t.len);
+    *text = kept ? t.json : NULL;
+    *len = kept ? t.len : 0;
+    return rc == OC_ENOTSUP || rc == OC_ESTATE || rc == OC_ELIMIT ? 0 : rc;
+}
+
+static CO_FN int seal_hold(struct dialogue *d)
+{
+    struct plan_hold *h = &d->plan->hold;
+    if (h->to[0] == '\0')
+        return 0;
+    size_t expect_len = h->expect != NULL ? h->expect_len : 0;
+    d->say = (struct op_doc){h->doc, (uint32_t)h->doc_len};
+    d->expect = (struct op_doc){h->expect, (uint32_t)expect_len};
+    if (d->citizen == NULL || d->citizen[0] == '\0')
+        return 0;
+    int rc = seal_hold_text(d, &h->doc, &h->doc_len);
+    return rc == 0 && expect_len > 0 ? seal_hold_text(d, &h->expect, &h->expect_len) : rc;
+}
+
 int vault_doc_co_seal_plan(struct dialogue *d)
 {
     struct plan *p = d->plan;
@@ -101,6 +141,7 @@ int vault_doc_co_seal_plan(struct dialogue *d)
         m->doc = t.json;
         m->doc_len = t.len;
     }
+    rc = rc == 0 ? seal_hold(d) : rc;
     return rc == 0 ? 0 : failed(d, rc);
 }
 

@@ -4,6 +4,8 @@
 
 #include <onecard/module.h>
 
+#include <dirent.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@ static struct bank {
     } holds[HOLDS];
     unsigned count, messages, asks;
     enum mode hold, end, message; /* of POST /hold, of /confirm and /reverse, of /message */
+    bool told; /* the hold's document came as the module planned it */
     unsigned end_bad;             /* so many times from now on; 0: always */
     int64_t takes_ms;
     char order[512]; /* what was acknowledged, one word each */
@@ -68,6 +71,7 @@ static int on_hold(const struct upstream_exchange *e, struct upstream_answer *re
     if (bank.hold == LOST)
         return OC_ETIMEDOUT;
     h->asks++;
+    bank.told = strstr(e->json, "\"document\":{\"card\":") != NULL && strstr(e->json, "\"asked_fen\":") != NULL;
     if (bank.hold == REFUSES)
         return answer(e, ret, 200, "{\"refused\":{\"reason\":\"no_funds\",\"detail\":\"not enough there\"}}");
     if (bank.hold == BROKEN)
@@ -490,6 +494,64 @@ static void question_is_asked_and_changes_nothing(void **state)
     expect(run("holdtest.ask", 0, "to", "shop"), OC_REFUSED, OC_R_UPSTREAM_AWAY);
 }
 
+/* ---- what holds say of somebody ---- */
+
+static const struct seal_key vault_key = {.id = 9, .bytes = {1, 2, 3}};
+static int vault_says;
+
+static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes plain, struct buf *ret)
+{
+    (void)vault, (void)citizen, (void)what;
+    return vault_says != 0 ? vault_says : seal_wrap(c.env.crypto, &vault_key, place, plain, ret);
+}
+
+/* Does any file of the ledger, its log included, have these bytes? */
+static bool written_anywhere(const char *word)
+{
+    bool found = false;
+    DIR *dir = opendir(c.dir);
+    assert_non_null(dir);
+    for (struct dirent *f; (f = readdir(dir)) != NULL;) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s", c.dir, f->d_name);
+        FILE *in = strncmp(f->d_name, "ledger.db", 9) == 0 ? fopen(path, "rb") : NULL;
+        size_t at = 0;
+        for (int ch; in != NULL && !found && (ch = getc(in)) != EOF;) {
+            at = ch == word[at] ? at + 1 : ch == word[0];
+            found = word[at] == '\0';
+        }
+        if (in != NULL)
+            fclose(in);
+    }
+    closedir(dir);
+    return found;
+}
+
+static void R20_what_a_hold_says_of_a_citizen_is_told_and_never_written_in_clear(void **state)
+{
+    static const int says[] = {0, OC_ESTATE}; /* sealed; erased, so nothing can be */
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+        vault_says = says[i];
+        c.env.co_seal = co_seal;
+        bank.told = false;
+        expect(run("holdtest.load", 5000, NULL, NULL), OC_POSTED, OC_R_NONE);
+        books_agree();
+        assert_true(bank.told);
+        assert_false(written_anywhere("asked_fen"));
+    }
+    bank.hold = WRONG; /* what is expected is looked at all the same */
+    expect(run("holdtest.load", 5000, NULL, NULL), OC_VOIDED, OC_R_UPSTREAM_REFUSED);
+    books_agree();
+    bank.hold = GOOD;
+    expect(run("holdtest.note", 0, "hold", "yes"), OC_POSTED, OC_R_NONE); /* nobody's */
+    assert_true(written_anywhere("asked_fen"));
+    c.env.co_seal = NULL;
+    vault_says = 0;
+    books_agree();
+    city_agrees(&c, 0, 10000);
+}
+
 /* ---- the store fails, or the daemon is killed, at each step ---- */
 
 static void R12_store_that_fails_after_each_step_leaves_books_that_agree(void **state)
@@ -632,6 +694,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(R12_note_leaves_its_messages_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(no_route_is_refused_before_anything_is_written, setup, teardown),
         cmocka_unit_test_setup_teardown(question_is_asked_and_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(R20_what_a_hold_says_of_a_citizen_is_told_and_never_written_in_clear, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_store_that_fails_after_each_step_leaves_books_that_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_restart_before_the_holds_answer_voids_and_reverses, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_account_plan_that_the_store_did_not_end_is_undone_while_the_daemon_runs, setup,

@@ -70,6 +70,14 @@ static int person(void *ctx, const struct onecard_request *req, struct onecard_p
     return rc == OC_ENOENT ? req->host->refuse(plan, OC_R_NOT_FOUND, "nothing") : rc;
 }
 
+/* Looks at the person, and writes something down as well. */
+static int known(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    struct onecard_doc *d = NULL;
+    int rc = req->host->co_person(req, req->citizen, &d);
+    return rc != 0 ? rc : note(ctx, req, plan);
+}
+
 static int look(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
     const struct onecard_host *h = req->host;
@@ -129,11 +137,12 @@ static const struct onecard_param with_citizen[] = {
                                                .decide = how}
 SERVICE(s_note, "note", note, OC_NEEDS_CITIZEN | OC_TAKES_NUMBER);
 SERVICE(s_person, "person", person, OC_NEEDS_CITIZEN | OC_SEES_PERSON);
+SERVICE(s_known, "known", known, OC_NEEDS_CITIZEN | OC_SEES_PERSON);
 SERVICE(s_look, "look", look, OC_NEEDS_CARD);
 SERVICE(s_doc, "doc", show_document, OC_NEEDS_DOCUMENT | OC_BY_PARTICIPANT | OC_NEEDS_CITIZEN);
 SERVICE(s_present, "present", question, OC_NEEDS_PRESENCE | OC_TAKES_NUMBER);
-static const struct onecard_service *const services[] = {&s_note, &s_person, &s_look, &s_doc,
-                                                         &s_present};
+static const struct onecard_service *const services[] = {&s_note, &s_person,  &s_look,
+                                                         &s_doc,  &s_present, &s_known};
 static const struct onecard_module module = {.abi_major = 1,
                                              .abi_minor = 2,
                                              .size = sizeof module,
@@ -142,7 +151,7 @@ static const struct onecard_module module = {.abi_major = 1,
                                              .title_en = "t",
                                              .title_zh = "t",
                                              .services = services,
-                                             .service_count = 5};
+                                             .service_count = 6};
 
 /* ---- the city ---- */
 
@@ -314,6 +323,26 @@ static void R20_who_looks_at_a_person_is_noted_for_that_person(void **state)
     ask(&q, OC_REFUSED, OC_R_NO_CITIZEN);
 }
 
+static void R20_look_at_a_person_takes_no_number_of_the_terminals(void **state)
+{
+    struct txn_request q = about("t.known", "c1");
+    struct look l;
+    (void)state;
+    for (int64_t no = 900; no < 903; no++) {
+        q.request_no = no;
+        assert_int_equal(txn_request_hash(c.env.crypto, &q, q.request_hash), 0);
+        const struct txn_result *r = ask(&q, OC_POSTED, OC_R_NONE);
+        assert_false(r->replayed);
+        assert_int_equal(city_txn(&c, r->txn)->in.request_no, no);
+        assert_true(ask(&q, OC_POSTED, OC_R_NONE)->replayed);
+    }
+    q.request_no = 0;
+    int64_t txn = ask(&q, OC_POSTED, OC_R_NONE)->txn;
+    assert_int_equal(city_txn(&c, txn)->in.request_no, 903);
+    assert_int_equal(look_at(&l, "access", "citizen:c1", NULL), 0);
+    arena_fini(&l.arena);
+}
+
 static void R21_presence_is_a_genuine_chip_or_a_checked_code(void **state)
 {
     struct txn_request q = city_request("t.present", "desk", 0);
@@ -451,6 +480,7 @@ int main(void)
         TEST(note_asked_again_under_its_number_is_its_first_answer),
         TEST(R20_without_a_vault_or_after_erasure_nothing_of_citizens_is_kept),
         TEST(R20_who_looks_at_a_person_is_noted_for_that_person),
+        TEST(R20_look_at_a_person_takes_no_number_of_the_terminals),
         TEST(R21_presence_is_a_genuine_chip_or_a_checked_code),
         TEST(R21_presence_of_one_citizen_says_nothing_of_another),
         TEST(institution_asks_its_own_services_for_the_citizen_it_names),
