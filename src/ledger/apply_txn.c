@@ -1,9 +1,10 @@
 /* Applies intents, outcomes and refusals:
  *
- *    intent ──► INTENDED ──► POSTED     legs pending → posted, records written, messages out, day
- * stamped │          │  └────► VOIDED     everything that was reserved is given back │          └─►
- * IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED └─ a plan without card command and
- * hold posts at once refusal ──► REFUSED
+ *    intent ──► INTENDED ──► POSTED   legs posted, records written, messages out, day stamped
+ *      │          │  └─────► VOIDED   everything that was reserved is given back
+ *      │          └─► IN_DOUBT (again and again, more evidence) ──► POSTED | VOIDED
+ *      └─ a plan without card command and hold posts at once
+ *    refusal ──► REFUSED
  *
  * At any time the row, the card's open_txn, the accounts and the records tell the same. */
 #include "ledger/cache.h"

@@ -1,12 +1,12 @@
 /* Holds at institutions (R12): what was asked of them, what they answered, how it ends.
  *
- *              LOP_HOLD                outcome POSTED              LOP_MESSAGE SENT
- *   ASKED ──┬──► HELD ────────┬──────────► CONFIRM_DUE ──────────────► CONFIRMED
- *     │     ├──► UNKNOWN ──┐  │ VOIDED                  ┌────────────► REVERSED
- *     │     └──► REFUSED   ├──┴──────────► REVERSE_DUE ─┘
- *     └────────────────────┘                    │
- *                                LOP_MESSAGE DROPPED, also of CONFIRM_DUE ──► UNKNOWN: people
- * settle it
+ *              LOP_HOLD            outcome POSTED         LOP_MESSAGE SENT
+ *   ASKED ──┬──► HELD ────────┬──────► CONFIRM_DUE ─────────► CONFIRMED
+ *     │     ├──► UNKNOWN ──┐  │ VOIDED             ┌───────► REVERSED
+ *     │     └──► REFUSED   ├──┴──────► REVERSE_DUE ┘
+ *     └────────────────────┘               │
+ *                                          └ LOP_MESSAGE DROPPED, also of CONFIRM_DUE
+ *                                                   └───────► UNKNOWN: people settle it
  *
  * Invariants: a transaction has at most one hold, made in its intent's commit. It is CONFIRM_DUE or
  * REVERSE_DUE exactly while the outbox holds the message that says so. The edges are asked in

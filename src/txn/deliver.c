@@ -2,26 +2,25 @@
  * message under an idempotency key of its own, until it is acknowledged (R12, R4: nothing here ends
  * by the clock).
  *
- *   one background flow a route ─ looks for what is due, page by page in the order of ids
+ *   one background flow a route: looks for what is due, page by page in the order of ids
  *        │ starts, while lanes are free
  *        ▼
- *   one flow a message ─ post ─ acknowledged: SENT
- *                              ─ the institution is away: waits, longer each time, as often as it
- * takes ─ the institution says no: counted; after `attempts` DEAD, for a person
+ *   one flow a message: posts, and the institution …
+ *        - acknowledges: SENT
+ *        - is away: it waits, longer each time, as often as it takes
+ *        - says no: counted; after `attempts` DEAD, for a person
  *
- * Of one transaction's messages to one institution each waits for the one before it; the ledger
- * puts confirm and reverse first. What a message waits for is known to this process only: after a
- * restart everything due is tried at once. Institutions without a route fetch theirs by themselves.
- */
+ * Of one transaction's messages to one institution each waits for the one before it; confirm and
+ * reverse go before all others, whatever their ids. What a message waits for is known to this
+ * process only: after a restart everything due is tried at once. Institutions without a route fetch
+ * theirs by themselves. */
 #include "txn/parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 8 /* documents of 64 KiB: a page must fit into a flow's arena */
-#define WAITS_MAX                                                                                  \
-    1024 /* messages of one route that are on their way or wait for their next try                 \
-          */
+#define PAGE         8     /* documents of 64 KiB: a page must fit into a flow's arena */
+#define WAITS_MAX    1024  /* of one route, on their way or waiting for their next try */
 #define LOOK_MS      5000  /* looks by itself so often … */
 #define ALL_MS       60000 /* … and again at everything that is due */
 #define BUSY_MS      500   /* breaker open, lanes taken */

@@ -1,10 +1,11 @@
 /* A module for tests of holds and messages (R12): what it plans is what its parameters say. Not
  * installed.
  *
- *   holdtest.load  credits the chip from institution `to`    holdtest.buy   debits the chip, a hold
- * at `to` holdtest.pay   accounts only, a hold at `to`             holdtest.note  nothing moves;
- * messages to `to`, a hold where hold=yes holdtest.ask   asks `to` a question and answers its
- * answer
+ *   holdtest.load  credits the chip from institution `to`, a hold there
+ *   holdtest.buy   debits the chip, a hold at `to`
+ *   holdtest.pay   accounts only, a hold at `to`
+ *   holdtest.note  nothing moves; messages to `to`, a hold where hold=yes
+ *   holdtest.ask   asks `to` a question and answers its answer
  *
  * Each leaves `messages` messages (default 1) to `tell` (default `to`). expect=no plans no
  * expectation. */
