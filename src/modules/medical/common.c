@@ -219,3 +219,23 @@ int unchanged(const struct onecard_request *req, struct onecard_plan *plan)
     req->host->plan_reply_raw(plan, "unchanged", "true");
     return 0;
 }
+
+int pushed_place(const struct onecard_request *req, struct onecard_plan *plan, const char *kind,
+                 struct onecard_doc *d, char ret_key[MEDICAL_KEY], uint32_t *ret_version,
+                 struct onecard_doc **ret_old)
+{
+    char owner[MEDICAL_OWNER];
+    const char *hospital = doc_text(req, d, "hospital"), *id = doc_text(req, d, "id");
+    seal_content(req, d);
+    citizen_owner(req, owner);
+    ref_key(kind, hospital, id, ret_key);
+    int rc = maybe_doc(req, owner, ret_key, ret_version, ret_old);
+    if (rc || !*ret_old) {
+        return rc;
+    }
+    if (!doc_is(req, *ret_old, "hospital", hospital) || !doc_is(req, *ret_old, "id", id)) {
+        return req->host->refuse(plan, OC_R_CONFLICT,
+                                 "this number cannot be taken: give it another");
+    }
+    return 0;
+}

@@ -78,6 +78,11 @@ struct field {
 int shape_copy(const struct onecard_request *req, struct onecard_plan *plan,
                const struct onecard_doc *src, struct onecard_doc *dst, const struct field *fields,
                size_t count, const char *where);
+/** The same for each item of the request document's list `member`, at most `most`, into the list of that
+ * name in `dst`. 0, or the refusal. */
+int shape_copy_list(const struct onecard_request *req, struct onecard_plan *plan,
+                    const char *member, const struct field *fields, size_t count, size_t most,
+                    struct onecard_doc *dst);
 /** A copy that may become part of another document. */
 struct onecard_doc *doc_copy(const struct onecard_request *req, const struct onecard_doc *src);
 /** The member's text, "" where there is none. */
@@ -149,6 +154,12 @@ int only_hospital(const struct onecard_request *req, struct onecard_plan *plan,
 /** May this participant push documents? 0, or the refusal. */
 int pusher_ok(const struct medical *m, const struct onecard_request *req,
               struct onecard_plan *plan);
+/** Where a document that a hospital pushes is kept (by `kind`, hospital and its number), and the one that
+ * is there, NULL where none is. `d` is marked for same_content(). 0; the refusal where its place is
+ * another's; another error. */
+int pushed_place(const struct onecard_request *req, struct onecard_plan *plan, const char *kind,
+                 struct onecard_doc *d, char ret_key[MEDICAL_KEY], uint32_t *ret_version,
+                 struct onecard_doc **ret_old);
 /** The answer to a hospital whose document is there already as it is. Nothing moves. */
 int unchanged(const struct onecard_request *req, struct onecard_plan *plan);
 

@@ -24,26 +24,11 @@ static const struct field item_fields[] = {
 static int copy_items(const struct onecard_request *req, struct onecard_plan *plan,
                       struct onecard_doc *d)
 {
-    const struct onecard_host *h = req->host;
-    const struct onecard_doc *from = h->doc_get(req->document, "medication");
-    struct onecard_doc *list = h->doc_array(req);
-    size_t n = h->doc_count(from);
-    if (n == 0 || n > ITEMS_MAX) {
-        return h->refuse(plan, OC_R_PARAMETER, "medication has 1 to %d items", ITEMS_MAX);
+    if (req->host->doc_count(req->host->doc_get(req->document, "medication")) == 0) {
+        return req->host->refuse(plan, OC_R_PARAMETER, "medication has 1 to %d items", ITEMS_MAX);
     }
-    for (size_t i = 0; i < n; i++) {
-        struct onecard_doc *item = h->doc_object(req);
-        char where[24];
-        snprintf(where, sizeof(where), "medication %zu", i + 1);
-        int rc = shape_copy(req, plan, h->doc_at(from, i, NULL), item, item_fields,
-                            sizeof(item_fields) / sizeof(item_fields[0]), where);
-        if (rc) {
-            return rc;
-        }
-        h->doc_set(list, NULL, item);
-    }
-    h->doc_set(d, "medication", list);
-    return 0;
+    return shape_copy_list(req, plan, "medication", item_fields,
+                           sizeof(item_fields) / sizeof(item_fields[0]), ITEMS_MAX, d);
 }
 
 /* ---- the last supply of each substance ---- */
@@ -160,7 +145,7 @@ SERVICE(medical_dispense_put)
 {
     const struct onecard_host *h = req->host;
     struct onecard_doc *d = doc_new(req, "MedicationDispense"), *old = NULL;
-    char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
+    char key[MEDICAL_KEY];
     uint32_t version;
     h->doc_set_text(d, "hospital", req->terminal.participant);
     int rc = pusher_ok(ctx, req, plan);
@@ -170,19 +155,12 @@ SERVICE(medical_dispense_put)
     if (rc) {
         return rc;
     }
-    seal_content(req, d);
-    citizen_owner(req, owner);
-    ref_key("disp", req->terminal.participant, doc_text(req, d, "id"), key);
-    rc = maybe_doc(req, owner, key, &version, &old);
+    rc = pushed_place(req, plan, "disp", d, key, &version, &old);
     if (rc) {
         return rc;
     }
     if (old && same_content(req, old, d)) {
         return unchanged(req, plan);
-    }
-    if (old && (!doc_is(req, old, "hospital", req->terminal.participant) ||
-                !doc_is(req, old, "id", doc_text(req, d, "id")))) {
-        return h->refuse(plan, OC_R_CONFLICT, "this number cannot be taken: give it another");
     }
     return dispense_write(ctx, req, plan, key, version, d);
 }

@@ -27,58 +27,28 @@ static const struct field result_fields[] = {
     {"interpretation", F_WORD, false, 0, 0, "N H L HH LL A"},
 };
 
-static int copy_results(const struct onecard_request *req, struct onecard_plan *plan,
-                        struct onecard_doc *d)
-{
-    const struct onecard_host *h = req->host;
-    const struct onecard_doc *from = h->doc_get(req->document, "result");
-    struct onecard_doc *list = h->doc_array(req);
-    size_t n = h->doc_count(from);
-    if (n > RESULTS_MAX) {
-        return h->refuse(plan, OC_R_PARAMETER, "result has at most %d items", RESULTS_MAX);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct onecard_doc *r = h->doc_object(req);
-        char where[24];
-        snprintf(where, sizeof(where), "result %zu", i + 1);
-        int rc = shape_copy(req, plan, h->doc_at(from, i, NULL), r, result_fields,
-                            sizeof(result_fields) / sizeof(result_fields[0]), where);
-        if (rc) {
-            return rc;
-        }
-        h->doc_set(list, NULL, r);
-    }
-    h->doc_set(d, "result", list);
-    return 0;
-}
-
 SERVICE(medical_report_put)
 {
     const struct onecard_host *h = req->host;
     struct onecard_doc *d = doc_new(req, "DiagnosticReport"), *old = NULL;
-    char owner[MEDICAL_OWNER], key[MEDICAL_KEY];
+    char key[MEDICAL_KEY];
     uint32_t version;
     h->doc_set_text(d, "hospital", req->terminal.participant);
     int rc = pusher_ok(ctx, req, plan);
     rc =
         rc ? rc : shape_copy(req, plan, req->document, d, head, sizeof(head) / sizeof(head[0]), "");
-    rc = rc ? rc : copy_results(req, plan, d);
+    rc = rc ? rc
+            : shape_copy_list(req, plan, "result", result_fields,
+                              sizeof(result_fields) / sizeof(result_fields[0]), RESULTS_MAX, d);
     if (rc) {
         return rc;
     }
-    seal_content(req, d);
-    citizen_owner(req, owner);
-    ref_key("rep", req->terminal.participant, doc_text(req, d, "id"), key);
-    rc = maybe_doc(req, owner, key, &version, &old);
+    rc = pushed_place(req, plan, "rep", d, key, &version, &old);
     if (rc) {
         return rc;
     }
     if (old && same_content(req, old, d)) {
         return unchanged(req, plan);
-    }
-    if (old && (!doc_is(req, old, "hospital", req->terminal.participant) ||
-                !doc_is(req, old, "id", doc_text(req, d, "id")))) {
-        return h->refuse(plan, OC_R_CONFLICT, "this number cannot be taken: give it another");
     }
     h->doc_set_int(d, "received_ms", req->now_ms);
     h->doc_set_int(d, "revision", old ? doc_int(req, old, "revision") + 1 : 1);

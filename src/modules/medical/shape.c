@@ -147,9 +147,34 @@ int shape_copy(const struct onecard_request *req, struct onecard_plan *plan,
         if (copy_field(req, &fields[i], value, dst)) {
             char want[64];
             expected(&fields[i], want, sizeof(want));
-            return req->host->refuse(plan, OC_R_PARAMETER, "%.16s%s%.20s: %.48s", where,
+            return req->host->refuse(plan, OC_R_PARAMETER, "%.20s%s%.20s: %.48s", where,
                                      *where ? "." : "", fields[i].name, want);
         }
     }
+    return 0;
+}
+
+int shape_copy_list(const struct onecard_request *req, struct onecard_plan *plan,
+                    const char *member, const struct field *fields, size_t count, size_t most,
+                    struct onecard_doc *dst)
+{
+    const struct onecard_host *h = req->host;
+    const struct onecard_doc *from = h->doc_get(req->document, member);
+    struct onecard_doc *list = h->doc_array(req);
+    size_t n = h->doc_count(from);
+    if (n > most) {
+        return h->refuse(plan, OC_R_PARAMETER, "%.16s has at most %zu items", member, most);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct onecard_doc *item = h->doc_object(req);
+        char where[40];
+        snprintf(where, sizeof(where), "%.16s %zu", member, i + 1);
+        int rc = shape_copy(req, plan, h->doc_at(from, i, NULL), item, fields, count, where);
+        if (rc) {
+            return rc;
+        }
+        h->doc_set(list, NULL, item);
+    }
+    h->doc_set(dst, member, list);
     return 0;
 }
