@@ -14,7 +14,7 @@ is "tools/demo" "$status" 0
 echo "took $((SECONDS - start)) s"
 has "the virtual reader is seen" "$text" 'Virtual PCD'
 hasnt "crosses" "$text" '✗|wrong:'
-is "ticks" "$([ "$(grep -c '✓' <<<"$text")" -ge 6 ] && echo enough)" enough
+is "ticks" "$([ "$(grep -c '✓' <<<"$text")" -ge 30 ] && echo enough)" enough
 sleep 0.5
 is "what it started is ended" "$(running)" 0
 "$ONECARD_ROOT/tools/demo" --nonsense >/dev/null 2>&1

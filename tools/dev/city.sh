@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Helpers shared by tools/demo and tests/e2e: a throw-away city with the real pcscd, two virtual readers and software cards.
 # Sourced, not run. Expects ONECARD_BIN (programs); keeps everything under CITY and ends whatever it started.
 #   slot A = "Virtual PCD 00 00" (vpcd port 35963), slot B = "Virtual PCD 00 01" (35964)
@@ -6,6 +7,9 @@ SLOT_A="Virtual PCD 00 00"
 SLOT_B="Virtual PCD 00 01"
 city_pids=()
 city_pcscd=
+# The system's own Python: wrappers around another cost more than an order to a card.
+city_python=/usr/bin/python3
+[ -x "$city_python" ] || city_python=python3
 city_clock=() # what goes before a program that lives in the city's time, such as: env FAKETIME=+7d …
 
 city_log() { # what happens behind the scenes
@@ -67,7 +71,7 @@ slot_start() {
 
 # One order to the card program: slot A 'fault torn-after@54'. Prints its answer.
 slot() {
-    python3 - "$CITY/run/slot$1.sock" "$2" <<'P'
+    "$city_python" -SE - "$CITY/run/slot$1.sock" "$2" <<'P'
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
@@ -86,7 +90,7 @@ P
 
 # Puts a card (its state file's name) into a slot and waits until the daemon sees it.
 card_in() { # slot card
-    slot "$1" remove >/dev/null
+    card_out "$1" # a card that is changed faster than pcscd looks is no arrival
     slot "$1" "swap $CITY/cards/$2.card" >/dev/null || city_fail "no card $2"
     slot "$1" insert >/dev/null
     reader_wait "$1" card
@@ -163,7 +167,7 @@ keys_new() {
 
 # Opens the door for terminals over the network, on a port of this machine that is free now. Before daemon_start.
 door_new() {
-    CITY_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    CITY_PORT=$("$city_python" -SE -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     printf 'terminals:\n  listen: ["127.0.0.1:%s"]\n' "$CITY_PORT" >>"$CITY/site/onecardd.yaml"
 }
 

@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 # How tools/demo speaks: chapters, commands as one would type them with what they print, and checks. Sourced, after city.sh.
 
-bold= dim= off= red= green=
+bold='' dim='' off='' red='' green=''
 [ -t 1 ] && bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m' red=$'\e[31m' green=$'\e[32m'
 wrong=0
-only=
+only=''
 
 chapter() {
     printf '\n%s%s%s\n' "$bold" "$*" "$off"
@@ -25,7 +25,7 @@ check() { # what value wanted
 # Shows a command as one would type it, and of what it prints the lines that $only (once) matches.
 show() {
     local keep=${only:-.} out status
-    only=
+    only=''
     printf '  %s$ onecardctl %s%s\n' "$dim" "$(words "$@")" "$off"
     out=$(ctl "$@" 2>&1)
     status=$?

@@ -1,11 +1,11 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 # The town of tools/demo: a hospital, a bureau, a bank and a water company with systems of their own behind mutual TLS,
 # fare tables, the bureau's rules, participants and terminals. Sourced, after city.sh and story.sh.
 
 institutions=$root/tests/e2e/institutions.py
 credit_line=0
 port_free() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    "$city_python" -SE -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # One authority for both sides, a certificate for each.
@@ -27,6 +27,15 @@ town_pki() {
     } >"$CITY/log/openssl.log" 2>&1 || city_fail "openssl: $(tail -n 3 "$CITY/log/openssl.log")"
 }
 
+# The clinic lets the hospital's system speak for it.
+town_role() { # participant
+    case $1 in
+    clinic-1) echo hospital ;;
+    water) echo utility ;;
+    *) echo "$1" ;;
+    esac
+}
+
 # What the configuration says beyond a bare site's. Before the daemon starts.
 town_config() {
     local f=$CITY/site/onecardd.yaml who
@@ -44,10 +53,10 @@ institutions:
   ca: $CITY/pki/ca.crt
 upstreams:
 Y
-    for who in hospital bureau bank utility; do
+    for who in hospital clinic-1 bureau bank water; do
         cat >>"$f" <<Y
-  ${who/utility/water}:
-    url: https://127.0.0.1:$TOWN_PORT/$who
+  $who:
+    url: https://127.0.0.1:$TOWN_PORT/$(town_role $who)
     ca: $CITY/pki/ca.crt
     certificate: $CITY/pki/client.crt
     key: $CITY/pki/client.key
@@ -75,7 +84,7 @@ town_systems() {
     town_systems_start
 }
 town_systems_start() {
-    "${city_clock[@]}" /usr/bin/python3 "$institutions" serve --port "$TOWN_PORT" --pki "$CITY/pki" --book "$CITY/town/book" \
+    "${city_clock[@]}" "$city_python" "$institutions" serve --port "$TOWN_PORT" --pki "$CITY/pki" --book "$CITY/town/book" \
         --switch "$CITY/town/switch" --key "$CITY/town/site.pem" >>"$CITY/log/institutions.log" 2>&1 &
     town_pid=$!
     city_pids+=("$town_pid")
@@ -100,7 +109,7 @@ behave() { # ROLE "WHAT HOW" …; without more: well
     if [ $# = 0 ]; then rm -f "$CITY/town/switch/$role"; else printf '%s\n' "$@" >"$CITY/town/switch/$role"; fi
 }
 town_book() {
-    /usr/bin/python3 "$institutions" book "$CITY/town/book"
+    "$city_python" "$institutions" book "$CITY/town/book"
 }
 outbox_empty() { # everything acknowledged within 10 s
     local i
