@@ -212,6 +212,51 @@ static void records_are_bounded_and_unique(void **state)
     nonsense("more than");
 }
 
+static void slot_is_one_and_its_days_are_possible(void **state)
+{
+    static const struct {
+        const char *app, *category, *words;
+        int32_t from, until;
+    } bad[] = {
+        {"", "student", "application is empty", 0, 0},
+        {"an application too long", "student", "longer than 15", 0, 0},
+        {"transit", "a category of more than 23", "longer than 23", 0, 0},
+        {"transit", "student", "not possible", 20261301, 0},
+        {"transit", "student", "not possible", 20261122, 20261121},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        setup(state);
+        plan_set_kind(&p, OC_PLAN_NOTE, 0);
+        plan_set_slot(&p, bad[i].app, bad[i].category, bad[i].from, bad[i].until);
+        nonsense(bad[i].words);
+    }
+    setup(state);
+    plan_set_slot(&p, "transit", "student", 0, 0);
+    nonsense("nothing moves");
+    setup(state);
+    plan_set_kind(&p, OC_PLAN_NOTE, 0);
+    plan_set_slot(&p, "transit", "", 0, 0); /* none any more: enough for a note */
+    assert_int_equal(plan_finish(&p), 0);
+    plan_set_slot(&p, "transit", "student", 0, 0);
+    nonsense("one slot at most");
+}
+
+static void slot_of_an_asked_service_goes_into_the_askers_plan(void **state)
+{
+    static struct plan asked;
+    (void)state;
+    plan_init(&asked, &arena, "other");
+    asked.asked = true;
+    plan_set_slot(&asked, "transit", "elder", 20261122, 0);
+    plan_set_kind(&p, OC_PLAN_NOTE, 0);
+    plan_merge(&p, &asked);
+    assert_int_equal(plan_finish(&p), 0);
+    assert_string_equal(p.slot.category, "elder");
+    assert_int_equal(p.slot.from, 20261122);
+    plan_merge(&p, &asked);
+    nonsense("one slot at most");
+}
+
 static void first_mistake_is_the_one_that_is_told(void **state)
 {
     (void)state;
@@ -248,6 +293,8 @@ int main(void)
         TEST(what_does_not_go_with_its_kind_is_nonsense),
         TEST(journey_value_set_twice_is_the_last_one),
         TEST(records_are_bounded_and_unique),
+        TEST(slot_is_one_and_its_days_are_possible),
+        TEST(slot_of_an_asked_service_goes_into_the_askers_plan),
         TEST(first_mistake_is_the_one_that_is_told),
         TEST(first_refusal_stays_and_an_unknown_reason_is_nonsense),
     };
