@@ -50,6 +50,12 @@ class Book:
         os.fsync(self.file.fileno())
         self.apply(what)
 
+    def settlements(self):
+        """The bureau's: those that are held or confirmed, less those that another such hold ended."""
+        good = [h for h in self.holds.values() if h.get("parts") and h["state"] in ("held", "confirmed")]
+        ended = {h["ends"] for h in good}
+        return {h["settles"]: h["parts"] for h in good if h["settles"] and h["settles"] not in ended}
+
     def apply(self, what):
         self.events.append(what)
         kind, name = what["do"], what.get("role", "") + "/" + what.get("id", "")
@@ -86,6 +92,21 @@ def verify(key, method, path, headers, body):
         except (InvalidSignature, ValueError):
             return "signature wrong"
     return ""
+
+
+FUND_PERCENT = {"A": 70, "B": 50, "C": 0}
+
+
+def split(question):
+    """The bureau's own arithmetic: the fund pays a fixed share by class, the personal account half of what is left."""
+    lines = []
+    for line in question["bill"]["lines"]:
+        fund = line["amount_fen"] * FUND_PERCENT[line["class"]] // 100
+        personal = (line["amount_fen"] - fund) // 2 if question["personal"] else 0
+        lines.append({"fund_fen": fund, "personal_fen": personal, "cash_fen": line["amount_fen"] - fund - personal})
+    parts = {name: sum(line[name] for line in lines) for name in ("fund_fen", "personal_fen", "cash_fen")}
+    return dict(parts, total_fen=sum(parts.values()), basic_fen=parts["fund_fen"], serious_fen=0, civil_fen=0, assistance_fen=0,
+                lines=lines)
 
 
 class Gone(Exception):
@@ -157,7 +178,11 @@ class Handler(BaseHTTPRequestHandler):
         if word == "lose":
             raise Gone
         if word == "wrong" and "held" in answer:
-            answer["held"]["document"]["amount_fen"] += 1
+            answer = json.loads(json.dumps(answer))  # the book keeps what was meant
+            document = answer["held"]["document"]
+            for name in ("amount_fen", "fund_fen"):
+                if name in document:
+                    document[name] += 1
         status = 409 if "error" in answer else 200
         self.send(status, answer, b"<html>" if word == "garbage" else None, 2 if word == "twice" else 1)
 
@@ -169,6 +194,8 @@ class Handler(BaseHTTPRequestHandler):
                 return {"refused": {"reason": "no", "detail": "as ordered"}}
             if role == "utility":
                 return {"document": self.bills(self.server.book, m["document"])}
+            if role == "bureau" and more == ["presettle"]:
+                return {"document": split(m["document"])}
             return {"document": {"kind": "/".join(more), "seen": True, "echo": m.get("document", m)}}
         with book.lock:
             known = book.answers.get(role + "/" + key)
@@ -190,6 +217,14 @@ class Handler(BaseHTTPRequestHandler):
         return {"bills": [b for b in owed if b["bill"] not in paid]}
 
     @staticmethod
+    def settlement(book, kind, question):
+        """What a hold of the bureau's would do; None: the settlement that it is about does not stand."""
+        old = question.get("replaces") if kind == "settle" else question["settlement_id"]
+        if old and old not in book.settlements():
+            return None
+        return split(question) if kind == "settle" else book.settlements()[old]
+
+    @staticmethod
     def decide(book, role, what, m, refuse):
         h = book.holds.get(role + "/" + m["id"])
         if what == "hold":
@@ -198,6 +233,12 @@ class Handler(BaseHTTPRequestHandler):
             if refuse:
                 return {"refused": {"reason": "no_funds", "detail": "not enough there"}}, {}
             document, more = {"amount_fen": m["amount_fen"]}, {}
+            if role == "bureau" and m["kind"] in ("settle", "cancel"):
+                document = more["parts"] = Handler.settlement(book, m["kind"], m["document"])
+                if document is None:
+                    return {"refused": {"reason": "unknown", "detail": "no such settlement stands"}}, {}
+                more["settles"] = m["document"]["settlement_id"] if m["kind"] == "settle" else ""
+                more["ends"] = m["document"].get("replaces", "") if m["kind"] == "settle" else m["document"]["settlement_id"]
             if role == "utility":
                 document["bill"] = more["bill"] = m["document"]["bill"]
             answer = {"held": {"reference": f"{role}-{m['id']}", "document": document}}
@@ -256,7 +297,7 @@ def main():
         server.serve_forever()
         return
     book = Book(args.file)
-    json.dump({"holds": book.holds, "messages": book.messages,
+    json.dump({"holds": book.holds, "messages": book.messages, "settlements": book.settlements(),
                "again": sum(e["do"] == "again" for e in book.events)}, sys.stdout)
 
 
