@@ -153,7 +153,7 @@ static CO_FN void ask(struct dialogue *d, int64_t txn, struct hold_answer *ret)
     *ret = (struct hold_answer){.to = (uint8_t)(unsent ? HOLD_REFUSED : HOLD_UNKNOWN),
                                 .reason = OC_R_UPSTREAM_AWAY};
     char text[256];
-    (void)snprintf(text, sizeof text, "%s: %.60s%s%.80s", h->to, oc_strerror(rc),
+    (void)snprintf(text, sizeof text, "%.31s: %.60s%s%.80s", h->to, oc_strerror(rc),
                    unsent ? "; nothing was sent. " : ". ", upstream_why(d->env->upstream, h->to));
     (void)snprintf(ret->note, sizeof ret->note, "%.127s", text);
     text_trim_utf8(ret->note);
