@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Concessions (R14, R17): category and its validity come from the card and must agree with the ledger's; gross fare,
+# Concessions (R14, R17): category and its validity are the ledger's, unless the card's contradicts them; gross fare,
 # citizen's part and bearer's part are posted; a free ride is a CAPP of amount 0 that moves no counter, and a torn one is
 # settled by reading its record back (R3).
 . "$(dirname "$0")/lib.sh"
@@ -75,6 +75,12 @@ new late mohurd mohurd 0100 "--category student --category-until 2020-08-31"
 ride late
 is "full fare" "$(jq -r '.amount_fen' <<<"$row")" 301
 agree late
+say "the ledger says student, the chip claims nothing: granted since it was made"
+new since mohurd mohurd 0000 "--category student --category-until 2039-08-31"
+ride since
+is "half" "$(jq -r '[.gross_fen,.amount_fen]|@csv' <<<"$row")" "301,151"
+is "borne" "$(leg bearer treasury)" -150
+agree since
 
 for kind in mohurd/mohurd pboc/pboc-ep tunion/tunion; do
     say "an elder rides free on a ${kind#*/} card: a CAPP of amount 0"
