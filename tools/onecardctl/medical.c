@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include <string.h>
+#include <time.h>
 
 #define PAGES_MAX 200 /* of one list; more is refused rather than shown in part */
 #define SWEEP_MAX 100000
@@ -234,9 +235,54 @@ static int bills_run(struct ctl *c, const struct cli_args *a)
 
 static const struct cli_option log_options[] = {TERMINAL};
 
+/* How far the city's time is east of UTC, from what the daemon says the city's time is. */
+static int city_offset_s(struct ctl *c)
+{
+    json_t *status = NULL;
+    int hours = 0, minutes = 0;
+    char sign = '+';
+    if (ctl_call(c, "GET", "/v1/status", NULL, 0, &status) == CTL_DONE) {
+        const char *text = json_string_value(json_object_get(status, "city_time"));
+        size_t len = text ? strlen(text) : 0;
+        if (len >= 25 && sscanf(text + len - 6, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
+            hours = minutes = 0;
+    }
+    json_decref(status);
+    return (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+}
+
+/* Moments become texts; the end of the time to read, and what every line says, are left out. */
+static void log_rows(json_t *rows, int offset_s)
+{
+    static const char *const left_out[] = {"resourceType", "until_ms", "at_ms", "id"};
+    size_t i;
+    json_t *row;
+    char text[32];
+    json_array_foreach(rows, i, row)
+    {
+        time_t at = (time_t)(json_integer_value(json_object_get(row, "at_ms")) / 1000) + offset_s;
+        struct tm tm;
+        json_t *shown = json_pack(
+            "{s:s}", "time",
+            gmtime_r(&at, &tm) && strftime(text, sizeof text, "%F %T", &tm) > 0 ? text : "?");
+        for (size_t k = 0; k < ARRAY_LEN(left_out); k++)
+            (void)json_object_del(row, left_out[k]);
+        (void)json_object_update(shown, row);
+        (void)json_array_set_new(rows, i, shown);
+    }
+}
+
 static int log_run(struct ctl *c, const struct cli_args *a)
 {
-    return list(c, a, "access_log", json_object());
+    json_t *all = NULL, *params = json_object();
+    int rc = all_pages(c, a, "access_log", params, "after", &all);
+    json_decref(params);
+    if (rc == CTL_DONE && !c->json)
+        log_rows(json_object_get(all, "accesses"), city_offset_s(c));
+    if (rc == CTL_DONE)
+        print_members(c, all);
+    json_decref(all);
+    return rc;
 }
 
 /* ---- documents ---- */
