@@ -106,22 +106,37 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 void base64_encode(const void *data, size_t len, struct buf *out)
 {
     const uint8_t *p = data;
+    char some[128];
+    size_t filled = 0;
     for (size_t i = 0; i < len; i += 3) {
         size_t n = len - i < 3 ? len - i : 3;
         uint32_t v = (uint32_t)p[i] << 16;
         v |= n > 1 ? (uint32_t)p[i + 1] << 8 : 0;
         v |= n > 2 ? p[i + 2] : 0;
-        char four[4] = {digits[v >> 18], digits[(v >> 12) & 63], digits[(v >> 6) & 63],
-                        digits[v & 63]};
+        char *four = some + filled;
+        four[0] = digits[v >> 18];
+        four[1] = digits[(v >> 12) & 63];
+        four[2] = digits[(v >> 6) & 63];
+        four[3] = digits[v & 63];
         memset(four + n + 1, '=', 3 - n);
-        buf_put(out, four, sizeof four);
+        filled += 4;
+        if (filled == sizeof some) {
+            buf_put(out, some, filled);
+            filled = 0;
+        }
     }
+    buf_put(out, some, filled);
 }
 
 static int digit(char c)
 {
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 static int check_base64(const char *text, size_t *len)
@@ -146,15 +161,23 @@ int base64_decode(const char *text, size_t len, struct buf *out)
     int rc = check_base64(text, &len);
     if (rc != 0)
         return rc;
+    uint8_t some[96]; /* a byte at a time into the buffer costs more than the decoding */
+    size_t n = 0;
     uint32_t v = 0;
     unsigned bits = 0;
     for (size_t i = 0; i < len; i++) {
         v = (v << 6) | (uint32_t)digit(text[i]);
         bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            buf_put_u8(out, (uint8_t)(v >> bits));
+        if (bits < 8)
+            continue;
+        bits -= 8;
+        some[n++] = (uint8_t)(v >> bits);
+        if (n == sizeof some) {
+            buf_put(out, some, n);
+            n = 0;
         }
     }
+    buf_put(out, some, n);
+    secret_wipe(some, sizeof some);
     return out->err;
 }

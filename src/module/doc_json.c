@@ -178,10 +178,10 @@ const char *doc_text(const struct onecard_doc *d, struct arena *a, size_t max, s
 {
     struct buf b;
     buf_init(&b, max);
-    const char *text = d && doc_print(d, &b) == 0 && b.err == 0
-                           ? arena_printf(a, "%.*s", (int)b.len, (const char *)b.data)
-                           : NULL;
+    char *text = d && doc_print(d, &b) == 0 && b.err == 0 ? arena_alloc(a, b.len + 1) : NULL;
     if (text) {
+        memcpy(text, b.data, b.len);
+        text[b.len] = '\0';
         *ret_len = b.len;
     }
     buf_fini(&b);

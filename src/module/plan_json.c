@@ -31,10 +31,26 @@ static size_t utf8_len(const unsigned char *s)
     return n;
 }
 
+/* How many of the next bytes stand for themselves: nearly all of any text. */
+static size_t plain_len(const unsigned char *s)
+{
+    size_t n = 0;
+    while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\') {
+        n++;
+    }
+    return n;
+}
+
 void plan_json_text(struct buf *out, const char *s)
 {
     buf_put_u8(out, '"');
-    for (const unsigned char *c = (const unsigned char *)s; *c;) {
+    for (const unsigned char *c = (const unsigned char *)s;;) {
+        size_t plain = plain_len(c);
+        buf_put(out, c, plain);
+        c += plain;
+        if (!*c) {
+            break;
+        }
         size_t n = utf8_len(c);
         if (n == 0) {
             buf_put_u8(out, '?');
