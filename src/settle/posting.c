@@ -10,6 +10,27 @@ static void add_bearer(struct posting *p, const char *owner)
     snprintf(p->bearers + at, sizeof p->bearers - at, "%s%.31s", at ? ";" : "", owner);
 }
 
+/* Who pays so that the citizen need not (R14): a bearer of concessions, an insurance's fund (R13).
+ */
+static bool bears(const struct leg *leg)
+{
+    return leg->kind == ACCT_BEARER || leg->kind == ACCT_FUND;
+}
+
+/* What a plan that takes from merchants gives back in all, negative; 0: it is another. Its own
+ * gross says only what counts against the original. */
+static fen_t given_back(const struct txn_row *t)
+{
+    fen_t sum = 0, taken = 0;
+    for (unsigned i = 0; i < t->in.leg_count; i++) {
+        const struct leg *leg = &t->in.legs[i];
+        fen_t amount = leg->kind == ACCT_MERCHANT ? leg->amount : 0;
+        sum += amount;
+        taken += amount < 0 ? amount : 0;
+    }
+    return t->in.plan_kind == OC_PLAN_ACCOUNT && sum < 0 ? taken : 0;
+}
+
 int posting_read(const struct txn_row *t, struct posting *ret)
 {
     struct posting p = {0};
@@ -19,7 +40,7 @@ int posting_read(const struct txn_row *t, struct posting *ret)
         sum += leg->amount;
         if (leg->kind == ACCT_PURSE)
             p.purse += leg->amount;
-        if (leg->kind == ACCT_BEARER) {
+        if (bears(leg)) {
             p.borne -= leg->amount;
             add_bearer(&p, leg->owner);
         }
@@ -27,7 +48,9 @@ int posting_read(const struct txn_row *t, struct posting *ret)
     if (sum != 0)
         return OC_EBOOKS;
     fen_t sign = t->in.refund ? -1 : 1;
-    p.gross = t->in.gross ? sign * t->in.gross : sign * t->in.amount + p.borne;
+    p.gross = given_back(t);
+    if (p.gross == 0)
+        p.gross = t->in.gross ? sign * t->in.gross : sign * t->in.amount + p.borne;
     p.net = p.gross - p.borne;
     *ret = p;
     return 0;

@@ -127,6 +127,54 @@ static void R14_gross_is_what_others_bear_and_the_citizen_pays(void **state)
     assert_string_equal(p.bearers, "treasury;civil");
 }
 
+static void R13_fund_bears_its_part_of_a_split_bill_and_gets_it_back(void **state)
+{
+    struct txn_row *t = *state;
+    struct posting p;
+    t->in.gross = 1000;
+    t->in.amount = 200;
+    add_leg(t, ACCT_PURSE, "", -200);
+    add_leg(t, ACCT_FUND, "pool", -600);
+    add_leg(t, ACCT_PERSONAL, "C1", -200);
+    add_leg(t, ACCT_MERCHANT, "P2", 1000);
+    assert_int_equal(posting_read(t, &p), 0);
+    assert_int_equal(p.gross, 1000);
+    assert_int_equal(p.borne, 600);
+    assert_int_equal(p.net, 400);
+    assert_string_equal(p.bearers, "pool");
+    for (int refund = 0; refund < 2; refund++) { /* counted against the original, or only linked */
+        t->in = (struct op_intent){.plan_kind = OC_PLAN_ACCOUNT,
+                                   .refund = refund != 0,
+                                   .amount = refund ? 200 : 1000,
+                                   .gross = refund ? 200 : 1000};
+        add_leg(t, ACCT_MERCHANT, "P2", -1000);
+        add_leg(t, ACCT_FUND, "pool", 600);
+        add_leg(t, ACCT_PERSONAL, "C1", 200);
+        add_leg(t, ACCT_PENDING_LOAD, "", 200);
+        assert_int_equal(posting_read(t, &p), 0);
+        assert_int_equal(p.gross, -1000);
+        assert_int_equal(p.borne, -600);
+        assert_int_equal(p.net, -400);
+    }
+}
+
+static void R14_refund_of_a_shared_ride_is_the_ride_with_signs_turned(void **state)
+{
+    struct txn_row *t = *state;
+    struct posting p;
+    t->in.plan_kind = OC_PLAN_ACCOUNT;
+    t->in.refund = true;
+    t->in.amount = t->in.gross = 90; /* as the host fills it */
+    add_leg(t, ACCT_MERCHANT, "P2", -200);
+    add_leg(t, ACCT_MERCHANT, "P3", 50); /* an operator that shared in it */
+    add_leg(t, ACCT_BEARER, "treasury", 60);
+    add_leg(t, ACCT_PENDING_LOAD, "", 90);
+    assert_int_equal(posting_read(t, &p), 0);
+    assert_int_equal(p.gross, -200);
+    assert_int_equal(p.borne, -60);
+    assert_int_equal(p.net, -140);
+}
+
 static void R14_shared_posting_counts_once_and_stands_with_both(void **state)
 {
     struct txn_row *t = *state;
@@ -191,6 +239,10 @@ int main(void)
         cmocka_unit_test(file_names_stay_inside_the_folder_and_apart_from_ours),
         cmocka_unit_test_setup_teardown(R14_gross_is_what_others_bear_and_the_citizen_pays, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(R13_fund_bears_its_part_of_a_split_bill_and_gets_it_back,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(R14_refund_of_a_shared_ride_is_the_ride_with_signs_turned,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(R14_shared_posting_counts_once_and_stands_with_both, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(R6_refund_has_negative_figures, setup, teardown),
