@@ -273,11 +273,7 @@ static void print_hold(const struct plan_hold *h, bool brief, struct buf *out)
     plan_json_text(out, h->kind);
     buf_printf(out, ",\"amount_fen\":%lld", (long long)h->amount);
     if (!brief) {
-        print_doc(h->doc, h->doc_len, false, out);
-    }
-    if (!brief && h->expect) {
-        buf_puts(out, ",\"expect\":");
-        buf_puts(out, h->expect);
+        print_doc(h->doc, h->doc_len, true, out); /* of what is sealed, mostly */
     }
     buf_puts(out, "}");
 }

@@ -104,8 +104,11 @@ enum parcel_end parcel_co_post(struct txn_env *env, const char *to, struct parce
         return PARCEL_BUSY;
     if (rc == 0 && acknowledged(&answer))
         return PARCEL_SENT;
+    /* What it says may be about that citizen: nothing that is kept. */
+    bool hush = p->row.citizen[0] != '\0';
     if (rc == 0)
-        (void)snprintf(p->note, sizeof p->note, "answered %d: %.90s", answer.status, answer.body);
+        (void)snprintf(p->note, sizeof p->note, "answered %d%s%.90s", answer.status,
+                       hush ? "" : ": ", hush ? "" : answer.body);
     else
         (void)snprintf(p->note, sizeof p->note, "%s: %.90s", oc_strerror(rc),
                        upstream_why(env->upstream, to));

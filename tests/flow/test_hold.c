@@ -505,6 +505,12 @@ static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes 
     return vault_says != 0 ? vault_says : seal_wrap(c.env.crypto, &vault_key, place, plain, ret);
 }
 
+static int co_unseal(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes blob, struct buf *ret)
+{
+    (void)vault, (void)citizen, (void)what;
+    return seal_unwrap(c.env.crypto, &vault_key, place, blob, ret);
+}
+
 /* Does any file of the ledger, its log included, have these bytes? */
 static bool written_anywhere(const char *word)
 {
@@ -655,6 +661,39 @@ static void message_that_is_refused_dies_and_a_person_sends_it_again(void **stat
     assert_int_equal(bank.messages, 1);
 }
 
+static void R20_what_an_institution_answers_about_a_citizen_is_not_kept(void **state)
+{
+    (void)state;
+    c.env.co_seal = co_seal;
+    c.env.co_unseal = co_unseal;
+    bank.message = BROKEN;
+    expect(run("holdtest.note", 0, "about", "c1"), OC_POSTED, OC_R_NONE);
+    assert_false(delivered(600));
+    struct look *l = first_message(MESSAGE_DEAD);
+    assert_int_equal(l->n, 1);
+    assert_string_equal(l->message.note, "answered 400");
+    assert_false(written_anywhere("what?"));
+}
+
+static int show_pay(void *arg) CO_FN;
+static int show_pay(void *arg)
+{
+    static struct txn_result res;
+    struct txn_request q = city_request("holdtest.pay", "shop", 700);
+    return txn_co_plan(&c.env, NULL, &q, &res, arg);
+}
+
+static void R20_plan_that_is_only_shown_tells_the_size_of_what_a_hold_says(void **state)
+{
+    struct buf b;
+    (void)state;
+    buf_init(&b, 0);
+    assert_int_equal(loop_run_flow(c.loop, "plan", show_pay, &b), 0);
+    assert_non_null(strstr(buf_cstr(&b), "\"hold\":{\"to\":\"bank\",\"kind\":\"bill\",\"amount_fen\":700,\"bytes\":"));
+    assert_null(strstr(buf_cstr(&b), "asked_fen"));
+    buf_fini(&b);
+}
+
 static void institution_that_is_away_kills_no_message(void **state)
 {
     (void)state;
@@ -694,6 +733,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(R12_note_leaves_its_messages_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(no_route_is_refused_before_anything_is_written, setup, teardown),
         cmocka_unit_test_setup_teardown(question_is_asked_and_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(R20_what_an_institution_answers_about_a_citizen_is_not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(R20_plan_that_is_only_shown_tells_the_size_of_what_a_hold_says, setup, teardown),
         cmocka_unit_test_setup_teardown(R20_what_a_hold_says_of_a_citizen_is_told_and_never_written_in_clear, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_store_that_fails_after_each_step_leaves_books_that_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(R12_restart_before_the_holds_answer_voids_and_reverses, setup, teardown),

@@ -42,7 +42,8 @@ static void add_messages(const struct onecard_request *req, struct onecard_plan 
         struct onecard_doc *doc = h->doc_object(req);
         h->doc_set_int(doc, "number", i + 1);
         h->doc_set_text(doc, "word", param(req, "word", "done"));
-        h->plan_message(plan, param(req, "tell", param(req, "to", "bank")), "done", "", doc);
+        h->plan_message(plan, param(req, "tell", param(req, "to", "bank")), "done",
+                        param(req, "about", ""), doc);
     }
 }
 
@@ -118,6 +119,7 @@ static const struct onecard_param params[] = {
     {"to", "institution of the hold", false}, {"tell", "whom messages go to", false},
     {"messages", "how many", false},          {"expect", "yes or no", false},
     {"word", "stands in messages", false},    {"hold", "yes or no", false},
+    {"about", "citizen of messages", false},
 };
 #define SERVICE(word, flags, fn)                                                                   \
     static const struct onecard_service word##_service = {                                         \
