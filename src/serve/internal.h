@@ -316,6 +316,9 @@ json_t *card_json(const struct serve *s, const struct card_row *c);
 /* ---- upstreams.c ---- */
 /** Opens the configured routes. Logs. */
 int upstreams_open(struct serve *s) MUST_USE WORKER_FN;
+/** Whether a private key's file keeps it from strangers; `place` is the configuration's. OC_EPERM:
+ * everybody may read it (logged). */
+int serve_check_key_file(const char *place, const char *path) MUST_USE WORKER_FN;
 /** The public key of the one that this site signs its messages to institutions with. OC_ECRYPTO. */
 int site_public_key(const struct serve *s, uint8_t ret[ED25519_LEN]) MUST_USE;
 

@@ -1,7 +1,8 @@
 /* The door for institutions: who asks is proven by a signature over method, target, idempotency
  * key, date and body. A date that is more than five minutes off is refused, and so is a reading
  * call whose very signature was seen within that time; a writing one may come again, because its
- * effect is known by its own number. Rates count only what was signed: nobody uses up another's. */
+ * effect is known by its own number. Rates count only what was signed and is no replay, and what
+ * must be remembered is counted for each: nobody uses up another's. */
 #include "serve/partner.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #define BODY_MAX    ((size_t)256 * 1024)
 #define WINDOW_MS   (5 * 60 * INT64_C(1000))
-#define SEEN_MAX    100000 /* signatures of reading calls that are remembered */
+#define SEEN_MAX    32768 /* signatures of one's reading calls: 50 a second while they are good */
 #define PEM_MAX     ((size_t)256 * 1024)
 #define TIMEOUT_S   30
 #define THOUSAND    1000
@@ -18,6 +19,7 @@
 
 struct seen {
     struct list link; /* in partners.order, the oldest first */
+    struct partner *partner;
     int64_t until_ms;
     char signature[SIGNED_SIGNATURE_TEXT];
 };
@@ -28,7 +30,6 @@ struct partners {
     struct map by_id;   /* struct partner */
     struct map by_mark; /* struct seen */
     struct list order;
-    unsigned seen_count;
 };
 
 /* ---- who ---- */
@@ -114,38 +115,50 @@ static void forget_old(struct partners *p)
     int64_t now = serve_now_ms(p->serve);
     while (!list_empty(&p->order)) {
         struct seen *old = CONTAINER_OF(p->order.next, struct seen, link);
-        if (old->until_ms > now && p->seen_count <= SEEN_MAX)
+        if (old->until_ms > now)
             return;
         (void)map_del_str(&p->by_mark, old->signature);
         list_del(&old->link);
-        p->seen_count--;
+        old->partner->seen--;
         free(old);
     }
+}
+
+static bool reads(const struct api_call *c)
+{
+    return strcmp(http_method(c->req), "GET") == 0;
 }
 
 static int check_fresh(struct api_call *c, const char *signature)
 {
     struct partners *p = c->s->partners;
     forget_old(p);
-    if (strcmp(http_method(c->req), "GET") != 0)
+    if (!reads(c) || !map_get_str(&p->by_mark, signature))
         return 0;
-    if (map_get_str(&p->by_mark, signature))
-        return api_fail(c, 409, "replayed",
-                        "this very request was seen: sign a new one, with "
-                        "another " SIGNED_HEADER_KEY);
-    if (p->seen_count >= SEEN_MAX)
-        return api_fail(c, 503, "busy", "too many requests in five minutes: try again later");
+    return api_fail(c, 409, "replayed",
+                    "this very request was seen: sign a new one, with another " SIGNED_HEADER_KEY);
+}
+
+/* Only what is let in: what was sent away may come again as it is. */
+static int remember(struct api_call *c, struct partner *one, const char *signature)
+{
+    struct partners *p = c->s->partners;
+    if (!reads(c))
+        return 0;
+    if (one->seen >= SEEN_MAX)
+        return api_fail(c, 503, "busy", "too many requests in ten minutes: try again later");
     struct seen *new = calloc(1, sizeof *new);
     if (!new)
         return api_no_memory(c);
     (void)snprintf(new->signature, sizeof new->signature, "%s", signature);
+    new->partner = one;
     new->until_ms = serve_now_ms(c->s) + 2 * WINDOW_MS;
     if (map_put_str(&p->by_mark, new->signature, new) != 0) {
         free(new);
         return api_no_memory(c);
     }
     list_add_tail(&p->order, &new->link);
-    p->seen_count++;
+    one->seen++;
     return 0;
 }
 
@@ -216,6 +229,9 @@ static CO_FN int admit(struct partner_call *pc)
     if (rc != 0)
         return rc;
     flow_defer(leave, pc->partner);
+    rc = remember(c, pc->partner, claim.signature);
+    if (rc != 0)
+        return rc;
     c->who = strlen(claim.from) < LEDGER_ID - sizeof "participant:" + 1 /* never cut (R20) */
                  ? arena_printf(flow_arena(), "participant:%s", claim.from)
                  : arena_strdup(flow_arena(), claim.from);
@@ -294,6 +310,8 @@ int partners_open(struct serve *s)
     buf_init(&p->key, PEM_MAX);
     buf_init(&p->ca, PEM_MAX);
     int rc = read_pem("certificate", cfg->certificate, &p->certificate);
+    if (rc == 0)
+        rc = serve_check_key_file("institutions.key", cfg->key);
     if (rc == 0)
         rc = read_pem("key", cfg->key, &p->key);
     return rc == 0 ? read_pem("ca", cfg->ca, &p->ca) : rc;

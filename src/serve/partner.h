@@ -16,6 +16,7 @@ struct partner {
     unsigned at_once;     /* its requests at work */
     int64_t tokens_at_ns; /* of the bucket */
     int64_t tokens;       /* in thousandths of a request */
+    unsigned seen;        /* reading calls of the last ten minutes that are remembered */
 };
 /** A call of its: `call.who` is "participant:ID". */
 struct partner_call {

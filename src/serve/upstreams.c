@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PEM_MAX ((size_t)256 * 1024)
 
@@ -40,6 +41,17 @@ static WORKER_FN int read_pem(const char *to, const char *path, struct buf *b, c
     return rc;
 }
 
+int serve_check_key_file(const char *place, const char *path)
+{
+    struct stat st;
+    if (path == NULL || path[0] == '\0' || stat(path, &st) != 0)
+        return 0; /* reading it says why */
+    if ((st.st_mode & S_IRWXO) == 0)
+        return 0;
+    log_error("serve", "%s: %s may be read by everybody: set its mode to 0600", place, path);
+    return OC_EPERM;
+}
+
 static WORKER_FN int fill_route(const struct serve_upstream *c, struct pems *p,
                                 struct upstream_route *r)
 {
@@ -59,6 +71,8 @@ static WORKER_FN int fill_route(const struct serve_upstream *c, struct pems *p,
     int rc = read_pem(c->name, c->ca, &p->ca, &r->ca);
     if (rc == 0)
         rc = read_pem(c->name, c->certificate, &p->certificate, &r->certificate);
+    if (rc == 0)
+        rc = serve_check_key_file("upstreams: key", c->key);
     return rc != 0 ? rc : read_pem(c->name, c->key, &p->key, &r->key);
 }
 

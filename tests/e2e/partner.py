@@ -5,7 +5,8 @@ signed request, its answer on standard output: the status, a blank, the body.
     partner.py --port P --ca CA.pem --from ID --key KEY.pem METHOD TARGET [BODY]
 
 --key may be missing (nothing is signed); --date-off S, --idempotency KEY, --cert/--cert-key as their names say;
---tamper sends another body than the one that was signed; --times N sends the same bytes N times."""
+--tamper sends another body than the one that was signed; --times N sends the same bytes N times, --pause S between;
+--after TARGET: another reading request right before."""
 import argparse
 import base64
 import hashlib
@@ -32,6 +33,17 @@ def headers(args, body):
     return found
 
 
+def send(args, tls, method, target, body, found):
+    try:
+        c = http.client.HTTPSConnection("127.0.0.1", args.port, context=tls, timeout=30)
+        c.request(method, target, body or None, found)
+        r = c.getresponse()
+        print(r.status, r.read().decode().strip())
+        c.close()
+    except (ssl.SSLError, ConnectionError, http.client.HTTPException) as e:
+        print("0", type(e).__name__)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--port", type=int, required=True)
@@ -45,6 +57,8 @@ def main():
     p.add_argument("--tls12", action="store_true")
     p.add_argument("--tamper", action="store_true")
     p.add_argument("--times", type=int, default=1)
+    p.add_argument("--pause", type=float, default=0)
+    p.add_argument("--after")
     p.add_argument("method")
     p.add_argument("target")
     p.add_argument("body", nargs="?", default="")
@@ -58,15 +72,13 @@ def main():
     found = headers(args, body)
     if args.tamper:
         body += b" "
-    for _ in range(args.times):
-        try:
-            c = http.client.HTTPSConnection("127.0.0.1", args.port, context=tls, timeout=30)
-            c.request(args.method, args.target, body or None, found)
-            r = c.getresponse()
-            print(r.status, r.read().decode().strip())
-            c.close()
-        except (ssl.SSLError, ConnectionError, http.client.HTTPException) as e:
-            print("0", type(e).__name__)
+    if args.after:
+        before = argparse.Namespace(**{**vars(args), "method": "GET", "target": args.after, "idempotency": None})
+        send(args, tls, "GET", args.after, b"", headers(before, b""))
+    for i in range(args.times):
+        if i > 0:
+            time.sleep(args.pause)
+        send(args, tls, args.method, args.target, body, found)
 
 
 main()
