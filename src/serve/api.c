@@ -188,9 +188,21 @@ void api_send(struct api_call *c)
     free(text);
 }
 
+/* One that no handler took, as another member was wrong. */
+static void wipe_pin(json_t *body)
+{
+    union {
+        const char *shown;
+        char *own;
+    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
+    if (pin.own)
+        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
+}
+
 void api_drop(void *arg)
 {
     struct api_call *c = arg;
+    wipe_pin(c->body);
     json_decref(c->body);
     json_decref(c->reply);
 }

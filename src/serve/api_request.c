@@ -53,9 +53,9 @@ int api_read_document(struct api_call *c, json_t *document, struct txn_request *
     return 0;
 }
 
-/* The PIN leaves the parsed body at once: it stands nowhere but in the request, until the chip has
- * seen it. */
-static int read_pin(struct api_call *c, char *pin, struct txn_request *r)
+/* The PIN stands nowhere but in the request, until the chip has seen it: api_drop() wipes it in the
+ * parsed body, http_req_free() in the text. */
+static int read_pin(struct api_call *c, const char *pin, struct txn_request *r)
 {
     size_t len = strlen(pin);
     bool fits = len >= 4 && len <= sizeof r->pin && strspn(pin, "0123456789") == len;
@@ -63,13 +63,6 @@ static int read_pin(struct api_call *c, char *pin, struct txn_request *r)
         memcpy(r->pin, pin, len);
         r->pin_len = (uint8_t)len;
     }
-    secret_wipe(pin, len);
-    union {
-        const char *shown;
-        char *own;
-    } parsed = {.shown = json_string_value(json_object_get(c->body, "pin"))};
-    if (parsed.own)
-        secret_wipe(parsed.own, strlen(parsed.own));
     return len == 0 || fits ? 0
                             : api_fail(c, 400, "bad_field", "\"pin\" is 4 to %zu digits",
                                        sizeof r->pin);
@@ -130,8 +123,9 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
          .min = 500,
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
-    int pin_rc = rc == 0 ? read_pin(c, pin, r) : rc;
-    rc = rc ? rc : pin_rc;
+    if (rc == 0)
+        rc = read_pin(c, pin, r);
+    secret_wipe(pin, sizeof pin);
     if (rc == 0)
         rc = read_presentation(c, card, code, r);
     if (rc == 0 && params)

@@ -248,9 +248,21 @@ static CO_FN void dispatch(struct local_call *c)
                    "%s %.100s: see docs/TERMINAL.md", c->method, c->path);
 }
 
+/* One that was not taken, as another member was wrong. */
+static void wipe_pin(json_t *body)
+{
+    union {
+        const char *shown;
+        char *own;
+    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
+    if (pin.own)
+        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
+}
+
 static void drop(void *arg)
 {
     struct local_call *c = arg;
+    wipe_pin(c->body);
     json_decref(c->body);
     json_decref(c->reply);
 }

@@ -72,7 +72,19 @@ static int add_document(struct ctl *c, const struct cli_args *a, json_t *body)
     return json_object_set_new(body, "document", document) == 0 ? 0 : ctl_fail(c, "out of memory");
 }
 
-/* The digits of the file's first line. They leave this process with the body, which is wiped. */
+static void drop_body(json_t *body)
+{
+    union {
+        const char *shown;
+        char *own;
+    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
+    if (pin.own)
+        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
+    json_decref(body);
+}
+
+/* The digits of the file's first line. They leave this process with the body, which drop_body()
+ * wipes; no buffer of stdio's has them. */
 static int add_pin(struct ctl *c, const struct cli_args *a, json_t *body)
 {
     const char *file = cli_text(a, "pin");
@@ -80,7 +92,8 @@ static int add_pin(struct ctl *c, const struct cli_args *a, json_t *body)
     if (!file)
         return 0;
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-    bool read = f && fgets(line, sizeof line, f);
+    secret_harden_process(); /* not before: /dev/fd/N cannot be opened after it */
+    bool read = f && setvbuf(f, NULL, _IONBF, 0) == 0 && fgets(line, sizeof line, f);
     if (f && f != stdin)
         (void)fclose(f);
     line[strcspn(line, "\r\n")] = '\0';
@@ -102,7 +115,7 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
     if (rc == 0)
         rc = add_pin(c, a, body);
     if (rc != 0) {
-        json_decref(body);
+        drop_body(body);
         return rc;
     }
     rc = run_request(c, path, body, &result);
@@ -111,7 +124,7 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
     else if (result)
         run_print(c, result);
     json_decref(result);
-    json_decref(body);
+    drop_body(body);
     return rc;
 }
 
