@@ -233,7 +233,7 @@ class Handler(BaseHTTPRequestHandler):
             if refuse:
                 return {"refused": {"reason": "no_funds", "detail": "not enough there"}}, {}
             document, more = {"amount_fen": m["amount_fen"]}, {}
-            if role == "bureau" and m["kind"] in ("settle", "cancel"):
+            if role == "bureau" and "settlement_id" in m["document"]:  # settle or cancel
                 document = more["parts"] = Handler.settlement(book, m["kind"], m["document"])
                 if document is None:
                     return {"refused": {"reason": "unknown", "detail": "no such settlement stands"}}, {}
