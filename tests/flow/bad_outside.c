@@ -39,10 +39,11 @@ static struct book_hold *hold_of(const struct upstream_exchange *e)
  * settlement. */
 static int on_hold(const struct upstream_exchange *e, struct upstream_answer *ret)
 {
-    char text[1024];
+    char text[1024], bill[40];
     struct book_hold *h = hold_of(e);
     const char *at = strstr(e->json, "\"amount_fen\":");
     member(e->json, "kind", h->kind, sizeof h->kind);
+    member(e->json, "bill", bill, sizeof bill);
     h->amount = at ? atoll(at + 13) : 0;
     h->asks++;
     if (outside.hold == REFUSES)
@@ -57,8 +58,9 @@ static int on_hold(const struct upstream_exchange *e, struct upstream_answer *re
                  outside.presettle);
     else
         snprintf(text, sizeof text,
-                 "{\"held\":{\"reference\":\"B-%s\",\"document\":{\"amount_fen\":%lld}}}", h->id,
-                 (long long)h->amount);
+                 "{\"held\":{\"reference\":\"B-%s\",\"document\":{\"amount_fen\":%lld,"
+                 "\"bill\":\"%s\"}}}",
+                 h->id, (long long)h->amount, bill);
     return answer(e, ret, text);
 }
 

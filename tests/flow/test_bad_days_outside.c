@@ -176,6 +176,34 @@ R12_R13_a_bill_held_by_the_bureau_and_torn_is_confirmed_or_reversed_by_the_card(
     books_close();
 }
 
+/* ---- the utility ---- */
+
+static struct txn_request water(const char *term)
+{
+    return with("payment.bill_pay", term, 4210, "utility", "bank", "account", "A-17", "bill", "W1",
+                NULL);
+}
+
+static void R2_R12_a_bill_of_a_utility_paid_at_two_desks_at_one_moment_is_paid_once(void **state)
+{
+    static struct city_side a, b;
+    (void)state;
+    reader_sim_insert(second, c.card[1]);
+    struct txn_request q = water("shop");
+    city_side_init(&a, &c, c.sim, &q);
+    q = water("desk");
+    city_side_init(&b, &c, second, &q);
+    at_once(&a, &b);
+    bool first = a.res.outcome == OC_POSTED;
+    good(first ? &a.res : &b.res);
+    no(OC_R_DUPLICATE, first ? &b.res : &a.res);
+    assert_int_equal(outside.count, 1);
+    city_agrees(&c, 0, first ? 100000 - 4210 : 100000);
+    city_agrees(&c, 1, first ? 100000 : 100000 - 4210);
+    reader_sim_remove(second);
+    books_close();
+}
+
 /* ---- the hospital ---- */
 
 static void R12_a_hospital_that_answers_after_its_time_out_hears_the_same_once(void **state)
@@ -281,6 +309,7 @@ int main(void)
         BAD(R4_a_restart_between_hold_and_credit_leaves_it_to_the_card),
         ASKED(R12_R13_a_bureau_that_answers_after_its_time_out_settles_nothing),
         ASKED(R12_R13_a_bill_held_by_the_bureau_and_torn_is_confirmed_or_reversed_by_the_card),
+        BAD(R2_R12_a_bill_of_a_utility_paid_at_two_desks_at_one_moment_is_paid_once),
         BAD(R12_a_hospital_that_answers_after_its_time_out_hears_the_same_once),
         BAD(R11_a_doubt_that_ends_after_the_night_of_its_day_belongs_to_the_next),
     };
