@@ -19,8 +19,8 @@ int access_co_note(struct serve *s, const struct access_look *look) MUST_USE CO_
 typedef int (*citizen_card_fn)(void *arg, const struct card_row *card);
 int citizen_co_each_card(struct serve *s, const char *citizen, citizen_card_fn fn,
                          void *arg) MUST_USE CO_FN;
-/** The i-th scope in which records of citizens may stand: "access", then the modules' names. NULL:
- * no more. */
+/** The i-th scope in which records of citizens may stand: "access", then the modules' names, ours
+ * also where they are not loaded. NULL: no more. */
 const char *citizen_scope(const struct serve *s, size_t i);
 
 struct erase_wish {

@@ -135,17 +135,30 @@ int citizen_co_each_card(struct serve *s, const char *citizen, citizen_card_fn f
     return rc;
 }
 
+/* Ours by name: documents of a module that is not loaded any more are kept, and told, all the
+ * same. */
+static const char *const own_scopes[] = {ACCESS, "medical", "payment", "social", "transit"};
+
+static bool is_own(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(own_scopes); i++)
+        if (strcmp(own_scopes[i], name) == 0)
+            return true;
+    return false;
+}
+
 const char *citizen_scope(const struct serve *s, size_t i)
 {
     const char *last = NULL;
-    if (i == 0)
-        return ACCESS;
+    if (i < ARRAY_LEN(own_scopes))
+        return own_scopes[i];
+    i -= ARRAY_LEN(own_scopes);
     for (size_t at = 0; at < module_service_count(s->modules); at++) {
         const char *name = service_module(module_service_at(s->modules, at))->name;
-        if (last && strcmp(last, name) == 0)
+        if (is_own(name) || (last && strcmp(last, name) == 0))
             continue;
         last = name;
-        if (--i == 0)
+        if (i-- == 0)
             return name;
     }
     return NULL;

@@ -5,6 +5,7 @@
 #include "crypto/crypto.h"
 #include "ledger/ledger.h"
 
+#include <onecard/module.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,6 +269,58 @@ static void R20_documents_whose_retention_is_over_are_erased_by_the_night(void *
     assert_true(both);
 }
 
+/* A site that does not load `medical` any more has its documents still. */
+static void R20_documents_of_a_module_that_is_not_loaded_are_kept_as_long_and_told(void **state)
+{
+    char id[32];
+    bool told = false;
+    static const char doc[] = "{\"day\":20261101}";
+    struct ledger_op *ops = calloc(3, sizeof *ops);
+    (void)state;
+    assert_non_null(ops);
+    json_t *j = site_expect(&site, 201, "POST", "/v1/citizens", "{\"name\":\"Patient\"}");
+    (void)snprintf(id, sizeof id, "%s", text_of(j, "citizen"));
+    json_decref(j);
+    site_stop(&site);
+    ops[0].type = LOP_PARTICIPANT;
+    (void)snprintf(ops[0].participant.id, LEDGER_ID, "h1");
+    (void)snprintf(ops[0].participant.name, sizeof ops[0].participant.name, "h1");
+    ops[1].type = LOP_TERMINAL;
+    (void)snprintf(ops[1].terminal.id, LEDGER_ID, "sys-h1");
+    (void)snprintf(ops[1].terminal.kind, sizeof ops[1].terminal.kind, "system");
+    (void)snprintf(ops[1].terminal.participant, LEDGER_ID, "h1");
+    (void)snprintf(ops[1].terminal.params, sizeof ops[1].terminal.params, "{}");
+    ops[2].type = LOP_INTENT;
+    struct op_intent *in = &ops[2].intent;
+    in->plan_kind = OC_PLAN_NOTE;
+    (void)snprintf(in->service, sizeof in->service, "medical.report_put");
+    (void)snprintf(in->terminal, sizeof in->terminal, "sys-h1");
+    (void)snprintf(in->participant, sizeof in->participant, "h1");
+    (void)snprintf(in->plan, sizeof in->plan, "{}");
+    (void)snprintf(in->reply, sizeof in->reply, "{}");
+    in->business_date = city_date(clock_wall_ms(&clock_system), 480);
+    in->record_count = 1;
+    (void)snprintf(in->records[0].scope, sizeof in->records[0].scope, "medical");
+    (void)snprintf(in->records[0].owner, sizeof in->records[0].owner, "citizen:%s", id);
+    (void)snprintf(in->records[0].key, sizeof in->records[0].key, "report/1");
+    in->records[0].doc = (struct op_doc){doc, sizeof doc - 1};
+    for (int i = 0; i < 3; i++)
+        (void)snprintf(ops[i].who, sizeof ops[i].who, "test");
+    write_at_rest(ops, 3);
+    free(ops);
+    site_start(&site);
+    j = about(id, "export", "{\"reason\":\"asked for it\"}", 200);
+    const json_t *records = json_object_get(j, "records");
+    for (size_t i = 0; i < json_array_size(records); i++)
+        told |= strcmp(text_of(json_array_get(records, i), "key"), "report/1") == 0;
+    assert_true(told);
+    json_decref(j);
+    j = about(id, "erase", "{\"why\":\"wishes it\"}", 200);
+    assert_int_equal(json_array_size(json_object_get(j, "erased")), 1);
+    assert_string_equal(text_of(j, "documents_due"), "2041-11-01");
+    json_decref(j);
+}
+
 static void R20_rows_sealed_before_a_restart_open_after_it(void **state)
 {
     char id[32];
@@ -287,6 +340,8 @@ int main(void)
         cmocka_unit_test(R20_data_are_shown_with_a_reason_and_the_look_is_told_to_the_citizen),
         cmocka_unit_test(what_is_changed_stands_and_the_rest_stays),
         cmocka_unit_test(R20_rows_sealed_before_a_restart_open_after_it),
+        cmocka_unit_test(
+            R20_documents_of_a_module_that_is_not_loaded_are_kept_as_long_and_told),
         cmocka_unit_test(R20_documents_whose_retention_is_over_are_erased_by_the_night),
         cmocka_unit_test(R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_number),
     };
