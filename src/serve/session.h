@@ -198,12 +198,13 @@ int64_t session_terminal_ms(const struct session *se, int64_t switch_ns);
 /** Learns from a stamp of the terminal's monotonic clock. */
 void session_clock(struct session *se, uint64_t mono_ms);
 /* ---- inflow.c ---- */
-/** Reads whole messages off a stream: gives the next one, whose bytes live until the next call. For
- * enrolment and sessions. OC_EPARSE, OC_ELIMIT: no frame of ours; errors of stream_co_read(). */
+/** Reads whole messages off a stream: gives the next one, whose bytes live until the next call, which
+ * wipes them. For enrolment and sessions. OC_EPARSE, OC_ELIMIT: no frame of ours; errors of stream_co_read(). */
 struct inflow {
     struct stream *stream;
     uint8_t *data;
     size_t len, at, cap;
+    size_t given; /* bytes before `at` that the caller looks at */
 };
 int inflow_co_next(struct inflow *in, const uint8_t **ret, size_t *ret_len,
                    int64_t deadline_ns) CO_FN MUST_USE;
