@@ -63,9 +63,9 @@ static int read_pin(struct api_call *c, const char *pin, struct txn_request *r)
         memcpy(r->pin, pin, len);
         r->pin_len = (uint8_t)len;
     }
-    return len == 0 || fits ? 0
-                            : api_fail(c, 400, "bad_field", "\"pin\" is 4 to %zu digits",
-                                       sizeof r->pin);
+    return len == 0 || fits
+               ? 0
+               : api_fail(c, 400, "bad_field", "\"pin\" is 4 to %zu digits", sizeof r->pin);
 }
 
 /* In place of a card on the reader: what is printed on it, or a code (R21). */
