@@ -148,13 +148,19 @@ month_second_week() {
     expect 0 card cancel "${card[min]}" --why "replaced 补卡"
     card_in A min2
     serve 0 payment.load hall1 --amount 80.00 --param source=account
-    tell "小雨 has a cold; the residents' insurance pays its part, the rest comes from her card:"
+    tell "张伟 binds his medical-insurance account to his daughter (家庭共济): with his social security card and its PIN."
+    issue weissc ssc --profile ssc --holder 张伟 --holder-id 410102198505050015
+    (umask 077 && echo 123456 >"$CITY/run/pin")
+    serve 0 social.family_bind window1 --param "member=${person[yu]}" --param relation=child --param limit=500 --pin "$CITY/run/pin"
+    tell "小雨 has a cold; the residents' insurance pays its part, her father's account the rest:"
     hospital_says medical.bill_put "${person[yu]}" '{"id":"B-YU","date":'"$(city_day)"',"type":"outpatient","referral":"local","serviceType":"儿科","diagnosis":"感冒","lineItem":[
         {"code":"250101015","display":"血细胞分析","class":"A","quantity":1,"amount_fen":2000},
         {"code":"X-1","display":"检查","class":"A","quantity":1,"amount_fen":10500}],"totalGross_fen":12500}'
     card_in A yu
-    serve 0 medical.settle ward1 --param bill=B-YU --param pay=cash
+    serve 0 medical.settle ward1 --param bill=B-YU --param family=yes
     legs "$txn"
+    check "the bill: fund, father's account, nothing of hers" \
+        "$(leg "$txn" merchant hospital) $(leg "$txn" fund) $(leg "$txn" personal "${person[wei]}") $(leg "$txn" purse)" "12500 -1000 -11500 0"
 }
 
 month_stay() {

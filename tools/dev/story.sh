@@ -74,7 +74,7 @@ def yuan: (if . < 0 then "-" else "" end) + ((if . < 0 then -. else . end) | "\(
 ((.reply // {}) | to_entries | map(select(.value | type != "object" and type != "array"))
  | map(select(.value != "" and .value != 0 and .value != null))
  | map(if .key | endswith("_fen") then "\(.key | .[:-4]) \(.value | yuan)" else "\(.key) \(.value)" end)
- | map(select(test("^(slip_|before |ride )") | not)) | if length > 0 then join("   ") else empty end)
+ | map(select(test("^(slip_|before |ride |[a-z]+_ms )") | not)) | if length > 0 then join("   ") else empty end)
 J
 reply() { # jq expression on the reply of the last service
     jq -r ".reply | $1" <<<"$out"
