@@ -67,6 +67,12 @@ static int settle(void *ctx, const struct onecard_request *req, struct onecard_p
     if (is("citizen")) {
         h->doc_set_text(params, "citizen", "c9");
     }
+    if (is("long bill")) { /* more than a request from outside may say in one parameter */
+        char bill[1001];
+        memset(bill, 'b', sizeof(bill) - 1);
+        bill[sizeof(bill) - 1] = '\0';
+        h->doc_set_text(params, "bill", bill);
+    }
     int rc = h->co_ask(req, is("only answer") ? NULL : plan, is("nobody") ? "soc.no" : "soc.split",
                        params, &reply);
     if (rc) {
@@ -326,6 +332,13 @@ static void asked_service_writes_its_part_in_its_own_scope(void **state)
                         "{\"split\":{\"bill\":\"7\",\"citizen\":\"c1\",\"by\":\"med.settle\"}}");
 }
 
+static void document_is_passed_on_as_text(void **state)
+{
+    (void)state;
+    assert_int_equal(run("med.settle", "long bill"), 0);
+    assert_in_range(strlen(plan.reply), 1000, 1100);
+}
+
 static void answer_without_a_plan_leaves_nothing_in_it(void **state)
 {
     (void)state;
@@ -497,6 +510,7 @@ int main(void)
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(asked_service_writes_its_part_in_its_own_scope),
+        TEST(document_is_passed_on_as_text),
         TEST(answer_without_a_plan_leaves_nothing_in_it),
         TEST(refusal_and_failure_of_the_asked_are_those_of_who_asks),
         TEST(circle_of_services_is_refused),
