@@ -15,7 +15,7 @@
 #define TERMINAL "night"
 #define OWNER    "site"
 #define AT_ONCE  200 /* of one look: what a flow allocates stays until its end */
-#define DAYS     7 /* looked at after a start: earlier ones are found at the citizen's next booking */
+#define DAYS     7   /* before today; earlier ones are found at the next booking */
 
 static CO_FN int add_participant(struct serve *s, struct ledger_op *op)
 {
