@@ -533,16 +533,22 @@ CO_FN static int sends_crumbs(struct talk *t, struct stream *raw)
     return rc;
 }
 
+/* A busy machine keeps us from the processor now and then, which looks like a turn that was not
+ * given: of several floods one must show the turns. Where turns are not given none does. */
 static void peer_that_floods_with_records_lets_others_have_their_turns(void **state)
 {
     int (*const ways[])(struct talk *, struct stream *) = {moves_its_keys_on, sends_crumbs};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        struct talk t = with_client(ways[i]);
-        talk_run(&t);
-        assert_int_equal(t.client_rc, 0);
-        assert_true(ticker.longest_ns < ticker.all_ns / 3);
-        end(&t);
+        bool turns = false;
+        for (int tries = 0; tries < 8 && !turns; tries++) {
+            struct talk t = with_client(ways[i]);
+            talk_run(&t);
+            assert_int_equal(t.client_rc, 0);
+            turns = ticker.longest_ns < ticker.all_ns / 3;
+            end(&t);
+        }
+        assert_true(turns);
     }
 }
 
