@@ -77,6 +77,7 @@ slot A 'fault torn-after@E2#4' >/dev/null
 ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
 is "torn" $? 1
 slot A clear-faults >/dev/null
+reader_wait A empty # a card that comes back faster than pcscd looks was never away for it
 slot A insert >/dev/null
 reader_wait A card
 ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
