@@ -7,10 +7,6 @@
 struct city c;
 struct reader_sim *second;
 static struct cardsim *second_card;
-static struct seal_key vault_key = {.id = 9, .bytes = {1, 2, 3}};
-static struct arena arena;
-static struct conf_tree tree;
-static struct ledger_op op;
 static char folder[64];
 
 static const char metro[] =
@@ -35,81 +31,28 @@ static const char asked_rules[] =
 
 /* ---- the city ---- */
 
-static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes place,
-                   struct bytes plain, struct buf *ret)
-{
-    (void)vault, (void)citizen, (void)what;
-    return seal_wrap(c.env.crypto, &vault_key, place, plain, ret);
-}
-static int co_unseal(void *vault, const char *citizen, uint8_t what, struct bytes place,
-                     struct bytes blob, struct buf *ret)
-{
-    (void)vault, (void)citizen, (void)what;
-    return seal_unwrap(c.env.crypto, &vault_key, place, blob, ret);
-}
-
-static struct ledger_op *fresh(enum ledger_op_type type)
-{
-    memset(&op, 0, sizeof op);
-    op.type = (uint8_t)type;
-    snprintf(op.who, sizeof op.who, "test");
-    return &op;
-}
-
-static void add_participant(const char *id)
-{
-    struct op_participant *p = &fresh(LOP_PARTICIPANT)->participant;
-    snprintf(p->id, sizeof p->id, "%s", id);
-    snprintf(p->name, sizeof p->name, "%s", id);
-    p->load_quota = 2000000;
-    assert_int_equal(city_op(&c, &op), 0);
-}
-
-static void add_terminal(const char *id, const char *participant, uint8_t sam, const char *params)
-{
-    struct op_terminal *t = &fresh(LOP_TERMINAL)->terminal;
-    snprintf(t->id, sizeof t->id, "%s", id);
-    snprintf(t->kind, sizeof t->kind, "desk");
-    snprintf(t->participant, sizeof t->participant, "%s", participant);
-    snprintf(t->reader, sizeof t->reader, "sim");
-    snprintf(t->services, sizeof t->services, "*");
-    snprintf(t->params, sizeof t->params, "%s", params);
-    memset(t->sam, 0x40, sizeof t->sam);
-    t->sam[5] = sam;
-    assert_int_equal(city_op(&c, &op), 0);
-}
-
-static void add_citizen(const char *id)
-{
-    struct op_citizen *p = &fresh(LOP_CITIZEN)->citizen;
-    snprintf(p->id, sizeof p->id, "%s", id);
-    p->search[0] = (uint8_t)id[1];
-    p->sealed_len = 8;
-    assert_int_equal(city_op(&c, &op), 0);
-}
-
 static void found(void)
 {
     static const char *const hospitals[] = {H1, H2};
     static const char *const stations[] = {"101", "102", "103"};
     char id[16], params[96];
-    add_participant("metro");
-    add_participant("bureau");
-    add_terminal("bureau", "bureau", 20, "{}");
+    city_participant(&c, "metro");
+    city_participant(&c, "bureau");
+    city_terminal(&c, "bureau", "bureau", 20, "{}");
     for (size_t i = 0; i < ARRAY_LEN(hospitals); i++) {
-        add_participant(hospitals[i]);
-        add_terminal(hospitals[i], hospitals[i], (uint8_t)(21 + i), "{}");
+        city_participant(&c, hospitals[i]);
+        city_terminal(&c, hospitals[i], hospitals[i], (uint8_t)(21 + i), "{}");
     }
-    add_terminal("hall", H2, 30, "{}"); /* the second desk of that hospital */
+    city_terminal(&c, "hall", H2, 30, "{}"); /* the second desk of that hospital */
     for (size_t i = 0; i < ARRAY_LEN(stations); i++) {
         snprintf(id, sizeof id, "m%s", stations[i]);
         snprintf(params, sizeof params, "{\"table\":\"metro\",\"station\":\"%s\",\"line\":\"1\"}",
                  stations[i]);
-        add_terminal(id, "metro", (uint8_t)(31 + i), params);
+        city_terminal(&c, id, "metro", (uint8_t)(31 + i), params);
     }
-    add_terminal("b7", "bus", 35, "{\"table\":\"bus\",\"line\":\"7\"}");
-    add_citizen("c1");
-    add_citizen("c2");
+    city_terminal(&c, "b7", "bus", 35, "{\"table\":\"bus\",\"line\":\"7\"}");
+    city_citizen(&c, "c1");
+    city_citizen(&c, "c2");
 }
 
 static void write_file(const char *dir, const char *name, const char *fmt, const char *word)
@@ -140,34 +83,17 @@ static void write_tables(void)
 static void load_modules(bool asked)
 {
     static const char *const names[] = {"payment", "transit", "medical", "social"};
-    struct conf_errors errors;
-    struct buf text;
     char conf[512], rules[160];
-    ROLE_ENTER_WORKER();
     snprintf(rules, sizeof rules, "%s", ONECARD_SOURCE_DIR "/conf/bureau");
     if (asked) {
         snprintf(rules, sizeof rules, "%s/rules", folder);
         assert_int_equal(mkdir(rules, 0700), 0);
         write_file(rules, "employee.yaml", "%s", asked_rules);
     }
-    int len = snprintf(conf, sizeof conf,
-                       "modules: {transit: {fares: %s, same_card_seconds: 1}, social: {rules: %s}}",
-                       folder, rules);
-    conf_errors_init(&errors);
-    module_set_free(&c.env.modules);
-    arena_init(&arena, 0);
-    assert_int_equal(conf_tree_parse("test", conf, (size_t)len, &arena, &errors, &tree), 0);
-    struct modules_opts o = {.dir = ONECARD_BINARY_DIR "/lib/onecard/modules",
-                             .names = names,
-                             .count = 4,
-                             .tree = &tree,
-                             .conf = conf_subtree(&tree, "modules")};
-    if (module_set_load(&o, &errors, &c.env.modules) != 0) {
-        buf_init(&text, 0);
-        conf_errors_print(&errors, &text);
-        fail_msg("%s", buf_cstr(&text));
-    }
-    conf_errors_fini(&errors);
+    snprintf(conf, sizeof conf,
+             "modules: {transit: {fares: %s, same_card_seconds: 1}, social: {rules: %s}}", folder,
+             rules);
+    city_modules(&c, names, ARRAY_LEN(names), conf);
 }
 
 static int set_up(bool asked)
@@ -179,8 +105,7 @@ static int set_up(bool asked)
     assert_non_null(mkdtemp(folder));
     write_tables();
     load_modules(asked);
-    c.env.co_seal = co_seal;
-    c.env.co_unseal = co_unseal;
+    city_vault(&c);
     found();
     connect_outside();
     for (int i = 1; i >= 0; i--) {
@@ -223,7 +148,6 @@ int bad_teardown(void **state)
     city_close(&c);
     upstream_close(&u);
     cardsim_free(&second_card);
-    arena_fini(&arena);
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return rc;
 }

@@ -102,4 +102,18 @@ fen_t city_chip(struct city *c, int card);
 /** Chip and ledger agree to the fen, nothing is open, and the ledger verifies (R1). */
 void city_agrees(struct city *c, int card, fen_t fen);
 
+/* ---- city_services.c ---- */
+
+/** An institution with a load quota of 20,000 yuan. */
+void city_participant(struct city *c, const char *id);
+/** A desk of that institution on the city's reader, any service; `params`: JSON object of texts. */
+void city_terminal(struct city *c, const char *id, const char *participant, uint8_t sam, const char *params);
+void city_citizen(struct city *c, const char *id);
+/** Documents of citizens are sealed and opened, all under one key. */
+void city_vault(struct city *c);
+/** Other modules than those the city opened with, and their configuration. */
+void city_modules(struct city *c, const char *const *names, size_t count, const char *conf);
+/** Waits until institutions acknowledged everything; false: not within `ms`. */
+bool city_delivered(struct city *c, int64_t ms);
+
 #endif

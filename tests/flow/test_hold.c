@@ -245,31 +245,10 @@ static struct look *first_message(uint8_t state)
     return &l;
 }
 
-static int wait_flow(void *arg) CO_FN;
-static int wait_flow(void *arg)
-{
-    struct ledger_stats s;
-    for (int64_t left = *(const int64_t *)arg; left > 0; left -= 5) {
-        ledger_stats(c.ledger, &s);
-        if (s.outbox == 0)
-            return 0;
-        int rc = flow_co_sleep_ms(5);
-        if (rc != 0)
-            return rc;
-    }
-    return OC_ETIMEDOUT;
-}
-
-/* Until everything is acknowledged; false: not within `ms`. */
-static bool delivered(int64_t ms)
-{
-    return loop_run_flow(c.loop, "wait", wait_flow, &ms) == 0;
-}
-
 /* The bank's book and the ledger's: each hold confirmed or reversed, once for good, as the transaction ended. */
 static void books_agree(void)
 {
-    assert_true(delivered(5000));
+    assert_true(city_delivered(&c, 5000));
     for (unsigned i = 0; i < bank.count; i++) {
         const struct hold *h = &bank.holds[i];
         int64_t txn;
@@ -422,7 +401,7 @@ static void R12_card_torn_out_keeps_the_hold_until_the_doubt_ends(void **state)
     struct txn_result *r = run("holdtest.buy", 300, NULL, NULL);
     expect(r, OC_IN_DOUBT, OC_R_ANSWER_LOST);
     int64_t txn = r->txn;
-    assert_true(delivered(1000));
+    assert_true(city_delivered(&c, 1000));
     assert_int_equal(hold_state_of(txn), HOLD_HELD);
     reader_sim_return(c.sim);
     expect(run("holdtest.buy", 200, NULL, NULL), OC_POSTED, OC_R_NONE);
@@ -644,7 +623,7 @@ static void message_that_is_refused_dies_and_a_person_sends_it_again(void **stat
     (void)state;
     bank.message = BROKEN;
     expect(run("holdtest.note", 0, NULL, NULL), OC_POSTED, OC_R_NONE);
-    assert_false(delivered(600));
+    assert_false(city_delivered(&c, 600));
     struct look *l = first_message(MESSAGE_DEAD);
     assert_int_equal(l->n, 1);
     assert_int_equal(l->message.tries, 3);
@@ -657,7 +636,7 @@ static void message_that_is_refused_dies_and_a_person_sends_it_again(void **stat
     op.message.to = MESSAGE_DUE;
     assert_int_equal(city_op(&c, &op), 0);
     txn_outbox_retry(&c.env, NULL);
-    assert_true(delivered(1000));
+    assert_true(city_delivered(&c, 1000));
     assert_int_equal(bank.messages, 1);
 }
 
@@ -668,7 +647,7 @@ static void R20_what_an_institution_answers_about_a_citizen_is_not_kept(void **s
     c.env.co_unseal = co_unseal;
     bank.message = BROKEN;
     expect(run("holdtest.note", 0, "about", "c1"), OC_POSTED, OC_R_NONE);
-    assert_false(delivered(600));
+    assert_false(city_delivered(&c, 600));
     struct look *l = first_message(MESSAGE_DEAD);
     assert_int_equal(l->n, 1);
     assert_string_equal(l->message.note, "answered 400");
@@ -700,10 +679,10 @@ static void institution_that_is_away_kills_no_message(void **state)
     bank.message = AWAY;
     for (int i = 0; i < 5; i++)
         expect(run("holdtest.note", 0, "messages", "4"), OC_POSTED, OC_R_NONE);
-    assert_false(delivered(600));
+    assert_false(city_delivered(&c, 600));
     assert_int_equal(first_message(MESSAGE_DEAD)->n, 0);
     bank.message = GOOD;
-    assert_true(delivered(2000));
+    assert_true(city_delivered(&c, 2000));
     assert_int_equal(bank.messages, 20);
 }
 
@@ -711,7 +690,7 @@ static void messages_for_those_without_a_route_wait_to_be_fetched(void **state)
 {
     (void)state;
     expect(run("holdtest.note", 0, "tell", "shop"), OC_POSTED, OC_R_NONE);
-    assert_false(delivered(300));
+    assert_false(city_delivered(&c, 300));
     assert_int_equal(first_message(MESSAGE_DUE)->n, 1);
     assert_int_equal(bank.messages, 0);
 }

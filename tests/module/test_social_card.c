@@ -12,96 +12,27 @@
     "\"serial\":1}"
 
 static struct city c;
-static struct arena arena;
-static struct conf_tree tree;
-static struct seal_key vault_key = {.id = 9, .bytes = {1, 2, 3}};
-static struct ledger_op op;
 static char text[65536];
-
-static int co_seal(void *vault, const char *citizen, uint8_t what, struct bytes place,
-                   struct bytes plain, struct buf *ret)
-{
-    (void)vault, (void)citizen, (void)what;
-    return seal_wrap(c.env.crypto, &vault_key, place, plain, ret);
-}
-
-static int co_unseal(void *vault, const char *citizen, uint8_t what, struct bytes place,
-                     struct bytes blob, struct buf *ret)
-{
-    (void)vault, (void)citizen, (void)what;
-    return seal_unwrap(c.env.crypto, &vault_key, place, blob, ret);
-}
 
 static void add_place(const char *id, uint8_t sam)
 {
-    memset(&op, 0, sizeof op);
-    op.type = LOP_PARTICIPANT;
-    snprintf(op.who, sizeof op.who, "test");
-    snprintf(op.participant.id, sizeof op.participant.id, "%s", id);
-    snprintf(op.participant.name, sizeof op.participant.name, "%s", id);
-    op.participant.load_quota = 1000000;
-    assert_int_equal(city_op(&c, &op), 0);
-    memset(&op, 0, sizeof op);
-    op.type = LOP_TERMINAL;
-    snprintf(op.who, sizeof op.who, "test");
-    snprintf(op.terminal.id, sizeof op.terminal.id, "%s", id);
-    snprintf(op.terminal.kind, sizeof op.terminal.kind, "desk");
-    snprintf(op.terminal.participant, sizeof op.terminal.participant, "%s", id);
-    snprintf(op.terminal.reader, sizeof op.terminal.reader, "sim");
-    snprintf(op.terminal.services, sizeof op.terminal.services, "*");
-    snprintf(op.terminal.params, sizeof op.terminal.params, "{}");
-    op.terminal.sam[0] = 0x10;
-    op.terminal.sam[5] = sam;
-    assert_int_equal(city_op(&c, &op), 0);
-}
-
-static void add_citizen(const char *id)
-{
-    memset(&op, 0, sizeof op);
-    op.type = LOP_CITIZEN;
-    snprintf(op.who, sizeof op.who, "test");
-    snprintf(op.citizen.id, sizeof op.citizen.id, "%s", id);
-    op.citizen.search[0] = (uint8_t)id[1];
-    op.citizen.sealed_len = 8;
-    assert_int_equal(city_op(&c, &op), 0);
-}
-
-static void load_modules(void)
-{
-    static const char *const names[] = {"payment", "medical", "social"};
-    static const char conf[] = "modules: {social: {rules: " ONECARD_SOURCE_DIR "/conf/bureau}}";
-    struct conf_errors errors;
-    struct buf why;
-    ROLE_ENTER_WORKER();
-    module_set_free(&c.env.modules);
-    arena_init(&arena, 0);
-    conf_errors_init(&errors);
-    assert_int_equal(conf_tree_parse("test", conf, sizeof conf - 1, &arena, &errors, &tree), 0);
-    struct modules_opts o = {.dir = ONECARD_BINARY_DIR "/lib/onecard/modules",
-                             .names = names,
-                             .count = 3,
-                             .tree = &tree,
-                             .conf = conf_subtree(&tree, "modules")};
-    if (module_set_load(&o, &errors, &c.env.modules) != 0) {
-        buf_init(&why, 0);
-        conf_errors_print(&errors, &why);
-        fail_msg("%s", buf_cstr(&why));
-    }
-    conf_errors_fini(&errors);
+    city_participant(&c, id);
+    city_terminal(&c, id, id, sam, "{}");
 }
 
 static int setup(void **state)
 {
+    static const char *const names[] = {"payment", "medical", "social"};
     (void)state;
     city_open(&c, CARDSIM_PBOC, "pboc-ep");
     reader_sim_insert(c.sim, c.card[0]);
-    load_modules();
-    c.env.co_seal = co_seal;
-    c.env.co_unseal = co_unseal;
+    city_modules(&c, names, ARRAY_LEN(names),
+                 "modules: {social: {rules: " ONECARD_SOURCE_DIR "/conf/bureau}}");
+    city_vault(&c);
     add_place(HOSPITAL, 40);
     add_place("bureau", 41);
-    add_citizen("c1");
-    add_citizen("c2");
+    city_citizen(&c, "c1");
+    city_citizen(&c, "c2");
     return 0;
 }
 
@@ -109,7 +40,6 @@ static int teardown(void **state)
 {
     (void)state;
     city_close(&c);
-    arena_fini(&arena);
     return 0;
 }
 

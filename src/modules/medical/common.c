@@ -111,7 +111,7 @@ void keep_doc(const struct onecard_request *req, struct onecard_plan *plan, cons
 #define PAGE_LOOKS 256 /* records that one page looks at */
 
 /* In place of a document that fills no page. */
-static struct onecard_doc *stub(const struct onecard_request *req, const struct onecard_doc *d)
+static struct onecard_doc *title_of(const struct onecard_request *req, const struct onecard_doc *d)
 {
     struct onecard_doc *s = doc_new(req, doc_text(req, d, "resourceType"));
     req->host->doc_set_text(s, "id", doc_text(req, d, "id"));
@@ -124,7 +124,7 @@ static bool page_add(const struct onecard_request *req, struct onecard_doc *list
                      struct onecard_doc *item)
 {
     return list_add(req, list, used, item, REPLY_ROOM) ||
-           (*used == 0 && list_add(req, list, used, stub(req, item), REPLY_ROOM));
+           (*used == 0 && list_add(req, list, used, title_of(req, item), REPLY_ROOM));
 }
 
 int page_docs(const struct medical *m, const struct onecard_request *req, struct onecard_plan *plan,
