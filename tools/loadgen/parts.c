@@ -57,8 +57,9 @@ static int run_sql(const struct parts_sql *w)
     struct parts_sql_result r;
     if (parts_sql(w, &r) != 0)
         return 1;
-    printf("{\"per_second\": %.0f, \"core_us\": %.3f, \"commits_per_second\": %.1f}\n",
-           r.per_second, r.core_us, r.commits_per_second);
+    printf("{\"per_second\": %.0f, \"core_us\": %.3f, \"commits_per_second\": %.1f, "
+           "\"pair_p50_ms\": %.3f, \"pair_p99_ms\": %.3f}\n",
+           r.per_second, r.core_us, r.commits_per_second, r.pair_p50_ms, r.pair_p99_ms);
     return 0;
 }
 

@@ -29,6 +29,7 @@ struct parts_sql {
 struct parts_sql_result {
     double per_second, core_us; /* a purchase */
     double commits_per_second;
+    double pair_p50_ms, pair_p99_ms; /* two commits one after the other */
 };
 int parts_sql(const struct parts_sql *w, struct parts_sql_result *ret);
 

@@ -2,6 +2,7 @@
  * indexes, the same rows at random, group commits, synchronous=FULL, checkpoints when the log has
  * 32 MiB. Values are of the right kind and size; what the ledger computes between the statements is
  * left out. Afterwards the file is a ledger no more. */
+#include "hist.h"
 #include "parts.h"
 
 #include <sqlite3.h>
@@ -95,6 +96,7 @@ struct sql {
     int64_t shard, seq, txn, at_ms, request;
     uint64_t seed, done, commits;
     uint8_t *bytes;
+    struct hist pairs;
     int failed;
 };
 
@@ -316,13 +318,19 @@ static void measure(struct sql *q, struct parts_sql_result *ret)
     end = begun + q->w->seconds;
     double used = cpu();
     uint64_t done = q->done, commits = q->commits;
-    while (now() < end && !q->failed)
+    while (now() < end && !q->failed) {
+        double first = now();
         batch(q);
+        batch(q);
+        hist_add(&q->pairs, (int64_t)((now() - first) * 1e9));
+    }
     double took = now() - begun;
     done = q->done - done;
     ret->per_second = (double)done / took;
     ret->core_us = done ? (cpu() - used) * 1e6 / (double)done : 0;
     ret->commits_per_second = (double)(q->commits - commits) / took;
+    ret->pair_p50_ms = (double)hist_at(&q->pairs, 0.5) / 1e6;
+    ret->pair_p99_ms = (double)hist_at(&q->pairs, 0.99) / 1e6;
 }
 
 int parts_sql(const struct parts_sql *w, struct parts_sql_result *ret)
