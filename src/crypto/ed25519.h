@@ -27,18 +27,22 @@ int ed25519_public_pem(const uint8_t key[ED25519_LEN], struct buf *out) MUST_USE
 
 /* A signed HTTP message (docs/UPSTREAM.md): the same in both directions. The text that is signed:
  *
- *     onecard-message-1 \n METHOD \n PATH \n KEY \n DATE \n HEX(SHA-256 of the body) \n
+ *     onecard-message-2 \n FROM \n TO \n METHOD \n PATH \n KEY \n DATE \n HEX(SHA-256 of the body) \n
  *
- * without the blanks; the digits are upper case. */
-#define SIGNED_HEADER_FROM      "Onecard-From"      /* who: a participant's id, or "site" */
+ * without the blanks; the digits are upper case. It names both ends, so that whoever gets a message
+ * cannot show it to somebody else who trusts the same sender. */
+#define SIGNED_HEADER_FROM      "Onecard-From"      /* who signs: a participant's id, a site's name */
+#define SIGNED_HEADER_TO        "Onecard-To"        /* whom it is for: likewise */
 #define SIGNED_HEADER_KEY       "Idempotency-Key"   /* 1 to 64 characters of A-Z a-z 0-9 . _ : - */
 #define SIGNED_HEADER_DATE      "Onecard-Date"      /* 2026-11-22T05:31:07Z */
 #define SIGNED_HEADER_SIGNATURE "Onecard-Signature" /* base64 of 64 bytes, padded */
+#define SIGNED_NAME_MAX         31 /* of both ends */
 #define SIGNED_KEY_MAX          64
 #define SIGNED_DATE_TEXT        21 /* with NUL */
 #define SIGNED_SIGNATURE_TEXT   89 /* with NUL */
 
 struct signed_message {
+    const char *from, *to;
     const char *method, *path; /* the path as it stands in the request line, its query included */
     const char *key, *date;    /* of the headers above */
     struct bytes body;         /* may be empty */
@@ -47,8 +51,8 @@ struct signed_message {
 void signed_date(int64_t ms, char ret[SIGNED_DATE_TEXT]);
 /** Reads it back. OC_EINVAL. How old is too old is the caller's to say (five minutes). */
 int signed_date_parse(const char *text, int64_t *ret_ms) MUST_USE;
-/** The signature's header for a message. OC_ELIMIT: path or key too long; OC_EINVAL: a line break
- * in one of them; OC_ECRYPTO. */
+/** The signature's header for a message. OC_ELIMIT: a name, path or key too long; OC_EINVAL: one of
+ * the texts is empty or has a blank or line break; OC_ECRYPTO. */
 int signed_message_sign(struct crypto *x, const uint8_t seed[ED25519_LEN],
                         const struct signed_message *m, char ret[SIGNED_SIGNATURE_TEXT]) MUST_USE;
 /** Checks one. OC_EMAC: it is not its sender's; OC_EINVAL, OC_ELIMIT: no such message is ever

@@ -50,17 +50,19 @@ static int message_text(struct crypto *x, const struct signed_message *m, struct
 {
     uint8_t hash[SHA256_LEN];
     char hex[2 * SHA256_LEN + 1];
-    if (strlen(m->path) > PATH_MAX_TEXT || strlen(m->key) > SIGNED_KEY_MAX)
+    if (strlen(m->path) > PATH_MAX_TEXT || strlen(m->key) > SIGNED_KEY_MAX ||
+        strlen(m->from) > SIGNED_NAME_MAX || strlen(m->to) > SIGNED_NAME_MAX)
         return OC_ELIMIT;
-    if (!one_line(m->method, 16) || !one_line(m->path, PATH_MAX_TEXT) ||
+    if (!one_line(m->from, SIGNED_NAME_MAX) || !one_line(m->to, SIGNED_NAME_MAX) ||
+        !one_line(m->method, 16) || !one_line(m->path, PATH_MAX_TEXT) ||
         !one_line(m->key, SIGNED_KEY_MAX) || !one_line(m->date, SIGNED_DATE_TEXT))
         return OC_EINVAL;
     struct bytes body = m->body.len > 0 ? m->body : (struct bytes){"", 0};
     int rc = hash_sha256(x, body, hash);
     if (rc != 0)
         return rc;
-    buf_printf(out, "onecard-message-1\n%s\n%s\n%s\n%s\n%s\n", m->method, m->path, m->key, m->date,
-               hex_encode(hash, sizeof hash, hex));
+    buf_printf(out, "onecard-message-2\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n", m->from, m->to, m->method,
+               m->path, m->key, m->date, hex_encode(hash, sizeof hash, hex));
     return out->err;
 }
 

@@ -348,19 +348,20 @@ static int get_upstreams(struct api_call *c)
     return 0;
 }
 
-/* What institutions check this site's signatures with. */
+/* What institutions know this site by, and check its signatures with. */
 static int get_key(struct api_call *c) CO_FN;
 static int get_key(struct api_call *c)
 {
     uint8_t key[ED25519_LEN];
-    char hex[2 * ED25519_LEN + 1];
+    char hex[2 * ED25519_LEN + 1], name[SIGNED_NAME_MAX + 1];
     struct buf pem;
+    site_message_name(c->s, name);
     buf_init(&pem, 4096);
     int rc = site_public_key(c->s, key);
     if (rc == 0)
         rc = ed25519_public_pem(key, &pem);
     if (rc == 0)
-        c->reply = json_pack("{s:s, s:s, s:s}", "algorithm", "Ed25519", "hex",
+        c->reply = json_pack("{s:s, s:s, s:s, s:s}", "name", name, "algorithm", "Ed25519", "hex",
                              hex_encode(key, sizeof key, hex), "pem", buf_cstr(&pem));
     buf_fini(&pem);
     return api_failed(c, rc, "key");

@@ -319,6 +319,8 @@ int upstreams_open(struct serve *s) MUST_USE WORKER_FN;
 /** Whether a private key's file keeps it from strangers; `place` is the configuration's. OC_EPERM:
  * everybody may read it (logged). */
 int serve_check_key_file(const char *place, const char *path) MUST_USE WORKER_FN;
+/** This site's name in signed messages: "site-ISSUER-SHARD". */
+void site_message_name(const struct serve *s, char ret[SIGNED_NAME_MAX + 1]);
 /** The public key of the one that this site signs its messages to institutions with. OC_ECRYPTO. */
 int site_public_key(const struct serve *s, uint8_t ret[ED25519_LEN]) MUST_USE;
 

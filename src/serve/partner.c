@@ -1,8 +1,11 @@
-/* The door for institutions: who asks is proven by a signature over method, target, idempotency
- * key, date and body. A date that is more than five minutes off is refused, and so is a reading
- * call whose very signature was seen within that time; a writing one may come again, because its
- * effect is known by its own number. Rates count only what was signed and is no replay, and what
- * must be remembered is counted for each: nobody uses up another's. */
+/* The door for institutions: who asks is proven by a signature over both names, method, target,
+ * idempotency key, date and body. What is for another site is sent away, and so is a date that is
+ * more than five minutes off. A writing call may come again, because its effect is known by its own
+ * number; a reading one may not: its signature is remembered while its date is good. That memory
+ * begins with the process, so a reading call whose date could have been let in before the start is
+ * refused; as it may be half a minute ahead at most, that is over after as long. Rates count only
+ * what was signed and is no replay, and what must be remembered is counted for each: nobody uses up
+ * another's. */
 #include "serve/partner.h"
 
 #include <stdio.h>
@@ -11,6 +14,7 @@
 
 #define BODY_MAX    ((size_t)256 * 1024)
 #define WINDOW_MS   (5 * 60 * INT64_C(1000))
+#define AHEAD_MS    (30 * INT64_C(1000)) /* of reading calls */
 #define SEEN_MAX    32768 /* signatures of one's reading calls: 50 a second while they are good */
 #define PEM_MAX     ((size_t)256 * 1024)
 #define TIMEOUT_S   30
@@ -30,6 +34,8 @@ struct partners {
     struct map by_id;   /* struct partner */
     struct map by_mark; /* struct seen */
     struct list order;
+    char name[SIGNED_NAME_MAX + 1]; /* of this site */
+    int64_t fresh_ms;               /* no reading call of this date was let in before the start */
 };
 
 /* ---- who ---- */
@@ -40,16 +46,50 @@ static int unauthorised(struct api_call *c, const char *why)
                     why);
 }
 
+static bool reads(const struct api_call *c)
+{
+    return strcmp(http_method(c->req), "GET") == 0;
+}
+
+static int again_in(struct api_call *c, int64_t seconds)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lld", (long long)seconds);
+    return http_reply_header(c->req, "Retry-After", text);
+}
+
+static int too_early(struct api_call *c, int64_t ms)
+{
+    if (again_in(c, ms / 1000 + 1) != 0)
+        log_warn("partner", "no memory for a header");
+    return api_fail(c, 425, "too_early",
+                    "the switch started just now and cannot know whether it saw this request: sign "
+                    "a new one in %lld s",
+                    (long long)(ms / 1000 + 1));
+}
+
 static int check_date(struct api_call *c, const char *date)
 {
-    int64_t ms = 0, now = serve_now_ms(c->s);
+    const struct partners *p = c->s->partners;
+    int64_t ms = 0, now = serve_now_ms(c->s), ahead = reads(c) ? AHEAD_MS : WINDOW_MS;
     if (signed_date_parse(date, &ms) != 0)
         return unauthorised(c, SIGNED_HEADER_DATE " must look like 2026-11-22T05:31:07Z");
-    if (ms < now - WINDOW_MS || ms > now + WINDOW_MS)
-        return api_fail(c, 401, "wrong_date", "%s is more than five minutes off: it is %lld s %s",
+    if (ms < now - WINDOW_MS || ms > now + ahead)
+        return api_fail(c, 401, "wrong_date",
+                        "%s is %lld s %s, more than the %lld that are good: set the clock",
                         SIGNED_HEADER_DATE, (long long)((ms > now ? ms - now : now - ms) / 1000),
-                        ms > now ? "ahead" : "behind");
-    return 0;
+                        ms > now ? "ahead" : "behind",
+                        (long long)((ms > now ? ahead : WINDOW_MS) / 1000));
+    return reads(c) && ms < p->fresh_ms ? too_early(c, p->fresh_ms - ms) : 0;
+}
+
+static int check_to(struct api_call *c, const char *to)
+{
+    const char *name = c->s->partners->name;
+    return strcmp(to, name) == 0
+               ? 0
+               : api_fail(c, 421, "other_site",
+                          SIGNED_HEADER_TO " names \"%.31s\", and this site is \"%s\"", to, name);
 }
 
 struct claim {
@@ -63,22 +103,26 @@ static int read_claim(struct api_call *c, struct claim *ret)
     const char *body = http_body(c->req, &len);
     ret->from = http_header(c->req, SIGNED_HEADER_FROM);
     ret->signature = http_header(c->req, SIGNED_HEADER_SIGNATURE);
-    ret->message = (struct signed_message){.method = http_method(c->req),
+    ret->message = (struct signed_message){.from = ret->from,
+                                           .to = http_header(c->req, SIGNED_HEADER_TO),
+                                           .method = http_method(c->req),
                                            .path = http_target(c->req),
                                            .key = http_header(c->req, SIGNED_HEADER_KEY),
                                            .date = http_header(c->req, SIGNED_HEADER_DATE),
                                            .body = {body, len}};
-    if (!ret->from || !ret->signature || !ret->message.key || !ret->message.date)
-        return unauthorised(c,
-                            "the headers " SIGNED_HEADER_FROM ", " SIGNED_HEADER_KEY
-                            ", " SIGNED_HEADER_DATE " and " SIGNED_HEADER_SIGNATURE " are needed");
+    if (!ret->from || !ret->signature || !ret->message.to || !ret->message.key ||
+        !ret->message.date)
+        return unauthorised(c, "the headers " SIGNED_HEADER_FROM ", " SIGNED_HEADER_TO
+                               ", " SIGNED_HEADER_KEY ", " SIGNED_HEADER_DATE
+                               " and " SIGNED_HEADER_SIGNATURE " are needed");
     size_t key = strlen(ret->message.key);
     if (!api_id_ok(ret->from))
         return unauthorised(c, SIGNED_HEADER_FROM " is no participant's id");
     if (key == 0 || key > SIGNED_KEY_MAX || strspn(ret->message.key, KEY_LETTERS) != key)
         return unauthorised(c,
                             SIGNED_HEADER_KEY " has 1 to 64 letters, digits, '.', '_', ':', '-'");
-    return check_date(c, ret->message.date);
+    int rc = check_to(c, ret->message.to);
+    return rc == 0 ? check_date(c, ret->message.date) : rc;
 }
 
 /* Unknown, without key and wrongly signed are one answer: who has no key learns nothing. */
@@ -122,11 +166,6 @@ static void forget_old(struct partners *p)
         old->partner->seen--;
         free(old);
     }
-}
-
-static bool reads(const struct api_call *c)
-{
-    return strcmp(http_method(c->req), "GET") == 0;
 }
 
 static int check_fresh(struct api_call *c, const char *signature)
@@ -180,7 +219,7 @@ static struct partner *partner_get(struct partners *p, const char *id)
 
 static int too_much(struct api_call *c, const char *why)
 {
-    if (http_reply_header(c->req, "Retry-After", "1") != 0)
+    if (again_in(c, 1) != 0)
         log_warn("partner", "no memory for a header");
     return api_fail(c, 429, "too_many", "%s: try again", why);
 }
@@ -254,13 +293,26 @@ static const struct api_route *find(struct api_call *c, bool *other_method)
     return NULL;
 }
 
+static void count_refused(const struct api_call *c)
+{
+    char label[48];
+    const json_t *code = json_object_get(json_object_get(c->reply, "error"), "code");
+    (void)snprintf(label, sizeof label, "code=\"%s\"",
+                   json_is_string(code) ? json_string_value(code) : "failed");
+    metric_add(metric_counter(c->s->metrics, "onecard_institution_refused_total", label,
+                              "Institutions' requests that were not let in."),
+               1);
+}
+
 static CO_FN void dispatch(struct partner_call *pc)
 {
     struct api_call *c = &pc->call;
     bool other_method = false;
     const struct api_route *r = NULL;
-    if (admit(pc) != 0)
+    if (admit(pc) != 0) {
+        count_refused(c);
         return;
+    }
     r = find(c, &other_method);
     if (!r)
         (void)api_fail(c, other_method ? 405 : 404, other_method ? "wrong_method" : "no_such_path",
@@ -303,6 +355,8 @@ int partners_open(struct serve *s)
         return OC_ENOMEM;
     s->partners = p;
     p->serve = s;
+    p->fresh_ms = serve_now_ms(s) + AHEAD_MS;
+    site_message_name(s, p->name);
     list_init(&p->order);
     map_init(&p->by_id, (uint64_t)s->started_ns);
     map_init(&p->by_mark, (uint64_t)s->started_ns);

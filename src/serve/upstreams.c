@@ -15,6 +15,14 @@ static int site_seed(const struct serve *s, uint8_t ret[ED25519_LEN])
     return keystore_key(s->keystore, s->crypto, "messages", ret);
 }
 
+void site_message_name(const struct serve *s, char ret[SIGNED_NAME_MAX + 1])
+{
+    char issuer[2 * OC_ISSUER_LEN + 1];
+    (void)snprintf(ret, SIGNED_NAME_MAX + 1, "site-%s-%u",
+                   hex_encode(s->fixed->site.issuer, OC_ISSUER_LEN, issuer),
+                   (unsigned)s->fixed->site.shard);
+}
+
 int site_public_key(const struct serve *s, uint8_t ret[ED25519_LEN])
 {
     uint8_t seed[ED25519_LEN];
@@ -81,7 +89,9 @@ static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upst
     const struct conf_array *conf = &s->fixed->upstreams;
     const struct serve_upstream *items = conf->items;
     uint8_t seed[ED25519_LEN];
+    char name[SIGNED_NAME_MAX + 1];
     int rc = site_seed(s, seed);
+    site_message_name(s, name);
     for (size_t i = 0; rc == 0 && i < conf->count; i++)
         rc = fill_route(&items[i], &pems[i], &routes[i]);
     struct upstream_opts o = {.loop = s->loop,
@@ -90,6 +100,7 @@ static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upst
                               .crypto = s->crypto,
                               .rng = &rng_system,
                               .seed = seed,
+                              .from = name,
                               .routes = routes,
                               .route_count = conf->count};
     if (rc == 0)

@@ -137,8 +137,13 @@ static CO_FN int exchange(struct upstream *u, struct route *r, struct upstream_e
     char date[SIGNED_DATE_TEXT], signature[SIGNED_SIGNATURE_TEXT], why[160] = "";
     int64_t t0 = loop_now_ns(u->o.loop);
     signed_date(clock_wall_ms(u->o.clock), date);
-    struct signed_message m = {
-        .method = "POST", .path = e->path, .key = e->key, .date = date, .body = {e->json, e->len}};
+    struct signed_message m = {.from = e->from,
+                               .to = r->participant,
+                               .method = "POST",
+                               .path = e->path,
+                               .key = e->key,
+                               .date = date,
+                               .body = {e->json, e->len}};
     int64_t until = t0 + r->o.timeout_ms * NS_PER_MS;
     if (e->deadline_ns > until)
         e->deadline_ns = until;
@@ -149,7 +154,7 @@ static CO_FN int exchange(struct upstream *u, struct route *r, struct upstream_e
         breaker_nothing(&r->breaker);
         return rc;
     }
-    rc = r->line ? link_co_exchange(r->line, e, u->from, ret, why, sizeof why)
+    rc = r->line ? link_co_exchange(r->line, e, ret, why, sizeof why)
                  : u->o.co_exchange(u->o.arg, e, ret);
     account(u, r, rc, ret, loop_now_ns(u->o.loop) - t0, why);
     if (rc != 0)
@@ -194,7 +199,8 @@ int upstream_co_post(struct upstream *u, const char *participant, const char *pa
     struct upstream_answer *answer = arena_alloc(a, sizeof *answer);
     if (!full || !answer)
         return OC_ENOMEM;
-    struct upstream_exchange e = {.participant = r->participant,
+    struct upstream_exchange e = {.from = u->from,
+                                  .participant = r->participant,
                                   .path = full,
                                   .key = idempotency_key,
                                   .json = json,

@@ -66,7 +66,7 @@ int link_new(const struct upstream *u, struct route *r, const struct upstream_ro
              struct link **ret) MUST_USE;
 void link_free(struct link **l);
 /** One exchange; why it failed goes into `why` (cap bytes) for people. */
-int link_co_exchange(struct link *l, const struct upstream_exchange *e, const char *from,
+int link_co_exchange(struct link *l, const struct upstream_exchange *e,
                      struct upstream_answer *ret, char *why, size_t cap) MUST_USE CO_FN;
 
 #endif

@@ -144,12 +144,13 @@ static bool set_header(struct transfer *t, const char *name, const char *value)
     return more != NULL;
 }
 
-static bool set_headers(struct transfer *t, const struct upstream_exchange *e, const char *from)
+static bool set_headers(struct transfer *t, const struct upstream_exchange *e)
 {
     return set_header(t, "Content-Type", "application/json") &&
            set_header(t, "Accept", "application/json") && set_header(t, "Expect", "") &&
-           set_header(t, SIGNED_HEADER_FROM, from) && set_header(t, SIGNED_HEADER_KEY, e->key) &&
-           set_header(t, SIGNED_HEADER_DATE, e->date) &&
+           set_header(t, SIGNED_HEADER_FROM, e->from) &&
+           set_header(t, SIGNED_HEADER_TO, e->participant) &&
+           set_header(t, SIGNED_HEADER_KEY, e->key) && set_header(t, SIGNED_HEADER_DATE, e->date) &&
            set_header(t, SIGNED_HEADER_SIGNATURE, e->signature);
 }
 
@@ -224,8 +225,7 @@ static bool make_url(const struct route *r, const char *path, char *out, size_t 
     return n > 0 && (size_t)n < cap;
 }
 
-static int transfer_new(struct link *l, const struct upstream_exchange *e, const char *from,
-                        struct transfer **ret)
+static int transfer_new(struct link *l, const struct upstream_exchange *e, struct transfer **ret)
 {
     char url[640];
     struct transfer *t = calloc(1, sizeof *t);
@@ -236,7 +236,7 @@ static int transfer_new(struct link *l, const struct upstream_exchange *e, const
     buf_init(&t->body, UPSTREAM_ANSWER_MAX);
     list_add_tail(&l->calls, &t->link);
     t->easy = curl_easy_init();
-    if (!t->easy || !make_url(l->route, e->path, url, sizeof url) || !set_headers(t, e, from) ||
+    if (!t->easy || !make_url(l->route, e->path, url, sizeof url) || !set_headers(t, e) ||
         !set_options(t, e, url) || curl_multi_add_handle(l->multi, t->easy) != CURLM_OK) {
         transfer_free(t);
         return OC_ENOMEM;
@@ -287,11 +287,11 @@ static int take_answer(struct transfer *t, struct arena *a, struct upstream_answ
     return 0;
 }
 
-int link_co_exchange(struct link *l, const struct upstream_exchange *e, const char *from,
-                     struct upstream_answer *ret, char *why, size_t cap)
+int link_co_exchange(struct link *l, const struct upstream_exchange *e, struct upstream_answer *ret,
+                     char *why, size_t cap)
 {
     struct transfer *t = NULL;
-    int rc = transfer_new(l, e, from, &t);
+    int rc = transfer_new(l, e, &t);
     if (rc != 0)
         return rc;
     while (rc == 0 && !t->done)

@@ -176,7 +176,7 @@ int upstream_open(const struct upstream_opts *o, struct upstream **ret)
     int rc = u->seed ? 0 : OC_ENOMEM;
     if (rc == 0)
         memcpy(u->seed, o->seed, ED25519_LEN);
-    (void)snprintf(u->from, sizeof u->from, "%s", o->from ? o->from : "site");
+    (void)snprintf(u->from, sizeof u->from, "%s", o->from);
     for (size_t i = 0; rc == 0 && i < o->route_count; i++)
         rc = add_route(u, &o->routes[i]);
     if (rc != 0) {

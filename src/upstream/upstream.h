@@ -46,7 +46,7 @@ struct upstream_route {
 
 /** What one exchange is; for transports. */
 struct upstream_exchange {
-    const char *participant;
+    const char *from, *participant; /* who signs, and for whom */
     const char *path; /* of the request line, "/onecard/hold" */
     const char *key, *date, *signature;
     const char *json;
@@ -62,7 +62,7 @@ struct upstream_opts {
     struct crypto *crypto;
     const struct rng *rng; /* jitter */
     const uint8_t *seed;   /* 32 bytes: this site's Ed25519 key; kept in locked memory */
-    const char *from;      /* what the header Onecard-From says; NULL: "site" */
+    const char *from;      /* this site's name in messages, at most 31 characters; copied */
     const struct upstream_route *routes;
     size_t route_count;
     /** Instead of libcurl (simulators, tests): suspends; results as upstream_co_post, but for

@@ -26,7 +26,7 @@ site_start
 ctl participant add --id bank --name "Bank 银行" --load-quota 100000.00 >/dev/null || wrong "participant bank"
 ctl participant add --id hospital --name "Hospital 医院" >/dev/null || wrong "participant hospital"
 ctl participant add --id bureau --name "Bureau 医保局" >/dev/null || wrong "participant bureau"
-ctl upstream key >"$home/site.pem" || wrong "upstream key"
+site_known
 has "the site's key" "$(cat "$home/site.pem")" 'BEGIN PUBLIC KEY'
 ctl terminal add --id desk --services '*' >/dev/null || wrong "terminal desk"
 card_new c 00000000000000000701 balance=100000

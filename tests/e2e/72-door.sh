@@ -2,59 +2,33 @@
 # Institutions' own door over real TLS: only who signs is heard, only with what it may do, the same number again gives the
 # first answer; messages are fetched by who cannot be called. A dynamic code stands for the holder, once (R21).
 . "$(dirname "$0")/lib.sh"
-"$python" -c 'import cryptography' 2>/dev/null || skip "python3-cryptography is not installed"
-port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-pki=$CITY/pki
-mkdir -p "$pki"
-{
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=Test authority" \
-        -keyout "$pki/ca.key" -out "$pki/ca.crt"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=door" -keyout "$pki/door.key" -out "$pki/door.csr"
-    printf 'subjectAltName=IP:127.0.0.1\n' >"$pki/ext"
-    openssl x509 -req -in "$pki/door.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -days 20 -extfile "$pki/ext" -out "$pki/door.crt"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=hospital" -keyout "$pki/client.key" -out "$pki/client.csr"
-    openssl x509 -req -in "$pki/client.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -days 20 -out "$pki/client.crt"
-    for who in h1 h2; do
-        openssl genpkey -algorithm ed25519 -out "$pki/$who.pem"
-        openssl pkey -in "$pki/$who.pem" -pubout -out "$pki/$who.pub"
-    done
-} >"$CITY/log/openssl.log" 2>&1 || city_fail "openssl: $(tail -n 3 "$CITY/log/openssl.log")"
+. "$here/door.sh"
+door_pki
+door_keys h1 h2
 
 site_new
 f=$CITY/site/onecardd.yaml
 sed -i '/^modules:/,$d' "$f"
-cat >>"$f" <<Y
-readers:
-  pcsc: off
-institutions:
-  listen: "127.0.0.1:$port"
-  certificate: $pki/door.crt
-  key: $pki/door.key
-modules: [payment, transit, medical]
-Y
-daemon_start
-for who in h1 h2; do
-    ctl participant add --id $who --name "Hospital $who" >>"$CITY/log/city.log" || city_fail "participant $who"
-    ctl terminal add --id sys-$who --kind system --participant $who --services 'medical.*,payment.*' >>"$CITY/log/city.log" ||
-        city_fail "terminal of $who"
-done
+{
+    printf 'readers:\n  pcsc: off\n'
+    door_section "$pki/door.crt" "$pki/door.key"
+    printf 'modules: [payment, transit, medical]\n'
+} >>"$f"
+door_start
+door_participants 'medical.*,payment.*' h1 h2
 ctl terminal add --id desk1 --kind desk --participant h1 --services '*' >>"$CITY/log/city.log" || city_fail "desk1"
 
-# call WHO options … METHOD TARGET [BODY]: $status and $body
-call() {
-    local who=$1
-    shift
-    body=$("$python" "$here/partner.py" --port "$port" --ca "$pki/ca.crt" --from "$who" --key "$pki/$who.pem" "$@" 2>&1)
-    status=${body%% *}
-    body=${body#* }
-    code=$(jq -r '.error.code? // .outcome? // empty' 2>/dev/null <<<"$body")
-}
-
 say "who is heard"
-call h1 GET /v1/outbox
+call h1 POST /v1/outbox/1/done '{}'
 is "no key in the ledger" "$status/$code" 401/not_signed
 has "a key is shown by its fingerprint" "$(ctl participant key h1 --file "$pki/h1.pub" --why "letter of 3 May")" fingerprint
-ctl participant key h2 --file "$pki/h2.pub" >>"$CITY/log/city.log" || wrong "key of h2"
+door_key_known h2
+call h1 --date-off 0 GET /v1/outbox
+is "what a switch before this start may have seen" "$status/$code" 425/too_early
+call h1 --date-off 40 GET /v1/outbox
+is "from beyond that" "$status/$code" 401/wrong_date
+call h1 POST /v1/outbox/1/done '{}'
+is "writing may come again: it need not wait" "$status" 200
 call h1 GET /v1/outbox
 is "signed" "$status/$(jq -c .items <<<"$body")" "200/[]"
 call h1 --tamper POST /v1/outbox/1/done '{}'
@@ -63,12 +37,16 @@ call h1 --date-off -301 GET /v1/outbox
 is "six minutes old" "$status/$code" 401/wrong_date
 call h1 --date-off 400 GET /v1/outbox
 is "from the future" "$status/$code" 401/wrong_date
-body=$("$python" "$here/partner.py" --port "$port" --ca "$pki/ca.crt" --from h2 --key "$pki/h1.pem" GET /v1/outbox)
-is "in another's name" "${body%% *}" 401
-body=$("$python" "$here/partner.py" --port "$port" --ca "$pki/ca.crt" GET /v1/outbox)
+call h1 --from h2 GET /v1/outbox
+is "in another's name" "$status/$code" 401/not_signed
+call h1 --to site-1100410000000001-9 GET /v1/outbox
+is "for another site" "$status/$code" 421/other_site
+has "which says its name" "$body" "$site_name"
+body=$("$python" "$here/partner.py" --port "$door" --ca "$pki/ca.crt" GET /v1/outbox)
 is "not signed" "${body%% *}" 401
-body=$("$python" "$here/partner.py" --port "$port" --ca "$pki/ca.crt" --from h1 --key "$pki/h1.pem" --times 2 GET /v1/outbox | cut -d' ' -f1 | tr '\n' ' ')
-is "the same reading request again" "$body" "200 409 "
+is "the same reading request again" "$(statuses h1 --times 2 GET /v1/outbox)" "200 409 "
+has "refusals are counted" "$(curl -s --unix-socket "$CITY/site/run/onecardd.sock" http://x/metrics)" \
+    'onecard_institution_refused_total{code="other_site"} 1'
 call h1 --tls12 GET /v1/outbox
 is "TLS 1.2" "$status" 0
 call h1 GET /v1/status
@@ -78,7 +56,7 @@ is "another method" "$status/$code" 405/wrong_method
 call h1 POST /v1/services/medical.slots '{"terminal":"sys-h1","number":1,"nmae":1}'
 is "an unknown member" "$status/$code" 400/unknown_field
 "$python" -c 'print("{\"x\":\"" + "a" * 300000 + "\"}")' >"$CITY/run/big"
-is "a body over 256 KiB" "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$pki/ca.crt" --data-binary "@$CITY/run/big" "https://127.0.0.1:$port/v1/services/medical.slots")" 413
+is "a body over 256 KiB" "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$pki/ca.crt" --data-binary "@$CITY/run/big" "https://127.0.0.1:$door/v1/services/medical.slots")" 413
 
 say "what may be asked"
 call h1 POST /v1/services/payment.purchase '{"terminal":"sys-h1","number":1,"amount_fen":100}'
@@ -160,7 +138,7 @@ reports 12 "oc2:$number.$(($(date +%s) / 60)).00112233445566778899"
 is "made up" "$(jq -r .outcome+.reason <<<"$body")" refusedparameter
 shown=$(code_new)
 daemon_stop
-daemon_start
+door_start
 reports 13 "$shown"
 is "of before a restart" "$(jq -r .outcome+.reason <<<"$body")" refusedparameter
 reports 14 "$(code_new)"
@@ -183,12 +161,11 @@ is "the books are good" "$(ctl --json ledger verify | jq -r .good)" true
 say "limits, closing, the key taken away"
 sed -i "s#^institutions:#institutions:\n  per_second: 1\n  burst: 3\n  ca: $pki/ca.crt#" "$f"
 daemon_stop
-daemon_start
+door_start
 call h1 GET /v1/outbox
 is "no client certificate" "$status" 0
 certs=(--cert "$pki/client.crt" --cert-key "$pki/client.key")
-got=$("$python" "$here/partner.py" --port "$port" --ca "$pki/ca.crt" --from h1 --key "$pki/h1.pem" "${certs[@]}" --times 6 \
-    POST /v1/outbox/1/done '{}' | cut -d' ' -f1 | tr '\n' ' ')
+got=$(statuses h1 "${certs[@]}" --times 6 POST /v1/outbox/1/done '{}')
 has "more than its rate" "$got" '^200 200 200 .*429'
 call h2 "${certs[@]}" GET /v1/outbox
 is "another has its own" "$status" 200

@@ -4,8 +4,9 @@
 # said before, dies, and the card is torn out. At the end the bureau's settlements and holds are those of the ledger (R12).
 . "$(dirname "$0")/lib.sh"
 . "$here/there.sh"
+. "$here/door.sh"
+pki=$home/pki
 rules=$CITY/rules
-door=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir -p "$rules"
 cat >"$rules/employee.yaml" <<Y
 kind: insurance
@@ -21,26 +22,19 @@ site() {
     local f=$CITY/site/onecardd.yaml
     sed -i '/^modules:/,$d' "$f"
     {
-        printf 'institutions:\n  listen: "127.0.0.1:%s"\n  certificate: %s\n  key: %s\n' "$door" "$home/pki/server.crt" "$home/pki/server.key"
+        door_section "$pki/server.crt" "$pki/server.key"
         printf 'modules:\n  payment:\n  medical:\n  social: {rules: %s}\nupstreams:\n' "$rules"
         route hospital bureau
     } >>"$f"
 }
 pki
-for who in hospital bureau; do
-    openssl genpkey -algorithm ed25519 -out "$home/pki/$who.pem" 2>>"$CITY/log/openssl.log"
-    openssl pkey -in "$home/pki/$who.pem" -pubout -out "$home/pki/$who.pub" 2>>"$CITY/log/openssl.log"
-done
+door_keys hospital bureau
 SITE_EDIT=site
 site_start
-for who in hospital bureau; do
-    ctl participant add --id $who --name "$who" >>"$CITY/log/city.log" || city_fail "participant $who"
-    ctl participant key $who --file "$home/pki/$who.pub" >>"$CITY/log/city.log" || city_fail "key of $who"
-    ctl terminal add --id sys-$who --kind system --participant $who --services 'medical.*,social.*' >>"$CITY/log/city.log" ||
-        city_fail "terminal of $who"
-done
+door_participants 'medical.*,social.*' hospital bureau
+door_key_known hospital bureau
 ctl terminal add --id desk --services '*' >>"$CITY/log/city.log" || city_fail "terminal desk"
-ctl upstream key >"$home/site.pem" || wrong "upstream key"
+site_known
 ctl citizen add --name "王芳" --id 410102199001010021 >>"$CITY/log/city.log" || wrong "citizen add"
 citizen=$(ctl --json citizen find --number - <<<410102199001010021 | jq -r .citizen)
 card_new c 00000000000000000741 balance=100000
@@ -52,10 +46,8 @@ there
 number=0
 push() { # WHO SERVICE DOCUMENT: by its own signed door; $body
     number=$((number + 1))
-    body=$("$python" "$here/partner.py" --port "$door" --ca "$home/pki/ca.crt" --from "$1" --key "$home/pki/$1.pem" POST "/v1/services/$2" \
-        "{\"terminal\":\"sys-$1\",\"number\":$number,\"citizen\":\"$citizen\",\"document\":$3}" 2>&1)
-    body=${body#* }
-    is "$2 by $1" "$(jq -r '.outcome? // .error.code? // .' <<<"$body")" posted
+    call "$1" POST "/v1/services/$2" "{\"terminal\":\"sys-$1\",\"number\":$number,\"citizen\":\"$citizen\",\"document\":$3}"
+    is "$2 by $1" "$code" posted
 }
 # 150.00: of class A 100, B 40, C 10; the bureau's fund pays 90, its personal account 30, the citizen 30.
 bill() { # id

@@ -3,8 +3,10 @@
 alone. HTTPS with mutual TLS; each message's signature, date and idempotency key are checked; a book of holds and messages
 in a file that survives the program.
 
-    institutions.py serve --port P --pki DIR --book FILE --switch DIR [--key PEM]     (roles: /bank /hospital /bureau /utility)
-    institutions.py book FILE                                                         (the book as one JSON object)
+    institutions.py serve --port P --pki DIR --book FILE --switch DIR [--key PEM --site NAME] [--called ROLE=ID]
+    institutions.py book FILE                                  (the book as one JSON object)
+
+Its roles are /bank /hospital /bureau /utility; the site knows each by that word, and by what --called says.
 
 How it misbehaves stands in DIR/ROLE, read at each message: lines "WHAT HOW", WHAT being ask, hold, confirm, reverse,
 message or all, HOW one of
@@ -71,24 +73,28 @@ class Book:
             self.answers[what["role"] + "/" + what["key"]] = (what["sha256"], what["answer"])
 
 
-def verify(key, method, path, headers, body):
-    """The words that are wrong with a message; "" when it is the site's own and fresh."""
-    names = ("Onecard-From", "Idempotency-Key", "Onecard-Date", "Onecard-Signature")
+def verify(key, site, mine, method, path, headers, body):
+    """The words that are wrong with a message; "" when it is the site's own, for one of `mine`, and fresh."""
+    names = ("Onecard-From", "Onecard-To", "Idempotency-Key", "Onecard-Date", "Onecard-Signature")
     values = [headers.get(n) for n in names]
     if None in values:
         return "header missing: " + names[values.index(None)]
     try:
-        at = datetime.strptime(values[2], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+        at = datetime.strptime(values[3], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return "date unreadable"
     if abs(time.time() - at) > MAX_AGE_S:
         return "date too far away"
-    text = "\n".join(["onecard-message-1", method, path, values[1], values[2],
+    if site is not None and values[0] != site:
+        return "not from " + site
+    if values[1] not in mine:
+        return "for another"
+    text = "\n".join(["onecard-message-2", values[0], values[1], method, path, values[2], values[3],
                       hashlib.sha256(body).hexdigest().upper(), ""])
     if key is not None:
         from cryptography.exceptions import InvalidSignature
         try:
-            key.verify(base64.b64decode(values[3]), text.encode())
+            key.verify(base64.b64decode(values[4]), text.encode())
         except (InvalidSignature, ValueError):
             return "signature wrong"
     return ""
@@ -156,12 +162,13 @@ class Handler(BaseHTTPRequestHandler):
         if not 0 <= length <= MAX_BODY:
             return self.send(413, {"error": "too large"})
         body = self.rfile.read(length)
-        wrong = verify(self.server.key, "POST", self.path, self.headers, body)
+        _, role, what, *more = self.path.split("/") + ["", ""]
+        more = [m for m in more if m]
+        wrong = verify(self.server.key, self.server.site, self.server.names.get(role, ()), "POST", self.path, self.headers, body)
         if wrong:
             self.server.note(f"{self.path}: {wrong}")
             return self.send(401, {"error": wrong})
-        _, role, what, *more = self.path.split("/")
-        if role not in ("bank", "hospital", "bureau", "utility") or what not in ("ask", "hold", "confirm", "reverse", "message"):
+        if what not in ("ask", "hold", "confirm", "reverse", "message"):
             return self.send(404, {"error": "no such path"})
         word, value = self.how(role, what)
         if word == "drop":
@@ -256,7 +263,10 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, args):
         super().__init__(("127.0.0.1", args.port), Handler)
-        self.switch, self.book, self.key = args.switch, Book(args.book), None
+        self.switch, self.book, self.key, self.site = args.switch, Book(args.book), None, args.site
+        self.names = {role: {role} for role in ("bank", "hospital", "bureau", "utility")}
+        for role, _, name in (c.partition("=") for c in args.called):
+            self.names[role].add(name)
         if args.key:
             from cryptography.hazmat.primitives.serialization import load_pem_public_key
             with open(args.key, "rb") as f:
@@ -288,6 +298,8 @@ def main():
     for name in ("--pki", "--book", "--switch"):
         s.add_argument(name, required=True)
     s.add_argument("--key")
+    s.add_argument("--site")
+    s.add_argument("--called", action="append", default=[])
     b = sub.add_parser("book")
     b.add_argument("file")
     args = p.parse_args()

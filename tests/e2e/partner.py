@@ -2,7 +2,7 @@
 """An institution's system at the switch's own door for them, written from docs/API.md and docs/UPSTREAM.md alone: one
 signed request, its answer on standard output: the status, a blank, the body.
 
-    partner.py --port P --ca CA.pem --from ID --key KEY.pem METHOD TARGET [BODY]
+    partner.py --port P --ca CA.pem --from ID --to SITE --key KEY.pem METHOD TARGET [BODY]
 
 --key may be missing (nothing is signed); --date-off S, --idempotency KEY, --cert/--cert-key as their names say;
 --tamper sends another body than the one that was signed; --times N sends the same bytes N times, --pause S between;
@@ -26,9 +26,9 @@ def headers(args, body):
         key = load_pem_private_key(f.read(), None)
     idempotency = args.idempotency or secrets.token_hex(8)
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + args.date_off))
-    text = "\n".join(["onecard-message-1", args.method, args.target, idempotency, date,
+    text = "\n".join(["onecard-message-2", args.who, args.to, args.method, args.target, idempotency, date,
                       hashlib.sha256(body).hexdigest().upper()]) + "\n"
-    found.update({"Onecard-From": args.who, "Idempotency-Key": idempotency, "Onecard-Date": date,
+    found.update({"Onecard-From": args.who, "Onecard-To": args.to, "Idempotency-Key": idempotency, "Onecard-Date": date,
                   "Onecard-Signature": base64.b64encode(key.sign(text.encode())).decode()})
     return found
 
@@ -49,6 +49,7 @@ def main():
     p.add_argument("--port", type=int, required=True)
     p.add_argument("--ca", required=True)
     p.add_argument("--from", dest="who", default="")
+    p.add_argument("--to", default="")
     p.add_argument("--key")
     p.add_argument("--date-off", type=int, default=0)
     p.add_argument("--idempotency")

@@ -44,9 +44,13 @@ Y
 }
 
 # ---- the institutions
+site_known() { # what they know the site by, of the running daemon
+    ctl upstream key >"$home/site.pem" 2>/dev/null || wrong "upstream key"
+    site_name=$(ctl --json upstream key | jq -r .name)
+}
 there() {
     "$python" "$here/institutions.py" serve --port "$port" --pki "$home/pki" --book "$home/book" --switch "$home/switch" \
-        --key "$home/site.pem" >>"$CITY/log/institutions.log" 2>&1 9>&- &
+        --key "$home/site.pem" --site "$site_name" >>"$CITY/log/institutions.log" 2>&1 9>&- &
     there_pid=$!
     city_pids+=("$there_pid")
     local i

@@ -147,6 +147,7 @@ void connect_outside(void)
                               .crypto = c.env.crypto,
                               .rng = &rng_system,
                               .seed = seed,
+                              .from = "site-1000000000000001-0",
                               .routes = routes,
                               .route_count = ARRAY_LEN(ids),
                               .co_exchange = exchange};

@@ -178,7 +178,7 @@ static int setup(void **state)
     struct upstream_route route = {.participant = "bank", .url = "https://bank.test", .failures = 1000, .lanes = 4,
                                    .retry_ms = 20, .retry_max_ms = 100, .attempts = 3};
     struct upstream_opts o = {.loop = c.loop, .clock = &clock_system, .crypto = c.env.crypto, .rng = &rng_system, .seed = seed,
-                              .routes = &route, .route_count = 1, .co_exchange = exchange};
+                              .from = "site-1000000000000001-0", .routes = &route, .route_count = 1, .co_exchange = exchange};
     assert_int_equal(upstream_open(&o, &c.env.upstream), 0);
     assert_int_equal(txn_outbox_start(&c.env), 0);
     reader_sim_insert(c.sim, c.card[0]);

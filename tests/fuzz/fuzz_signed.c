@@ -46,7 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     (void)ed25519_parse_public(text, key);
     CHECK(ed25519_public(seed, key) == 0);
-    struct signed_message m = {.method = "POST",
+    struct signed_message m = {.from = "site-1000000000000001-0",
+                               .to = "bank1",
+                               .method = "POST",
                                .path = "/hold",
                                .key = text,
                                .date = "2026-11-22T05:31:07Z",
@@ -54,6 +56,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (signed_message_sign(x, seed, &m, signature) == 0)
         CHECK(signed_message_verify(x, key, &m, signature) == 0);
     m.key = "k";
+    m.from = m.to = text;
+    if (signed_message_sign(x, seed, &m, signature) == 0) {
+        CHECK(signed_message_verify(x, key, &m, signature) == 0);
+        m.to = "bank1"; /* a signature is for the one that it names */
+        CHECK((signed_message_verify(x, key, &m, signature) == 0) == (strcmp(text, "bank1") == 0));
+    }
+    m.from = m.to = "bank1";
     CHECK(signed_message_verify(x, key, &m, text) != 0);
     free(text);
     return 0;

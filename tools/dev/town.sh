@@ -80,12 +80,14 @@ Y
 # The institutions' own systems: tests/e2e/institutions.py, with a book that survives them.
 town_systems() {
     mkdir -p "$CITY/town/switch"
-    ctl upstream key >"$CITY/town/site.pem" || city_fail "the site has no public key"
+    ctl upstream key >"$CITY/town/site.pem" 2>/dev/null || city_fail "the site has no public key"
+    town_site=$(ctl --json upstream key | jq -r .name)
     town_systems_start
 }
 town_systems_start() {
     "${city_clock[@]}" "$city_python" "$institutions" serve --port "$TOWN_PORT" --pki "$CITY/pki" --book "$CITY/town/book" \
-        --switch "$CITY/town/switch" --key "$CITY/town/site.pem" >>"$CITY/log/institutions.log" 2>&1 &
+        --switch "$CITY/town/switch" --key "$CITY/town/site.pem" --site "$town_site" \
+        --called hospital=clinic-1 --called utility=water >>"$CITY/log/institutions.log" 2>&1 &
     town_pid=$!
     city_pids+=("$town_pid")
     local i
@@ -138,11 +140,11 @@ hospital_says() {
     date=$("${city_clock[@]}" date -u +%FT%TZ)
     key=his-$said-$RANDOM
     hash=$(printf %s "$body" | sha256sum | cut -c1-64 | tr a-f A-F)
-    printf 'onecard-message-1\nPOST\n%s\n%s\n%s\n%s\n' "$target" "$key" "$date" "$hash" >"$CITY/run/message"
+    printf 'onecard-message-2\nhospital\n%s\nPOST\n%s\n%s\n%s\n%s\n' "$town_site" "$target" "$key" "$date" "$hash" >"$CITY/run/message"
     sig=$(openssl pkeyutl -sign -rawin -inkey "$CITY/pki/hospital.key" -in "$CITY/run/message" | base64 -w0)
     out=$(printf %s "$body" | "${city_clock[@]}" curl -sS --noproxy '*' --max-time 20 --cacert "$CITY/pki/ca.crt" --cert "$CITY/pki/client.crt" \
-        --key "$CITY/pki/client.key" -H "Content-Type: application/json" -H "Onecard-From: hospital" -H "Idempotency-Key: $key" \
-        -H "Onecard-Date: $date" -H "Onecard-Signature: $sig" --data-binary @- "https://127.0.0.1:$TOWN_DOOR$target" 2>&1)
+        --key "$CITY/pki/client.key" -H "Content-Type: application/json" -H "Onecard-From: hospital" -H "Onecard-To: $town_site" \
+        -H "Idempotency-Key: $key" -H "Onecard-Date: $date" -H "Onecard-Signature: $sig" --data-binary @- "https://127.0.0.1:$TOWN_DOOR$target" 2>&1)
     [ "$(jq -r '.outcome // empty' <<<"$out" 2>/dev/null)" = posted ] || {
         cross "hospital → POST $target: $(head -c 400 <<<"$out")"
         return 1

@@ -217,10 +217,13 @@ static int upstream_key_run(struct ctl *c, const struct cli_args *a)
     json_t *j = NULL;
     (void)a;
     int rc = ctl_call(c, "GET", "/v1/upstreams/key", NULL, 0, &j);
-    if (rc == CTL_DONE && !c->json)
+    if (rc == CTL_DONE && !c->json) { /* the key alone where it is kept in a file */
+        (void)fprintf(c->err, "This site is %s; its key:\n",
+                      json_string_value(json_object_get(j, "name")) ?: "");
         (void)fputs(json_string_value(json_object_get(j, "pem")) ?: "", c->out);
-    else if (rc == CTL_DONE)
+    } else if (rc == CTL_DONE) {
         out_json(c->out, j);
+    }
     json_decref(j);
     return rc;
 }
@@ -232,7 +235,7 @@ static const struct cli_command upstream_commands[] = {
      .run = upstream_list_run},
     {.name = "key",
      .args = "",
-     .summary = "Prints the public key that institutions check this site's signatures with",
+     .summary = "Prints this site's name in messages, and the key that it signs them with",
      .run = upstream_key_run},
 };
 const struct cli_noun noun_upstream =

@@ -55,7 +55,9 @@ static void signed_message_is_its_senders_alone(void **state)
 {
     uint8_t seed[32], key[32];
     char sig[SIGNED_SIGNATURE_TEXT];
-    struct signed_message m = {.method = "POST",
+    struct signed_message m = {.from = "site-1000000000000001-0",
+                               .to = "bank1",
+                               .method = "POST",
                                .path = "/onecard/hold",
                                .key = "hold-38G0EB8620000",
                                .date = "2026-11-22T05:31:07Z",
@@ -65,7 +67,7 @@ static void signed_message_is_its_senders_alone(void **state)
     assert_int_equal(signed_message_sign(*state, seed, &m, sig), 0);
     assert_int_equal(strlen(sig), SIGNED_SIGNATURE_TEXT - 1);
     assert_int_equal(signed_message_verify(*state, key, &m, sig), 0);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         struct signed_message o = m;
         if (i == 0)
             o.method = "GET";
@@ -75,6 +77,10 @@ static void signed_message_is_its_senders_alone(void **state)
             o.key = "hold-38G0EB8620001";
         else if (i == 3)
             o.date = "2026-11-22T05:31:08Z";
+        else if (i == 4)
+            o.from = "site-1000000000000001-1";
+        else if (i == 5)
+            o.to = "bank2";
         else
             o.body = (struct bytes){"{ }", 3};
         assert_int_equal(signed_message_verify(*state, key, &o, sig), OC_EMAC);
@@ -86,12 +92,60 @@ static void signed_message_is_its_senders_alone(void **state)
     assert_int_equal(signed_message_sign(*state, seed, &m, sig), OC_ELIMIT);
 }
 
+/* The lines are told apart by their ends alone: no name may be empty, or hold the next line. */
+static void names_of_both_ends_are_one_line_each(void **state)
+{
+    static const char *const bad[] = {"", "bank1\nPOST", "bank 1", "bank1\t"};
+    static const char long_name[] = "12345678901234567890123456789012";
+    uint8_t seed[32];
+    char sig[SIGNED_SIGNATURE_TEXT];
+    struct signed_message m = {.from = "h1",
+                               .to = "bank1",
+                               .method = "POST",
+                               .path = "/hold",
+                               .key = "k1",
+                               .date = "2026-11-22T05:31:07Z"};
+    assert_int_equal(hex_decode(seed_hex, seed, 32), 0);
+    assert_int_equal(signed_message_sign(*state, seed, &m, sig), 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct signed_message from = m, to = m;
+        from.from = to.to = bad[i];
+        assert_int_equal(signed_message_sign(*state, seed, &from, sig), OC_EINVAL);
+        assert_int_equal(signed_message_sign(*state, seed, &to, sig), OC_EINVAL);
+    }
+    m.to = long_name;
+    assert_int_equal(signed_message_sign(*state, seed, &m, sig), OC_ELIMIT);
+    m.to = long_name + 1;
+    assert_int_equal(signed_message_sign(*state, seed, &m, sig), 0);
+}
+
+/* The example of docs/UPSTREAM.md, signed with the seed of RFC 8032's test 2. */
+static void documented_example_has_the_documented_signature(void **state)
+{
+    uint8_t seed[32];
+    char sig[SIGNED_SIGNATURE_TEXT];
+    struct signed_message m = {.from = "site-1020304000000001-0",
+                               .to = "bank1",
+                               .method = "POST",
+                               .path = "/onecard/hold",
+                               .key = "hold-38G0EB8620000",
+                               .date = "2026-11-22T05:31:07Z",
+                               .body = {"{}", 2}};
+    assert_int_equal(hex_decode(seed_hex, seed, 32), 0);
+    assert_int_equal(signed_message_sign(*state, seed, &m, sig), 0);
+    assert_string_equal(
+        sig,
+        "xvxRyK2QeCyD2v0sT6lMakLKqjc6phcNIbF+aeBKUY1bernaGsPKv7Jht7zh9rzJsIPNasOztbfeOL9xLJGdBA==");
+}
+
 /* Who was seen is known by the text of the signature: a second text of it would be let in again. */
 static void signature_has_one_text(void **state)
 {
     uint8_t seed[32], key[32];
     char sig[SIGNED_SIGNATURE_TEXT];
-    struct signed_message m = {.method = "GET",
+    struct signed_message m = {.from = "h1",
+                               .to = "site-1000000000000001-0",
+                               .method = "GET",
                                .path = "/v1/outbox",
                                .key = "k1",
                                .date = "2026-11-22T05:31:07Z",
@@ -163,6 +217,8 @@ int main(void)
         cmocka_unit_test(rfc_8032_vector_signs_and_verifies),
         cmocka_unit_test(public_key_is_read_as_hex_base64_and_pem),
         cmocka_unit_test(signed_message_is_its_senders_alone),
+        cmocka_unit_test(names_of_both_ends_are_one_line_each),
+        cmocka_unit_test(documented_example_has_the_documented_signature),
         cmocka_unit_test(signature_has_one_text),
         cmocka_unit_test(date_has_one_text),
         cmocka_unit_test(base64_of_every_length_comes_back),

@@ -67,6 +67,7 @@ static struct rig *rig_new(void)
                               .crypto = r->crypto,
                               .rng = &rng_system,
                               .seed = test_seed,
+                              .from = "site-1000000000000001-0",
                               .routes = &route,
                               .route_count = 1,
                               .co_exchange = exchange,
@@ -120,7 +121,7 @@ static void sleep_for(struct rig *r, int64_t ms)
     assert_int_equal(loop_run_flow(r->loop, "sleep", sleep_flow, &ms), 0);
 }
 
-static void message_is_signed_with_path_key_date_and_body(void **state)
+static void message_is_signed_with_both_names_path_key_date_and_body(void **state)
 {
     struct rig *r = rig_new();
     uint8_t key[32];
@@ -128,9 +129,17 @@ static void message_is_signed_with_path_key_date_and_body(void **state)
     assert_int_equal(post(r), 0);
     assert_string_equal(r->path, "/onecard/hold");
     assert_string_equal(r->body, "{\"a\":1}");
-    struct signed_message m = {"POST", r->path, r->key, r->date, {r->body, strlen(r->body)}};
+    struct signed_message m = {.from = "site-1000000000000001-0",
+                               .to = "bank",
+                               .method = "POST",
+                               .path = r->path,
+                               .key = r->key,
+                               .date = r->date,
+                               .body = {r->body, strlen(r->body)}};
     assert_int_equal(ed25519_public(test_seed, key), 0);
     assert_int_equal(signed_message_verify(r->crypto, key, &m, r->signature), 0);
+    m.to = "hospital";
+    assert_int_equal(signed_message_verify(r->crypto, key, &m, r->signature), OC_EMAC);
     rig_free(r);
 }
 
@@ -287,6 +296,7 @@ static void urls_that_make_no_sense_are_refused(void **state)
                                   .crypto = r->crypto,
                                   .rng = &rng_system,
                                   .seed = test_seed,
+                                  .from = "site-1000000000000001-0",
                                   .routes = &route,
                                   .route_count = 1,
                                   .co_exchange = exchange,
@@ -299,7 +309,7 @@ static void urls_that_make_no_sense_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(message_is_signed_with_path_key_date_and_body),
+        cmocka_unit_test(message_is_signed_with_both_names_path_key_date_and_body),
         cmocka_unit_test(no_route_and_wrong_words_send_nothing),
         cmocka_unit_test(lanes_bound_what_runs_at_one_time_and_the_rest_waits),
         cmocka_unit_test(lanes_taken_for_too_long_are_busy_and_nothing_was_sent),

@@ -242,6 +242,7 @@ static void open_route(const struct upstream_route *route)
                               .crypto = w->crypto,
                               .rng = &rng_system,
                               .seed = test_seed,
+                              .from = "site-1000000000000001-0",
                               .routes = route,
                               .route_count = 1};
     assert_int_equal(upstream_open(&o, &w->u), 0);
@@ -318,7 +319,8 @@ static void call_is_answered_over_mutual_tls_and_the_connection_is_kept(void **s
     assert_string_equal(w->body, "{\"id\":\"1\"}");
     assert_non_null(strstr(w->head, "POST /onecard/hold HTTP/1.1\r\n"));
     assert_non_null(strstr(w->head, "Idempotency-Key: hold-1\r\n"));
-    assert_non_null(strstr(w->head, "Onecard-From: site\r\n"));
+    assert_non_null(strstr(w->head, "Onecard-From: site-1000000000000001-0\r\n"));
+    assert_non_null(strstr(w->head, "Onecard-To: bank\r\n"));
     assert_non_null(strstr(w->head, "Onecard-Signature: "));
     assert_null(strstr(w->head, "Expect"));
     world_close();
@@ -495,6 +497,7 @@ static void wrong_pem_is_refused_at_the_start(void **state)
                                   .crypto = w->crypto,
                                   .rng = &rng_system,
                                   .seed = test_seed,
+                                  .from = "site-1000000000000001-0",
                                   .routes = &r,
                                   .route_count = 1};
         assert_int_equal(upstream_open(&o, &u), OC_EINVAL);
