@@ -389,8 +389,9 @@ struct onecard_host {
      * what else was registered), unsealed: OC_SEES_PERSON. OC_ENOENT: none, or erased. Suspends. */
     int (*co_person)(const struct onecard_request *req, const char *citizen,
                      struct onecard_doc **ret_person);
-    /** A concession slot of the citizen's card as the ledger has it: app "transit", "social", …. The
-     * answer has category, from, to. OC_ENOENT. Suspends. */
+    /** A slot of the presented card, its holder being request->citizen, as the ledger has it: app
+     * "transit", and what the card's profile names. The answer has category, from, to (0: open).
+     * OC_ENOENT: it is empty; OC_EPROFILE: cards of this profile have no such slot. Suspends. */
     int (*co_slot)(const struct onecard_request *req, const char *app, struct onecard_doc **ret_slot);
     /** What a terminal did from its request number `first` on: {"services":[{"service":…,"posted":n,
      * "open":n,"amount_fen":…}],"cash_taken_fen":…,"cash_given_fen":…,"next":number after the last}.
@@ -417,8 +418,9 @@ struct onecard_host {
     void (*plan_link)(struct onecard_plan *plan, const char *txn);
     /** The presented card's slot of that app ("transit": 15 characters) in the ledger holds `category`
      * (23 characters; "": none any more) from `from` to `until` (YYYYMMDD, 0: open), from the commit on
-     * that posts. One a plan at most; not where nothing moves (plan_note() will do). The chip is not
-     * written. */
+     * that posts. One a plan at most; not where nothing moves (plan_note() will do). Refused where the
+     * card's profile names no such slot. The chip follows by itself, now or at the next desk where
+     * the card is presented; then the reply has the member chip_<app>. */
     void (*plan_slot)(struct onecard_plan *plan, const char *app, const char *category, int32_t from,
                       int32_t until);
 };

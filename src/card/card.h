@@ -12,6 +12,7 @@
 #include "card/reader_remote.h"
 #include "card/script.h"
 #include "card/session.h"
+#include "card/slot.h"
 #include "card/transmit.h"
 
 #endif

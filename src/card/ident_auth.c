@@ -1,6 +1,6 @@
 /* Proofs between card and switch: internal and external authentication, blocking and unblocking the
  * application. Invariant: nothing that counts tries on the card is ever repeated here. */
-#include "card/ident.h"
+#include "card/ident_intern.h"
 
 #include "card/known.h"
 
@@ -172,9 +172,8 @@ static CO_FN int send_with_mac(struct card_session *s, struct custody *c, enum k
     return transmit_co_ok(s, cmd, &answer);
 }
 
-/** The special key where the custody has one, else the maintenance key. */
-static CO_FN int send_authorised(struct card_session *s, struct custody *c,
-                                 enum key_purpose purpose, struct apdu *cmd)
+int ident_co_send_authorised(struct card_session *s, struct custody *c, enum key_purpose purpose,
+                             struct apdu *cmd)
 {
     struct custody_card card;
     if (!s->profile || !s->identified)
@@ -191,18 +190,18 @@ int ident_co_block(struct card_session *s, struct custody *c, bool permanent)
 {
     struct apdu cmd;
     apdu_app_block(&cmd, permanent);
-    int rc = send_authorised(s, c, KEY_LOCK, &cmd);
+    int rc = ident_co_send_authorised(s, c, KEY_LOCK, &cmd);
     if (rc != OC_ECARD_SW)
         return rc;
     /* Cards without a lock key of their own take the maintenance key; unlike UNBLOCK a wrong try
      * costs nothing. */
     apdu_app_block(&cmd, permanent);
-    return send_authorised(s, c, KEY_MAINTENANCE, &cmd);
+    return ident_co_send_authorised(s, c, KEY_MAINTENANCE, &cmd);
 }
 
 int ident_co_unblock(struct card_session *s, struct custody *c)
 {
     struct apdu cmd;
     apdu_app_unblock(&cmd);
-    return send_authorised(s, c, KEY_UNLOCK, &cmd);
+    return ident_co_send_authorised(s, c, KEY_UNLOCK, &cmd);
 }

@@ -23,5 +23,10 @@ int ident_co_raw(struct card_session *s, const struct card_profile *p,
                  uint8_t ret[PROFILE_IDENTITY_MAX], size_t *ret_len) CO_FN MUST_USE;
 /** The last `len` historical bytes of the ATR. OC_ECARD_DATA: there are not so many. */
 int ident_historical(const struct card_session *s, size_t len, uint8_t *ret) MUST_USE;
+/** Sends a command under secure messaging: a fresh challenge, MAC by the newest key of that purpose,
+ * by the maintenance key where the custody has none. Once. OC_ESTATE, OC_ENOKEY (nothing was sent),
+ * OC_ECARD_SW, errors of transmit_co(). */
+int ident_co_send_authorised(struct card_session *s, struct custody *c, enum key_purpose purpose,
+                             struct apdu *cmd) CO_FN MUST_USE;
 
 #endif

@@ -197,6 +197,21 @@ static void lay_holder(const struct issuing *w, size_t piece, uint8_t *value, si
     memcpy(value, text, strnlen(text, len));
 }
 
+/** A slot's record says what the card is issued with. */
+static void lay_slot(const struct issuing *w, const struct profile_file *f, uint8_t *record)
+{
+    struct slot_word word = {.from = w->data->start, .until = w->data->category_until};
+    for (size_t i = 0; i < w->profile->slot_count; i++) {
+        const struct profile_slot *s = &w->profile->slots[i];
+        bool its = s->in_identity && s->sfi == (f->fid & 0x1F) && s->tag == record[0];
+        if (!its || !w->data->category || !*w->data->category)
+            continue;
+        (void)snprintf(word.category, sizeof(word.category), "%s", w->data->category);
+        if (profile_slot_encode(w->profile, s, &word, record))
+            log_warn("card", "personalising: slot %s stays empty", s->app);
+    }
+}
+
 size_t issuing_record(const struct issuing *w, const struct profile_file *f,
                       const struct conf_bytes *record, uint8_t ret[RECORD_MAX])
 {
@@ -214,6 +229,7 @@ size_t issuing_record(const struct issuing *w, const struct profile_file *f,
     i = profile_piece_of(h->pieces, h->piece_count, f, record);
     if (i && w->data->holder)
         lay_holder(w, i - 1, ret + 2, h->pieces[i - 1].length);
+    lay_slot(w, f, ret);
     return len;
 }
 

@@ -86,6 +86,25 @@ struct profile_holder_file {
     struct profile_slice type, staff, name, id, id_type;
 };
 
+/* ---- what applications on the card say of their holder
+ * --------------------------------------------------------------------------------------
+ */
+#define PROFILE_SLOTS_MAX       8
+#define PROFILE_SLOT_RECORD_MAX 64
+/** The place of one application's slot: what the issuer's word about the holder (category and its
+ * days) looks like on the chip, for gates that know the chip only. The ledger's slot of the same
+ * name is that word itself. */
+struct profile_slot {
+    const char *app;  /* name of the slot: "transit" */
+    bool in_identity; /* the category's code stands in file 0015 (identity.category) as well */
+    uint8_t sfi;      /* file of the record; 0: there is none, the chip has no place for days */
+    uint8_t tag;      /* the record's tag, by which it is read and written */
+    uint8_t length;   /* of the record, with tag and length byte */
+    struct profile_slice category;
+    uint8_t from, until;        /* offsets of 4 bytes of BCD; zeros: open */
+    struct conf_map categories; /* hexadecimal code -> name; empty: those of the identity */
+};
+
 /* ---- the holder's PIN (VERIFY 00 20 00 kid)
  * -----------------------------------------------------------------------------------------------
  */
@@ -264,6 +283,8 @@ struct card_profile {
     struct profile_match match;
     struct profile_identity_file identity;
     struct profile_holder_file holder;
+    const struct profile_slot *slots;
+    size_t slot_count;
     struct profile_pin pin;
     struct profile_keys keys;
     struct profile_purse purse;
@@ -360,6 +381,33 @@ unsigned profile_factors(const struct card_profile *p, const struct card_identit
  * such category. OC_EPROFILE: the profile cannot personalise. */
 int profile_identity_make(const struct card_profile *p, const struct card_identity *from,
                           uint8_t *ret, size_t *ret_len) MUST_USE;
+
+/* ---- slots (pure)
+ * --------------------------------------------------------------------------------------
+ */
+#define SLOT_CATEGORY 24
+struct slot_word {
+    char category[SLOT_CATEGORY]; /* "": none */
+    date_t from, until;           /* 0: open */
+};
+/** The slot of that application, or NULL: cards of this profile have none. */
+const struct profile_slot *profile_slot(const struct card_profile *p, const char *app);
+/** The code of a category; "" is what the profile calls "adult", else zeros. *ret_len bytes, 4 at
+ * most. OC_EINVAL: no such category. */
+int profile_slot_code(const struct card_profile *p, const struct profile_slot *slot,
+                      const char *category, uint8_t ret[4], size_t *ret_len) MUST_USE;
+/** The categories by name, hexadecimal code -> name. */
+const struct conf_map *profile_slot_categories(const struct card_profile *p,
+                                               const struct profile_slot *slot);
+/** The record that says it: slot->length bytes. OC_EINVAL: no such category; OC_EPROFILE: the slot
+ * has no record. */
+int profile_slot_encode(const struct card_profile *p, const struct profile_slot *slot,
+                        const struct slot_word *word,
+                        uint8_t ret[PROFILE_SLOT_RECORD_MAX]) MUST_USE;
+/** Takes a record apart. OC_ENOENT: only zeros behind its head: never written. OC_ECARD_DATA: it is
+ * not laid out like this: another system's. */
+int profile_slot_decode(const struct card_profile *p, const struct profile_slot *slot,
+                        const uint8_t *record, size_t len, struct slot_word *ret) MUST_USE;
 
 /* ---- the purse's small rules
  * -------------------------------------------------------------------------------- */

@@ -337,6 +337,7 @@ void profile_check_all(const struct conf_check *c, void *value)
     const struct card_profile *p = value;
     size_t len = p->personalise.identity.len;
 
+    profile_check_slots(c, p);
     if (p->capp.present && !p->purse.present)
         conf_complain(c, "capp", "a journey record needs a purse");
     if (p->purse.present != (p->log.record_length != 0))

@@ -11,6 +11,9 @@ void profile_check_match(const struct conf_check *c, void *value);
 void profile_check_identity(const struct conf_check *c, void *value);
 void profile_check_holder(const struct conf_check *c, void *value);
 void profile_check_piece(const struct conf_check *c, void *value);
+void profile_check_slot(const struct conf_check *c, void *value);
+/** What a slot says of its profile: codes as long as their place, no slot twice. */
+void profile_check_slots(const struct conf_check *c, const struct card_profile *p);
 void profile_check_pin(const struct conf_check *c, void *value);
 void profile_check_factor(const struct conf_check *c, void *value);
 void profile_check_purse(const struct conf_check *c, void *value);

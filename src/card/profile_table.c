@@ -9,6 +9,7 @@
 SIDE_BY_SIDE(struct profile_keys, factors, levels);
 SIDE_BY_SIDE(struct profile_identity_file, pieces, piece_count);
 SIDE_BY_SIDE(struct profile_holder_file, pieces, piece_count);
+SIDE_BY_SIDE(struct card_profile, slots, slot_count);
 SIDE_BY_SIDE(struct profile_capp, fields, field_count);
 SIDE_BY_SIDE(struct profile_personalise, files, file_count);
 SIDE_BY_SIDE(struct profile_personalise, keys, key_count);
@@ -378,6 +379,29 @@ static const struct conf_schema personalise_table =
     CONF_SCHEMA(struct profile_personalise, personalise_items, profile_check_personalise);
 #undef S
 
+#define S struct profile_slot
+static const struct conf_item slot_items[] = {
+    {CONF_AT(S, app, CONF_STRING), .min = 1, .max = 15, .required = true,
+     .help = "Name of the slot in the ledger."},
+    {CONF_AT(S, in_identity, CONF_BOOL), .dflt = "false",
+     .help = "The category's code stands in file 0015 as well."},
+    {CONF_AT(S, sfi, CONF_HEXNUM), .dflt = "00",
+     .help = "Short file id of its record; 00: there is none."},
+    {CONF_AT(S, tag, CONF_HEXNUM), .dflt = "00", .help = "Tag that the record begins with."},
+    {CONF_AT(S, length, CONF_INT), .max = PROFILE_SLOT_RECORD_MAX, .dflt = "0",
+     .help = "Bytes of the record, head included."},
+    SLICE(category, false, "Code of the category."),
+    {CONF_AT(S, from, CONF_INT), .max = PROFILE_SLOT_RECORD_MAX, .dflt = "0",
+     .help = "Offset of its first day, BCD; zeros: open."},
+    {CONF_AT(S, until, CONF_INT), .max = PROFILE_SLOT_RECORD_MAX, .dflt = "0",
+     .help = "Offset of its last day, BCD; zeros: open."},
+    {CONF_AT(S, categories, CONF_MAP), .help = "Code, hexadecimal: name of the category; absent: "
+                                               "the identity's."},
+};
+static const struct conf_schema slot_table =
+    CONF_SCHEMA(struct profile_slot, slot_items, profile_check_slot);
+#undef S
+
 #define S struct card_profile
 #define PART(key_, text, needed)                                                                   \
     {                                                                                              \
@@ -392,6 +416,8 @@ static const struct conf_item profile_items[] = {
     PART(match, "How such a card is found.", true),
     PART(identity, "File 0015.", true),
     PART(holder, "File 0016.", false),
+    {CONF_AT(S, slots, CONF_SECTION_LIST), .max = PROFILE_SLOTS_MAX, .section = &slot_table,
+     .help = "What applications say of the holder: category and its days."},
     PART(pin, "The holder's PIN.", false),
     PART(keys, "Diversification and authentication.", true),
     PART(purse, "The purse.", false),

@@ -251,5 +251,6 @@ int slot_write(struct fold *f, const struct op_slot *s)
 
 int apply_slot(struct fold *f, const struct ledger_op *op)
 {
-    return slot_write(f, &op->slot);
+    int rc = slot_write(f, &op->slot);
+    return rc || !op->slot.record.scope[0] ? rc : record_write(f, &op->slot.record);
 }

@@ -89,6 +89,11 @@ bool leg_on_card(const struct leg *leg);
  */
 int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version,
                 int64_t *ret_locked_by) MUST_USE WORKER_FN;
+/** Of a record that did not exist. One may have stood there before, and been removed: each write
+ * took a journal row at least, so none had a version above the journal's length. */
+uint32_t record_first_version(const struct fold *f);
+/** Writes one record outside a transaction; nobody may hold it. */
+int record_write(struct fold *f, const struct op_record *r) MUST_USE WORKER_FN;
 int records_lock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
 int records_write(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
 int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;

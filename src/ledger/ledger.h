@@ -207,6 +207,12 @@ struct terminal_total {
 struct terminal_cash {
     fen_t taken, given;
 };
+/** An application's slot of a card: the issuer's word about its holder. */
+struct slot_row {
+    char app[16], category[24]; /* category "": closed, or none */
+    date_t from, to;            /* 0: open */
+    uint8_t closed;
+};
 struct citizen_row {
     struct op_citizen c; /* `sealed` is empty once the personal data were erased */
     int64_t created_ms;
@@ -223,6 +229,8 @@ int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN], const 
 int ledger_co_card_id(struct ledger *l, int64_t card, struct card_row *ret) MUST_USE CO_FN;
 /** By "issuer16hex-serial20hex", by serial in hex, or by the printed number; OC_ECONFLICT where several cards fit. */
 int ledger_co_card_find(struct ledger *l, const char *text, struct card_row *ret) MUST_USE CO_FN;
+/** A card's slots by their application's name, closed ones too; at most `cap`. No slot is no error: *ret_n is 0. */
+int ledger_co_slots(struct ledger *l, int64_t card, struct slot_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_terminal(struct ledger *l, const char *id, struct terminal_row *ret) MUST_USE CO_FN;
 int ledger_co_participant(struct ledger *l, const char *id, struct participant_row *ret) MUST_USE CO_FN;
 int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner, struct account_row *ret) MUST_USE CO_FN;

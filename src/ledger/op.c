@@ -40,6 +40,8 @@
         .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                             \
         .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 3                              \
     }
+/* What version 4 brought. */
+#define INSIDE4(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 4)
 #define DOC(s, f) F_(s, f, OPF_DOC, sizeof(((s *)0)->f), NULL, 1)
 #define TABLE(name, ...)                                                                           \
     static const struct op_field name##_fields[] = {__VA_ARGS__};                                  \
@@ -90,7 +92,8 @@ TABLE(t_card_add, SNUM(struct op_card_add, card), FIXED(struct op_card_add, issu
 TABLE(t_card_state, SNUM(struct op_card_state, card), NUM(struct op_card_state, to),
       TEXT(struct op_card_state, why), SNUM(struct op_card_state, effective_ms));
 TABLE(t_slot, SNUM(struct op_slot, card), TEXT(struct op_slot, app), TEXT(struct op_slot, category),
-      SNUM(struct op_slot, from), SNUM(struct op_slot, to), NUM(struct op_slot, closed));
+      SNUM(struct op_slot, from), SNUM(struct op_slot, to), NUM(struct op_slot, closed),
+      INSIDE4(struct op_slot, record, t_record));
 TABLE(t_deny, FIXED(struct op_deny, issuer), FIXED(struct op_deny, serial),
       NUM(struct op_deny, action), NUM(struct op_deny, remove), TEXT(struct op_deny, why),
       SNUM(struct op_deny, epoch));

@@ -210,6 +210,7 @@ struct op_slot {
     char category[24];
     date_t from, to;
     uint8_t closed;
+    struct op_record record; /* written with it, as an intent's; scope "": none (version 4) */
 };
 struct op_deny {
     uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];

@@ -6,7 +6,7 @@
 #include "ledger/op.h"
 #include <stdbool.h>
 
-#define OP_VERSION 3
+#define OP_VERSION 4
 
 enum op_field_type {
     OPF_NUMBER, /* unsigned, 1 to 8 bytes, big-endian */

@@ -426,14 +426,6 @@ static date_t later(date_t x, date_t y)
     return x > y ? x : y;
 }
 
-/* Of a record that did not exist. One may have stood there before, and been removed: each write
- * took a journal row at least, so none had a version above the journal's length. */
-static uint32_t version_next(const struct fold *f)
-{
-    uint32_t v = (uint32_t)(f->seq + 1);
-    return v ? v : 1;
-}
-
 static void allot(struct asked *a)
 {
     struct op_intent *in = a->in;
@@ -447,7 +439,7 @@ static void allot(struct asked *a)
     else if (in->request_no == REQUEST_NONE)
         in->request_no = 0;
     for (unsigned i = 0; i < in->record_count; i++)
-        in->records[i].version_new = in->records[i].version_read ? 0 : version_next(a->f);
+        in->records[i].version_new = in->records[i].version_read ? 0 : record_first_version(a->f);
 }
 
 int prepare_intent(struct fold *f, struct ledger_op *op)

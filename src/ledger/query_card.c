@@ -73,6 +73,38 @@ int ledger_co_card(struct ledger *l, const uint8_t issuer[OC_ISSUER_LEN],
     return query_co_one(q, ret);
 }
 
+/* ---- slots ---- */
+
+static WORKER_FN int slots_of(struct query *q, struct db *db)
+{
+    struct db_q s;
+    db_q(&s, db,
+         "SELECT app, category, from_day, to_day, closed FROM card_app WHERE shard = ?1 AND card = "
+         "?2 ORDER BY app");
+    db_put_i64(&s, q->l->shard);
+    db_put_i64(&s, q->num[0]);
+    while (q->n < q->cap && db_row(&s)) {
+        struct slot_row *r = query_row(q);
+        if (!r)
+            break;
+        db_get_text(&s, r->app, sizeof r->app);
+        db_get_text(&s, r->category, sizeof r->category);
+        r->from = (date_t)db_get_i64(&s);
+        r->to = (date_t)db_get_i64(&s);
+        r->closed = (uint8_t)db_get_i64(&s);
+    }
+    return db_end(&s);
+}
+
+int ledger_co_slots(struct ledger *l, int64_t card, struct slot_row *rows, unsigned cap,
+                    unsigned *ret_n)
+{
+    struct query *q = query_new(l, slots_of, sizeof *rows, cap);
+    if (q)
+        q->num[0] = card;
+    return query_co_list(q, rows, ret_n);
+}
+
 /* ---- what a person typed ---- */
 
 /* Notes the id of each card that fits; two different ones are too many. */

@@ -27,6 +27,12 @@ int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version
     return db_end(&q);
 }
 
+uint32_t record_first_version(const struct fold *f)
+{
+    uint32_t v = (uint32_t)(f->seq + 1);
+    return v ? v : 1;
+}
+
 static WORKER_FN int lock(struct fold *f, const struct op_intent *in, const struct op_record *r)
 {
     struct db_q q;
@@ -48,7 +54,7 @@ static int64_t first_version(const struct op_record *r)
     return r->version_new ? r->version_new : 1;
 }
 
-static WORKER_FN int write(struct fold *f, const struct op_intent *in, const struct op_record *r)
+static WORKER_FN int write(struct fold *f, int64_t txn, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
@@ -61,9 +67,14 @@ static WORKER_FN int write(struct fold *f, const struct op_intent *in, const str
     db_put_i64(&q, first_version(r));
     db_put_blob(&q, r->doc.len ? r->doc.text : "", r->doc.len);
     db_put_i64(&q, r->version_read);
-    db_put_i64(&q, in->txn);
+    db_put_i64(&q, txn);
     int rc = db_end(&q);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
+}
+
+int record_write(struct fold *f, const struct op_record *r)
+{
+    return write(f, 0, r);
 }
 
 static WORKER_FN int erase(struct fold *f, const struct op_intent *in, const struct op_record *r)
@@ -107,7 +118,7 @@ int records_write(struct fold *f, const struct op_intent *in)
 {
     int rc = 0;
     for (unsigned i = 0; i < in->record_count && !rc; i++)
-        rc = in->records[i].remove ? erase(f, in, &in->records[i]) : write(f, in, &in->records[i]);
+        rc = in->records[i].remove ? erase(f, in, &in->records[i]) : write(f, in->txn, &in->records[i]);
     return rc;
 }
 

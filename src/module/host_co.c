@@ -246,7 +246,11 @@ int host_co_slot(const struct onecard_request *req, const char *app, struct onec
         return rc;
     }
     rc = f->co_slot ? f->co_slot(d->facts_arg, req->citizen, app, &t) : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
+    if (rc == OC_EPROFILE) {
+        log_warn("module", "%s asks for slot \"%.15s\", which cards of this profile do not have",
+                 d->service->abi->name, app);
+    }
+    rc = end(d, rc, rc == OC_EPROFILE ? OC_EPROFILE : OC_ENOENT);
     return rc == 0 ? take(d, &t, ret_slot) : rc;
 }
 

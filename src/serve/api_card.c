@@ -101,14 +101,56 @@ static int get_cards(struct api_call *c)
     return 0;
 }
 
+/* What the switch itself keeps of a card under that key, or null. */
+static CO_FN json_t *own_record(struct api_call *c, const struct card_row *row, const char *key)
+{
+    char owner[40];
+    struct record_row r;
+    (void)snprintf(owner, sizeof owner, "card:%lld", (long long)row->id);
+    if (ledger_co_record(c->s->ledger, TXN_CARD_SCOPE, owner, key, flow_arena(), &r) != 0)
+        return json_null();
+    json_t *j = json_raw(r.doc);
+    json_t *at = json_object_get(j, "at_ms");
+    json_object_set_new(j, "at", json_time(c->s, json_integer_value(at)));
+    json_object_del(j, "at_ms");
+    return j;
+}
+
+/* One slot: the ledger's word, and what became of it on the chip. */
+static CO_FN json_t *slot_json(struct api_call *c, const struct card_row *row,
+                               const struct slot_row *slot)
+{
+    char key[32];
+    (void)snprintf(key, sizeof key, "slot.%.15s", slot->app);
+    json_t *mark = own_record(c, row, key);
+    const char *open = slot->closed ? "" : slot->category;
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o, s:O?, s:O?, s:O?}", "app", slot->app, "category",
+                          json_text_or_null(open), "from", json_date(slot->from), "until",
+                          json_date(slot->to), "chip", json_object_get(mark, "state"), "chip_at",
+                          json_object_get(mark, "at"), "chip_why", json_object_get(mark, "why"));
+    json_decref(mark);
+    return j;
+}
+
 static int get_card(struct api_call *c) CO_FN;
 static int get_card(struct api_call *c)
 {
     struct card_row *row;
+    struct slot_row slots[PROFILE_SLOTS_MAX];
+    unsigned n = 0;
     int rc = api_co_card(c, c->vars[0], &row);
     if (rc == 0)
-        c->reply = card_json(c->s, row);
-    return rc;
+        rc = api_failed(c, ledger_co_slots(c->s->ledger, row->id, slots, ARRAY_LEN(slots), &n),
+                        "the card's slots");
+    if (rc != 0)
+        return rc;
+    json_t *list = json_array();
+    for (unsigned i = 0; i < n; i++)
+        json_array_append_new(list, slot_json(c, row, &slots[i]));
+    c->reply = card_json(c->s, row);
+    json_object_set_new(c->reply, "slots", list);
+    json_object_set_new(c->reply, "pin", own_record(c, row, "pin"));
+    return 0;
 }
 
 /* ---- profiles, holders ---- */
@@ -351,6 +393,35 @@ static int post_action(struct api_call *c)
     return api_failed(c, rc, "card");
 }
 
+/* Whether cards of that profile have such a slot, and such a category in it. */
+static int slot_check(struct api_call *c, const char *profile, const struct op_slot *want)
+{
+    const struct card_profile *p = profile_get(c->s->profiles, profile);
+    const struct profile_slot *slot = p ? profile_slot(p, want->app) : NULL;
+    const char *names[33];
+    size_t n = 0;
+    if (!p || (!slot && strcmp(want->app, "transit") == 0))
+        return profile_check(c, profile, want->category);
+    if (!slot) {
+        for (; n < p->slot_count; n++)
+            names[n] = p->slots[n].app;
+        names[n] = NULL;
+        return api_fail(c, 400, "bad_field", "cards of profile %s have no slot \"%s\"%s", profile,
+                        want->app, api_hint(want->app, names));
+    }
+    const struct conf_map *m = profile_slot_categories(p, slot);
+    for (; n < m->count && n < ARRAY_LEN(names) - 1; n++) {
+        names[n] = m->items[n].value;
+        if (strcmp(names[n], want->category) == 0)
+            return 0;
+    }
+    names[n] = NULL;
+    return want->category[0] == '\0'
+               ? 0
+               : api_fail(c, 400, "bad_field", "slot %s of profile %s has no category \"%s\"%s",
+                          want->app, profile, want->category, api_hint(want->category, names));
+}
+
 static int post_category(struct api_call *c) CO_FN;
 static int post_category(struct api_call *c)
 {
@@ -359,21 +430,25 @@ static int post_category(struct api_call *c)
     if (!op)
         return OC_ENOMEM;
     struct op_slot *slot = &op->slot;
-    const struct field fields[] = {{.name = "category",
-                                    .kind = FIELD_TEXT,
-                                    .out = slot->category,
-                                    .size = sizeof slot->category},
-                                   {.name = "from", .kind = FIELD_DATE, .out = &slot->from},
-                                   {.name = "until", .kind = FIELD_DATE, .out = &slot->to}};
+    (void)snprintf(slot->app, sizeof slot->app, "transit");
+    const struct field fields[] = {
+        {.name = "slot", .kind = FIELD_TEXT, .out = slot->app, .size = sizeof slot->app},
+        {.name = "category",
+         .kind = FIELD_TEXT,
+         .out = slot->category,
+         .size = sizeof slot->category},
+        {.name = "from", .kind = FIELD_DATE, .out = &slot->from},
+        {.name = "until", .kind = FIELD_DATE, .out = &slot->to}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     if (rc == 0)
         rc = api_co_card(c, c->vars[0], &row);
     if (rc == 0)
-        rc = profile_check(c, row->profile, slot->category);
+        rc = slot_check(c, row->profile, slot);
+    if (rc == 0)
+        rc = api_failed(c, txn_co_slot_due(&c->s->env, row, slot, &slot->record), "the card's slot");
     if (rc != 0)
         return rc;
     slot->card = row->id;
-    (void)snprintf(slot->app, sizeof slot->app, "transit");
     slot->closed = slot->category[0] == '\0';
     rc = ledger_co_submit(c->s->ledger, op);
     if (rc != 0)

@@ -212,6 +212,16 @@ const char *chip_journey_text(const struct dialogue *d, const char *field);
  *  OC_EREFUSED (noted: PIN_WRONG with the tries left, PIN_BLOCKED, …); OC_ECANCELED. */
 int chip_co_pin(struct dialogue *d) MUST_USE CO_FN;
 
+/* ---- chip_slot.c: what applications on the card say of their holder ---- */
+#define SLOT_TRANSIT "transit" /* the ledger keeps it for every card, whatever its profile names */
+/** The slot that the plan changes is one that cards of this profile have. 0 or OC_EREFUSED (noted). */
+int chip_slot_named(struct dialogue *d) MUST_USE;
+/** Adds to a plan that changes a slot that the chip is due; nothing where the chip has no place for it. 0, OC_EREFUSED (noted). */
+int chip_slot_co_mark(struct dialogue *d) MUST_USE CO_FN;
+/** At a desk, after the request is answered: what is due is written to the chip that lies there, a difference is reported; the
+ *  reply gets the member chip_<slot>. The answer itself stays as it is. */
+void chip_slot_co_follow(struct dialogue *d) CO_FN;
+
 /* ---- auth.c ---- */
 /** Opens the session, identifies the card, finds it in the ledger, proves it genuine (R9). 0, OC_EREFUSED, OC_ECANCELED. */
 int auth_co_identify(struct dialogue *d) MUST_USE CO_FN;

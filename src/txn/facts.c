@@ -246,19 +246,27 @@ static CO_FN int co_person(void *arg, const char *service, const char *citizen,
     return rc == OC_ESTATE ? OC_ENOENT : rc;
 }
 
-/* The ledger knows the transit slot with the card's row. */
+/* Which slots a card has its profile names; the transit slot the ledger keeps for every card. */
 static CO_FN int co_slot(void *arg, const char *citizen, const char *app, struct fact_text *ret)
 {
     const struct dialogue *d = arg;
+    struct slot_row rows[PROFILE_SLOTS_MAX];
+    unsigned n = 0, i = 0;
     struct buf b;
-    if (!d->has_card || strcmp(app, "transit") != 0 || d->card->category[0] == '\0' ||
-        (citizen[0] != '\0' && strcmp(citizen, d->card->citizen) != 0))
+    if (!d->has_card || (citizen[0] != '\0' && strcmp(citizen, d->card->citizen) != 0))
         return OC_ENOENT;
+    const struct card_profile *p = profile_get(d->env->profiles, d->card->profile);
+    if (strcmp(app, SLOT_TRANSIT) != 0 && (p == NULL || profile_slot(p, app) == NULL))
+        return OC_EPROFILE;
+    int rc = ledger_co_slots(ledger_of(d), d->card->id, rows, ARRAY_LEN(rows), &n);
+    while (rc == 0 && i < n && strcmp(rows[i].app, app) != 0)
+        i++;
+    if (rc != 0 || i == n || rows[i].closed || rows[i].category[0] == '\0')
+        return rc != 0 ? rc : OC_ENOENT;
     buf_init(&b, 256);
     buf_puts(&b, "{");
-    put_text(&b, "category", d->card->category);
-    buf_printf(&b, ",\"from\":%d,\"to\":%d}", (int)d->card->category_from,
-               (int)d->card->category_to);
+    put_text(&b, "category", rows[i].category);
+    buf_printf(&b, ",\"from\":%d,\"to\":%d}", (int)rows[i].from, (int)rows[i].to);
     return give(&b, ret);
 }
 

@@ -114,12 +114,17 @@ static CO_FN int execute(struct dialogue *d)
     bool chip = d->plan->kind == OC_PLAN_DEBIT || d->plan->kind == OC_PLAN_CREDIT;
     if (chip && d->session == NULL)
         return dialogue_refuse(d, OC_R_NEEDS_CHIP, "%s moves money on the card", d->res->service);
+    int rc = chip_slot_named(d);
+    if (rc != 0)
+        return rc;
     if (d->show != NULL) {
         plan_json(d->plan, false, d->show);
         dialogue_posted(d);
         return d->show->err;
     }
-    int rc = vault_doc_co_seal_plan(d);
+    rc = chip_slot_co_mark(d);
+    if (rc == 0)
+        rc = vault_doc_co_seal_plan(d);
     if (rc != 0)
         return rc;
     switch (d->plan->kind) {
@@ -185,6 +190,8 @@ static CO_FN int present(struct dialogue *d)
     rc = present_co_decide(d);
     if (rc == 0)
         note_seen(d);
+    if (rc == 0)
+        chip_slot_co_follow(d);
     return rc;
 }
 

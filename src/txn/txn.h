@@ -211,6 +211,16 @@ int txn_co_message_document(struct txn_env *env, const struct message_row *row, 
 /** Fills a result from a durable row (replayed requests, API). */
 void txn_result_from_row(const struct txn_row *row, struct txn_result *ret);
 
+/* ---- the switch's own records about a card: scope TXN_CARD_SCOPE, owner "card:ID" ----
+ *   "slot.APP"  what became of the chip's slot: {state, category, from, until, refusals, at_ms, seen, why}; state: due, written,
+ *               refused, differs
+ *   "pin"       the holder's PIN on the chip: {state, at_ms, why}; state: given, changed, unblocked, blocked */
+#define TXN_CARD_SCOPE "onecard" /* no module is called so */
+/** The record that says that the chip is due to follow `slot`, to be committed with it; *ret without a scope where cards of that
+ *  profile have no place for it. Its document lies in the flow's arena. Errors of ledger reads, OC_ENOMEM. */
+int txn_co_slot_due(struct txn_env *env, const struct card_row *card, const struct op_slot *slot, struct op_record *ret)
+    MUST_USE CO_FN;
+
 /** Issues a card: personalises the blank card on the reader and registers it. */
 struct txn_issue {
     char terminal[LEDGER_ID], profile[32], who[LEDGER_ID];

@@ -52,6 +52,11 @@ int apdu_update_record(struct apdu *ret, uint8_t sfi, uint8_t record, const void
     return make_data(ret, APDU_HEAD(0x00, 0xDC, record, (sfi << 3) | 4), data, len);
 }
 
+int apdu_update_record_tag(struct apdu *ret, uint8_t sfi, uint8_t tag, const void *data, size_t len)
+{
+    return make_data(ret, APDU_HEAD(0x00, 0xDC, tag, sfi << 3), data, len);
+}
+
 int apdu_append_record(struct apdu *ret, uint8_t sfi, const void *data, size_t len)
 {
     return make_data(ret, APDU_HEAD(0x00, 0xE2, 0x00, sfi << 3), data, len);

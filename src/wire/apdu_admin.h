@@ -25,6 +25,9 @@ int apdu_update_binary(struct apdu *ret, uint16_t offset, const void *data, size
 /** UPDATE RECORD 00 DC number `record` of file `sfi`: P2 = SFI<<3 | 4. */
 int apdu_update_record(struct apdu *ret, uint8_t sfi, uint8_t record, const void *data,
                        size_t len) MUST_USE;
+/** UPDATE RECORD 00 DC of the record that begins with `tag`: P1 = tag, P2 = SFI<<3. */
+int apdu_update_record_tag(struct apdu *ret, uint8_t sfi, uint8_t tag, const void *data,
+                           size_t len) MUST_USE;
 /** APPEND RECORD 00 E2 00 SFI<<3. */
 int apdu_append_record(struct apdu *ret, uint8_t sfi, const void *data, size_t len) MUST_USE;
 /** ERASE DF 80 0E 00 00: everything under the selected DF goes (FMCOS). */

@@ -3,10 +3,14 @@
  *
  *   cardtest.who   who is there, how sure it is          cardtest.pin   the same, the PIN verified
  *   cardtest.note  nothing moves, a record is written    cardtest.buy   debits the purse
+ *   cardtest.grant  the card's slot "transit" (or slot=) holds category= until until=
+ *   cardtest.claim  what the chip's file 0015 claims
+ *   cardtest.slot   what the slot app= holds in the ledger
  *   cardtest.entry, cardtest.exit  a journey in the chip's record alone: in for nothing, out
  * for 2.00 */
 #include <onecard/module.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ENTRY 3
@@ -45,6 +49,35 @@ static int buy_decide(void *ctx, const struct onecard_request *req, struct oneca
     return 0;
 }
 
+static int grant_decide(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    const char *slot = h->param_text(req, "slot"), *until = h->param_text(req, "until");
+    (void)ctx;
+    h->plan_note(plan);
+    h->plan_slot(plan, slot ? slot : "transit", h->param_text(req, "category"), 20260101,
+                 until ? (int32_t)strtol(until, NULL, 10) : 0);
+    return 0;
+}
+
+static int claim_decide(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    (void)ctx;
+    req->host->plan_reply_text(plan, "chip", req->card->card_category);
+    return 0;
+}
+
+static int slot_decide(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    struct onecard_doc *d = NULL;
+    (void)ctx;
+    int rc = req->host->co_slot(req, req->host->param_text(req, "app"), &d);
+    req->host->plan_reply_int(plan, "rc", rc);
+    if (rc == 0)
+        req->host->plan_reply_doc(plan, "slot", d);
+    return 0;
+}
+
 static bool is_in(const struct onecard_request *req)
 {
     int64_t type;
@@ -78,6 +111,21 @@ static int exit_decide(void *ctx, const struct onecard_request *req, struct onec
     return 0;
 }
 
+static const struct onecard_param grant_params[] = {{.name = "slot", .help_en = "slot"},
+                                                    {.name = "category", .help_en = "category"},
+                                                    {.name = "until", .help_en = "last day"}};
+static const struct onecard_param slot_params[] = {{.name = "app", .help_en = "slot"}};
+#define SERVICE_WITH(word, flags, fn, list)                                                        \
+    static const struct onecard_service word##_service = {                                         \
+        .size = sizeof(struct onecard_service),                                                    \
+        .name = "cardtest." #word,                                                                 \
+        .title_en = #word,                                                                         \
+        .title_zh = #word,                                                                         \
+        .needs = (flags),                                                                          \
+        .params = (list),                                                                          \
+        .param_count = sizeof(list) / sizeof((list)[0]),                                           \
+        .decide = fn,                                                                              \
+    }
 #define SERVICE(word, flags, fn)                                                                   \
     static const struct onecard_service word##_service = {                                         \
         .size = sizeof(struct onecard_service),                                                    \
@@ -91,13 +139,16 @@ SERVICE(who, OC_NEEDS_CARD, who_decide);
 SERVICE(pin, OC_NEEDS_CARD | OC_NEEDS_PIN, who_decide);
 SERVICE(note, OC_NEEDS_CARD, note_decide);
 SERVICE(balance, OC_NEEDS_CARD | OC_NEEDS_BALANCE, who_decide);
+SERVICE_WITH(grant, OC_NEEDS_CARD | OC_TAKES_NUMBER, grant_decide, grant_params);
+SERVICE_WITH(slot, OC_NEEDS_CARD, slot_decide, slot_params);
+SERVICE(claim, OC_NEEDS_CARD, claim_decide);
 SERVICE(buy, OC_NEEDS_CARD | OC_NEEDS_AMOUNT, buy_decide);
 SERVICE(entry, OC_NEEDS_CARD | OC_NEEDS_JOURNEY, entry_decide);
 SERVICE(exit, OC_NEEDS_CARD | OC_NEEDS_JOURNEY, exit_decide);
 
 static const struct onecard_service *const services[] = {
     &who_service, &pin_service,   &note_service, &balance_service,
-    &buy_service, &entry_service, &exit_service};
+    &buy_service, &entry_service, &exit_service, &grant_service, &slot_service,    &claim_service};
 
 ONECARD_EXPORT const struct onecard_module onecard_module = {
     .abi_major = ONECARD_ABI_MAJOR,

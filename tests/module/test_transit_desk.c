@@ -111,14 +111,12 @@ static void R14_a_renewed_concession_is_the_slot_of_the_card_from_its_commit_on(
     assert_string_equal(f.plan.slot.category, "student");
     assert_int_equal(f.plan.slot.from, 20261121);
     assert_int_equal(f.plan.slot.until, 20270630);
-    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "false"); /* it claims nothing */
     assert_int_equal(fake_commit(&f), 0);
     assert_string_equal(f.card.ledger_category, "student");
     claim = "student";
     paid(bus("7", "2026-11-21 09:00"), 100, 200);
     claim = "elder"; /* in force, and no longer what the holder is entitled to */
     assert_int_equal(renew("student", yes, 0), 0);
-    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "true");
     assert_string_equal(fake_reply(&f.plan, "before"), "elder");
 }
 
@@ -136,7 +134,6 @@ static void a_concession_is_renewed_only_where_social_security_confirms_it(void 
     assert_int_equal(f.asked, 0);
     assert_string_equal(f.plan.slot.app, "transit");
     assert_string_equal(f.plan.slot.category, "");
-    assert_string_equal(fake_reply(&f.plan, "chip_to_do"), "true");
 }
 
 /* ---- corrections ---- */

@@ -1,7 +1,6 @@
-/* transit.renew: a concession at a desk. Social security says what the holder is entitled to, and
- * the card's slot in the ledger follows in the same commit. The chip is not written: one that
- * claims nothing in force does no harm (fare_category()), one that claims something else
- * contradicts. */
+/* transit.renew: a concession at a desk. Social security says what the holder is entitled to, and the
+ * card's slot in the ledger follows in the same commit. The chip follows the slot by itself: the switch
+ * writes it after the commit, or at the next desk where the card is presented. */
 #include "transit.h"
 
 #include <string.h>
@@ -34,16 +33,6 @@ static int co_entitled(const struct onecard_request *req, struct onecard_plan *p
     return rc == OC_ENOENT ? 0 : rc;
 }
 
-/* What the chip says in force that the slot does not say: only then is the chip to be written. */
-static bool chip_differs(const struct onecard_card *c, const struct right *r, int32_t today)
-{
-    bool none = !*c->card_category || strcmp(c->card_category, "adult") == 0;
-    if (none || (c->card_category_until && c->card_category_until < today)) {
-        return *r->category && *c->card_category;
-    }
-    return strcmp(c->card_category, r->category) != 0 || c->card_category_until != r->until;
-}
-
 int transit_renew(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
     (void)ctx;
@@ -69,7 +58,5 @@ int transit_renew(void *ctx, const struct onecard_request *req, struct onecard_p
     h->plan_reply_text(plan, "before", c->ledger_category);
     h->plan_reply_int(plan, "from", from);
     h->plan_reply_int(plan, "until", r.until);
-    h->plan_reply_raw(plan, "chip_to_do",
-                      chip_differs(c, &r, req->business_date) ? "true" : "false");
     return 0;
 }

@@ -85,7 +85,7 @@ SERVICE(correct, "Set a journey right", "补票更新", AT_GATE | OC_NEEDS_OPERA
 SERVICE(refund, "Give a ride back", "退还车费",
         OC_NEEDS_CARD | OC_NEEDS_ORIGINAL | OC_NEEDS_OPERATOR, PARAMS(refund_params));
 SERVICE(renew, "Renew a concession", "优待续期",
-        OC_NEEDS_CARD | OC_NEEDS_CITIZEN | OC_NEEDS_OPERATOR, PARAMS(renew_params));
+        OC_NEEDS_CARD | OC_TAKES_NUMBER | OC_NEEDS_CITIZEN | OC_NEEDS_OPERATOR, PARAMS(renew_params));
 SERVICE(fare, "What a journey costs", "票价查询", 0, PARAMS(fare_params));
 SERVICE(journey, "The card's journey and passes", "行程查询", AT_GATE, .params = NULL);
 
