@@ -1,6 +1,7 @@
-/* Slots by the profile: where an application's category and its days stand on the chip. Invariant: a
- * record is read as ours only where every byte of it is as profile_slot_encode() lays it; what
- * another system wrote there is never taken for a word of the issuer's, and so never overwritten. */
+/* Slots by the profile: where an application's category and its days stand on the chip. Invariant:
+ * a record is read as ours only where every byte of it is as profile_slot_encode() lays it; what
+ * another system wrote there is never taken for a word of the issuer's, and so never overwritten.
+ */
 #include "card/profile_intern.h"
 
 #include <string.h>
@@ -129,8 +130,9 @@ static void check_record(const struct conf_check *c, const struct profile_slot *
     const struct profile_slice k = s->category;
 
     if (s->length < HEAD + k.length + 8U || k.length == 0 || k.length > 4) {
-        conf_complain(c, "length", "the record holds its head, 'category' of 1 to 4 bytes and two "
-                                   "days of 4 bytes");
+        conf_complain(c, "length",
+                      "the record holds its head, 'category' of 1 to 4 bytes and two "
+                      "days of 4 bytes");
         return;
     }
     if (k.offset + k.length > s->length || s->from + 4 > s->length || s->until + 4 > s->length)

@@ -1,5 +1,6 @@
-/* Slots on the chip. Invariants: a record that is not laid out as the profile says is never written;
- * no command is sent whose MAC could not be made by a key of this card; nothing is sent twice. */
+/* Slots on the chip. Invariants: a record that is not laid out as the profile says is never
+ * written; no command is sent whose MAC could not be made by a key of this card; nothing is sent
+ * twice. */
 #include "card/slot.h"
 
 #include "card/ident_intern.h"

@@ -1,5 +1,5 @@
-/* An application's slot on the chip: reading what it says of the holder, and writing the issuer's word
- * over it under secure messaging (facts §4.4). Which word is right is not known here. */
+/* An application's slot on the chip: reading what it says of the holder, and writing the issuer's
+ * word over it under secure messaging (facts §4.4). Which word is right is not known here. */
 #ifndef CARD_SLOT_H
 #define CARD_SLOT_H
 
@@ -9,9 +9,9 @@
 
 /** The slot's record as it lies on the chip. */
 enum slot_record {
-    SLOT_RECORD_NONE,  /* the profile has no place for one */
+    SLOT_RECORD_NONE, /* the profile has no place for one */
     SLOT_RECORD_ABSENT /* a place, and no record there yet: it can be appended */,
-    SLOT_RECORD_THERE, /* zeros, or laid out as the profile says */
+    SLOT_RECORD_THERE,  /* zeros, or laid out as the profile says */
     SLOT_RECORD_STRANGE /* another system's: never written */
 };
 struct slot_chip {
@@ -33,16 +33,16 @@ int slot_co_read(struct card_session *s, const struct profile_slot *slot,
  * said. */
 bool slot_says(const struct card_session *s, const struct profile_slot *slot,
                const struct slot_chip *chip, const struct slot_want *want);
-/** Can such a word be written there? OC_EINVAL: the profile has no code for the category; OC_EEXIST:
- * the record is another system's; OC_ENOKEY: no maintenance key for this card. Pure. */
+/** Can such a word be written there? OC_EINVAL: the profile has no code for the category;
+ * OC_EEXIST: the record is another system's; OC_ENOKEY: no maintenance key for this card. Pure. */
 int slot_may(const struct card_session *s, struct custody *c, const struct profile_slot *slot,
              const struct slot_chip *chip, const struct slot_want *want) MUST_USE;
 /** Writes what differs: first the record (UPDATE RECORD by its tag 04 DC, or APPEND RECORD 04 E2),
- * then the code in file 0015 (UPDATE BINARY 04 D6), each with the MAC of KEY_MAINTENANCE. The record
- * names its category, so in between the two contradict each other and a gate that knows both grants
- * nothing. Nothing is repeated: a wrong MAC costs the card's key a try. 0; as slot_may(); OC_ECARD_SW
- * (6982, 6987, 6988: our MAC is wrong; 9303: the application is locked now); OC_ECARD_LOST: read it
- * back; errors of transmit_co(). */
+ * then the code in file 0015 (UPDATE BINARY 04 D6), each with the MAC of KEY_MAINTENANCE. The
+ * record names its category, so in between the two contradict each other and a gate that knows both
+ * grants nothing. Nothing is repeated: a wrong MAC costs the card's key a try. 0; as slot_may();
+ * OC_ECARD_SW (6982, 6987, 6988: our MAC is wrong; 9303: the application is locked now);
+ * OC_ECARD_LOST: read it back; errors of transmit_co(). */
 int slot_co_write(struct card_session *s, struct custody *c, const struct profile_slot *slot,
                   const struct slot_chip *chip, const struct slot_want *want) CO_FN MUST_USE;
 

@@ -442,6 +442,8 @@ static int post_category(struct api_call *c)
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     if (rc == 0)
         rc = api_co_card(c, c->vars[0], &row);
+    if (strcmp(slot->category, "none") == 0)
+        slot->category[0] = '\0';
     if (rc == 0)
         rc = slot_check(c, row->profile, slot);
     if (rc == 0)

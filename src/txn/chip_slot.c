@@ -1,17 +1,18 @@
 /* The chip follows the ledger: an application's slot (a concession and its days) is the issuer's word
- * and stands in the ledger; what the card says to gates that know nothing else is written at the next
- * desk where it is presented. Invariants:
- *   the word is durable before a command leaves: the commit that changes a slot marks it "due";
- *   what the chip says is known by reading it, never by the answer to the command alone;
- *   a card that refused our MAC is not asked again for the same word, and after two refusals never:
+ * and stands in the ledger; what the card says to gates that know nothing else is written at the
+ * next desk where it is presented. Invariants:
+ * - the word is durable before a command leaves: the commit that changes a slot marks it "due";
+ * - what the chip says is known by reading it, never by the answer to the command alone;
+ * - a card that refused our MAC is not asked again for the same word, and after two refusals never:
  *   each costs its maintenance key a try, and the last one locks the application for ever.
  *
  *              slot changes                        read back: it says so
  *   (unmarked) ───────────▶ due ──UPDATE, torn──▶ due ─────────────────▶ written
- *                            ▲ │ refused: wrong MAC, another system's record
- *        another word for it │ ▼                       the chip says something else again: event,
- *                           refused                    and due (a card of ours), or differs (not ours)
- */
+ *                            ▲ │ wrong MAC, another          changed by others: │
+ *        another word for it │ ▼ system's record             event, and due     │
+ *                           refused                    ◀────────────────────────┘
+ *
+ *   A card from elsewhere that contradicts the ledger unasked is "differs": event, never written. */
 #include "txn/dialogue.h"
 
 #include <jansson.h>
@@ -65,7 +66,8 @@ static void parse_mark(const struct record_row *row, struct marked *ret)
     for (unsigned i = 0; i < ARRAY_LEN(mark_names); i++)
         if (strcmp(state, mark_names[i]) == 0)
             ret->mark = (enum mark)i;
-    (void)snprintf(ret->word.category, sizeof ret->word.category, "%s", member_text(doc, "category"));
+    (void)snprintf(ret->word.category, sizeof ret->word.category, "%s",
+                   member_text(doc, "category"));
     (void)snprintf(ret->seen, sizeof ret->seen, "%s", member_text(doc, "seen"));
     ret->word.from = (date_t)json_integer_value(json_object_get(doc, "from"));
     ret->word.until = (date_t)json_integer_value(json_object_get(doc, "until"));
@@ -100,8 +102,8 @@ static int make_mark(const struct marked *m, const char *why, int64_t at_ms, str
     plan_json_text(&b, mark_names[m->mark]);
     buf_puts(&b, ",\"category\":");
     plan_json_text(&b, m->word.category);
-    buf_printf(&b, ",\"from\":%d,\"until\":%d,\"refusals\":%u,\"at_ms\":%lld,\"seen\":", (int)m->word.from,
-               (int)m->word.until, m->refusals, (long long)at_ms);
+    buf_printf(&b, ",\"from\":%d,\"until\":%d,\"refusals\":%u,\"at_ms\":%lld,\"seen\":",
+               (int)m->word.from, (int)m->word.until, m->refusals, (long long)at_ms);
     plan_json_text(&b, m->seen);
     buf_puts(&b, ",\"why\":");
     plan_json_text(&b, why);
@@ -120,13 +122,17 @@ static bool same_word(const struct slot_word *a, const struct slot_word *b)
 int chip_slot_named(struct dialogue *d)
 {
     const struct plan_slot *s = &d->plan->slot;
-    const struct card_profile *p = d->has_card ? profile_get(d->env->profiles, d->card->profile) : NULL;
-    if (s->app[0] == '\0' || p == NULL || strcmp(s->app, SLOT_TRANSIT) == 0 || profile_slot(p, s->app) != NULL)
+    const struct card_profile *p =
+        d->has_card ? profile_get(d->env->profiles, d->card->profile) : NULL;
+    if (s->app[0] == '\0' || p == NULL || strcmp(s->app, SLOT_TRANSIT) == 0 ||
+        profile_slot(p, s->app) != NULL)
         return 0;
-    return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "cards of profile %s have no slot \"%s\"", p->name, s->app);
+    return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "cards of profile %s have no slot \"%s\"",
+                           p->name, s->app);
 }
 
-int txn_co_slot_due(struct txn_env *env, const struct card_row *card, const struct op_slot *slot, struct op_record *ret)
+int txn_co_slot_due(struct txn_env *env, const struct card_row *card, const struct op_slot *slot,
+                    struct op_record *ret)
 {
     const struct card_profile *p = profile_get(env->profiles, card->profile);
     struct op_record r = {.scope = ""};
@@ -166,9 +172,11 @@ int chip_slot_co_mark(struct dialogue *d)
     if (at.scope[0] == '\0')
         return 0;
     if (p->record_count == ONECARD_RECORDS_MAX)
-        return dialogue_refuse(d, OC_R_MODULE, "a plan with a slot has room for %d records", ONECARD_RECORDS_MAX - 1);
+        return dialogue_refuse(d, OC_R_MODULE, "a plan with a slot has room for %d records",
+                               ONECARD_RECORDS_MAX - 1);
     struct plan_record *r = &p->records[p->record_count++];
-    *r = (struct plan_record){.version_read = at.version_read, .doc = at.doc.text, .doc_len = at.doc.len};
+    *r = (struct plan_record){
+        .version_read = at.version_read, .doc = at.doc.text, .doc_len = at.doc.len};
     memcpy(r->scope, at.scope, sizeof r->scope);
     memcpy(r->owner, at.owner, sizeof r->owner);
     memcpy(r->key, at.key, sizeof r->key);
@@ -177,7 +185,8 @@ int chip_slot_co_mark(struct dialogue *d)
 
 /* ---- at a desk ---- */
 
-/* Another word in the record, in a note of its own. Two desks cannot both write it: the version tells. */
+/* Another word in the record, in a note of its own. Two desks cannot both write it: the version
+ * tells. */
 static CO_FN int note(struct following *f, enum mark mark, const char *why)
 {
     struct dialogue *d = f->d;
@@ -194,11 +203,12 @@ static CO_FN int note(struct following *f, enum mark mark, const char *why)
     if (rc == 0)
         rc = dialogue_co_submit(d);
     if (rc == 0) {
-        m.version = d->op->intent.records[0].version_new != 0 ? d->op->intent.records[0].version_new : m.version + 1;
+        m.version = d->op->intent.records[0].version_new != 0 ? d->op->intent.records[0].version_new
+                                                              : m.version + 1;
         f->was = m;
     } else {
-        log_warn("txn", "card %lld: slot %s is %s, and that was not recorded: %s", (long long)d->card->id, f->slot->app,
-                 mark_names[mark], oc_strerror(rc));
+        log_warn("txn", "card %lld: slot %s is %s, and that was not recorded: %s",
+                 (long long)d->card->id, f->slot->app, mark_names[mark], oc_strerror(rc));
     }
     return rc;
 }
@@ -211,11 +221,13 @@ static CO_FN void event(struct following *f)
     e->txn = d->res->txn;
     memcpy(e->terminal, d->term->t.id, sizeof e->terminal);
     (void)snprintf(e->item.kind, sizeof e->item.kind, "slot_mismatch");
-    (void)snprintf(e->item.text, sizeof e->item.text, "slot %s: the chip says \"%s\", the ledger \"%s\"", f->slot->app,
-                   f->was.seen, f->want.word.category);
+    (void)snprintf(e->item.text, sizeof e->item.text,
+                   "slot %s: the chip says \"%s\", the ledger \"%s\"", f->slot->app, f->was.seen,
+                   f->want.word.category);
     int rc = dialogue_co_submit(d);
     if (rc != 0)
-        log_warn("txn", "card %lld: a slot's mismatch was not recorded: %s", (long long)d->card->id, oc_strerror(rc));
+        log_warn("txn", "card %lld: a slot's mismatch was not recorded: %s", (long long)d->card->id,
+                 oc_strerror(rc));
 }
 
 /* The requester is told, in the reply: what became of the chip this time. */
@@ -245,7 +257,8 @@ static void find_want(struct following *f)
 {
     const struct slot_row *r = f->row;
     date_t today = f->d->business_date;
-    f->want = (struct slot_want){.in_force = !r->closed && (r->from == 0 || r->from <= today) && (r->to == 0 || today <= r->to)};
+    f->want = (struct slot_want){.in_force = !r->closed && (r->from == 0 || r->from <= today) &&
+                                             (r->to == 0 || today <= r->to)};
     if (r->closed)
         return;
     memcpy(f->want.word.category, r->category, sizeof f->want.word.category);
@@ -253,11 +266,13 @@ static void find_want(struct following *f)
     f->want.word.until = r->to;
 }
 
-/* Does the chip claim in file 0015 what the ledger does not say? A claim whose days are over is no contradiction. */
+/* Does the chip claim in file 0015 what the ledger does not say? A claim whose days are over is no
+ * contradiction. */
 static void find_claim(struct following *f)
 {
     const struct card_identity *id = &f->d->session->identity;
-    bool claims = f->slot->in_identity && id->category[0] != '\0' && strcmp(id->category, "adult") != 0 &&
+    bool claims = f->slot->in_identity && id->category[0] != '\0' &&
+                  strcmp(id->category, "adult") != 0 &&
                   (id->category_until == 0 || id->category_until >= f->d->business_date);
     f->contradicts = claims && strcmp(id->category, f->want.word.category) != 0 &&
                      strcmp(id->category, f->was.word.category) != 0;
@@ -291,7 +306,8 @@ static CO_FN void conclude(struct following *f, int written)
 {
     struct dialogue *d = f->d;
     uint16_t sw = d->session->sw;
-    int rc = card_present(d->session) ? AT_CARD(d, slot_co_read(d->session, f->slot, &f->chip)) : OC_ECARD_GONE;
+    int rc = card_present(d->session) ? AT_CARD(d, slot_co_read(d->session, f->slot, &f->chip))
+                                      : OC_ECARD_GONE;
     if (rc == 0 && slot_says(d->session, f->slot, &f->chip, &f->want)) {
         f->was.refusals = 0;
         if (note(f, MARK_WRITTEN, "read back from the chip") == 0)
@@ -331,7 +347,8 @@ static CO_FN void write_chip(struct following *f)
     flow_unshield();
 }
 
-/* Not marked, and yet another word: reported once. Only a card that was issued here is put right. */
+/* Not marked, and yet another word: reported once. Only a card that was issued here is put right.
+ */
 static CO_FN bool report(struct following *f)
 {
     bool ours = !f->d->card->registered, again = f->was.mark == MARK_DIFFERS;
@@ -365,7 +382,8 @@ static CO_FN void follow(struct following *f)
     d->session->asked.ended = true; /* what follows is this card's alone: no script learns it */
     rc = AT_CARD(d, slot_co_read(d->session, f->slot, &f->chip));
     if (rc != 0) {
-        log_warn("txn", "card %lld: slot %s could not be read: %s", (long long)d->card->id, f->slot->app, oc_strerror(rc));
+        log_warn("txn", "card %lld: slot %s could not be read: %s", (long long)d->card->id,
+                 f->slot->app, oc_strerror(rc));
         tell(f, "due", "the chip could not be read");
         return;
     }
@@ -380,15 +398,17 @@ static CO_FN void follow(struct following *f)
 
 static bool at_a_desk(const struct dialogue *d)
 {
-    return !d->req->gate && (strcmp(d->term->t.kind, "desk") == 0 || strcmp(d->term->t.kind, "hall") == 0);
+    return !d->req->gate &&
+           (strcmp(d->term->t.kind, "desk") == 0 || strcmp(d->term->t.kind, "hall") == 0);
 }
 
 void chip_slot_co_follow(struct dialogue *d)
 {
     struct slot_row rows[PROFILE_SLOTS_MAX];
     unsigned n = 0;
-    if (d->session == NULL || !d->has_card || d->show != NULL || d->res->outcome != OC_POSTED || d->res->replayed ||
-        !at_a_desk(d) || !card_present(d->session) || d->session->profile->slot_count == 0)
+    if (d->session == NULL || !d->has_card || d->show != NULL || d->res->outcome != OC_POSTED ||
+        d->res->replayed || !at_a_desk(d) || !card_present(d->session) ||
+        d->session->profile->slot_count == 0)
         return;
     if (ledger_co_slots(d->env->ledger, d->card->id, rows, ARRAY_LEN(rows), &n) != 0)
         return;

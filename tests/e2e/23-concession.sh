@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Concessions (R14, R17): category and its validity are the ledger's, unless the card's contradicts them; gross fare,
 # citizen's part and bearer's part are posted; a free ride is a CAPP of amount 0 that moves no counter, and a torn one is
-# settled by reading its record back (R3).
+# settled by reading its record back (R3). The chip follows what the ledger grants: written at a desk under the card's
+# maintenance key, torn or not, read back, and never tried twice on a card that refuses (R17).
 . "$(dirname "$0")/lib.sh"
 concessions() {
     "$python" - "$CITY/site/onecardd.yaml" <<'P'
@@ -114,5 +115,66 @@ for kind in mohurd/mohurd pboc/pboc-ep tunion/tunion; do
     reconcile "$c"
 done
 reconcile stu
+
+KEY_MAINTENANCE=$(key16)
+ctl key import --purpose maintenance --alg 3des --version 1 --clear "$KEY_MAINTENANCE" >/dev/null || wrong "key import maintenance"
+ref() { # card
+    ctl --json card list --limit 100 | jq -r --arg s "$(order status "$1" | jq -r .serial)" '.items[] | select(.serial==$s) | .id'
+}
+on_chip() { # name expected: "written", "due", "" …
+    put A "$1"
+    run 0 payment.balance --terminal desk
+    is "the desk says of the chip" "$(jq -r '.reply.chip_transit.state // ""' <<<"$out")" "$2"
+    is "the ledger says of the chip" "$(ctl --json card show "$(ref "$1")" | jq -r '.slots[0].chip // ""')" "$3"
+    pull A
+}
+for kind in mohurd/mohurd/05 pboc/pboc-ep/A8 tunion/tunion/A8; do
+    IFS=/ read -r sort profile tag <<<"$kind"
+    say "a concession granted by an operator reaches the $profile chip at the next desk"
+    c=follow-$sort
+    new "$c" "$sort" "$profile" 0000 "" "maintenance=$KEY_MAINTENANCE"
+    ctl card category "$(ref "$c")" --category student --from 2026-01-01 --until 2039-08-31 >/dev/null || wrong "card category"
+    is "before" "$(chip "$c" '.file15[-4:]')" 0000
+    on_chip "$c" written written
+    is "file 0015" "$(chip "$c" '.file15[-4:]')" 0100
+    is "its record" "$(chip "$c" "(.capp+.compound)[\"$tag\"][4:24]")" 01002026010120390831
+    on_chip "$c" "" written
+    say "… torn in each command, before and after: the next desk completes it"
+    for when in "84 before" "DC before" "DC after" "D6 before" "D6 after"; do
+        category=$([ "$(chip "$c" '.file15[-4:]')" = 0200 ] && echo disabled/0300 || echo elder/0200)
+        ctl card category "$(ref "$c")" --category "${category%/*}" --until 2039-08-31 >/dev/null || wrong "card category"
+        # shellcheck disable=SC2086
+        order fault "$c" tear $when
+        on_chip "$c" due due
+        is "the fault was met" "$(chip "$c" '.faults|length')" 0
+        on_chip "$c" written written
+        is "file 0015" "$(chip "$c" '.file15[-4:]')" "${category#*/}"
+    done
+    say "… and taken away it is gone from the chip"
+    ctl card category "$(ref "$c")" --category none >/dev/null || wrong "card category none"
+    on_chip "$c" written written
+    is "file 0015" "$(chip "$c" '.file15[-4:]')" 0000
+    is "its record" "$(chip "$c" "(.capp+.compound)[\"$tag\"][4:24]")" 00000000000000000000
+    agree "$c"
+done
+say "a card under another maintenance key is tried once, and again only for another word"
+new alien mohurd mohurd 0000 "" "maintenance=$(key16)"
+ctl card category "$(ref alien)" --category student --until 2039-08-31 >/dev/null || wrong "card category"
+on_chip alien refused refused
+has "why" "$(jq -r .reply.chip_transit.detail <<<"$out")" 6988
+sent() { # commands under secure messaging that reached the card
+    order status alien | jq '[.apdus[] | select(test(" 04D[6C]| 04E2"))] | length'
+}
+before=$(sent)
+on_chip alien refused refused
+is "no second try" "$(sent)" "$before"
+say "transit.renew at the desk: ledger and chip in one go"
+new holder mohurd mohurd 0100 "--category student --category-until 2039-08-31 --holder 王芳" "maintenance=$KEY_MAINTENANCE"
+put A holder
+run 0 transit.renew --terminal desk --param what=none
+is "before" "$(jq -r .reply.before <<<"$out")" student
+is "chip" "$(jq -r .reply.chip_transit.state <<<"$out")" written
+is "file 0015" "$(chip holder '.file15[-4:]')" 0000
+pull A
 ctl ledger verify >/dev/null || wrong "ledger verify"
 finish

@@ -190,6 +190,7 @@ class Card:
         "tac": "33" * 16,
         "internal": "",            # empty: the card has none
         "lock": "",                # master key of APPLICATION BLOCK
+        "maintenance": "",         # master key of the MAC in UPDATE BINARY, UPDATE RECORD, APPEND RECORD
         "direct": "0",             # 1: the keys above are the card's own, not masters
         "version": "1",            # key version answered by INITIALIZE
         "alg": "0",
@@ -279,6 +280,8 @@ class Card:
         else:
             self.capp = {}
             self.journeys = []
+        self.compound = {}  # T-Union: file 0019 beside the journeys
+        self.maintenance_tries = 3
 
     def key(self, purpose):
         value = self.opt[purpose]
@@ -474,6 +477,7 @@ class Card:
             (0x80, 0x5C): self.get_balance, (0x80, 0x50): self.initialize, (0x80, 0x52): self.credit,
             (0x80, 0x54): self.debit, (0x80, 0xDC): self.update_cache, (0x80, 0x5A): self.prove,
             (0x80, 0xCA): self.security_code, (0x84, 0x1E): self.application_block,
+            (0x04, 0xD6): self.update_binary, (0x04, 0xDC): self.update_record, (0x04, 0xE2): self.append_record,
         }
         self.last_challenge = challenge
         command = table.get((cla, ins))
@@ -552,6 +556,10 @@ class Card:
             if not 1 <= p1 <= len(records):
                 raise Status(0x6A83)
             return records[p1 - 1], 0x9000
+        if self.kind == "tunion" and sfi == 0x19 and not by_number:
+            if p1 not in self.compound:
+                raise Status(0x6A83)
+            return self.compound[p1], 0x9000
         if sfi != self.capp_file:
             raise Status(0x6A82)
         if self.kind == "tunion":
@@ -619,6 +627,64 @@ class Card:
         if data != given:
             raise Status(0x6988)
         self.opt["blocked"] = "permanent" if p2 else "temporary"
+        return b"", 0x9000
+
+    def opened(self, ins, p1, p2, data):
+        """Secure messaging: the data without its MAC, which starts from the challenge."""
+        self.application()
+        if len(data) < 5:
+            raise Status(0x6987)
+        if not self.last_challenge:
+            raise Status(0x6984)
+        if self.maintenance_tries == 0:
+            raise Status(0x6983)
+        signed = bytes([0x04, ins, p1, p2, len(data)]) + data[:-4]
+        if data[-4:] != retail_mac(self.key("maintenance"), signed, self.last_challenge.ljust(8, b"\0")):
+            self.maintenance_tries -= 1
+            if self.maintenance_tries == 0:
+                self.opt["blocked"] = "permanent"
+                raise Status(0x9303)
+            raise Status(0x6988)
+        self.maintenance_tries = 3
+        return data[:-4]
+
+    def update_binary(self, p1, p2, data):
+        plain = self.opened(0xD6, p1, p2, data)
+        if p1 != 0x95:
+            raise Status(0x6A82)
+        if p2 + len(plain) > len(self.file15):
+            raise Status(0x6B00)
+        self.file15 = self.file15[:p2] + plain + self.file15[p2 + len(plain):]
+        self.opt["fci"] = self.file15[28:30].hex()
+        return b"", 0x9000
+
+    def records_of(self, sfi):
+        if self.kind == "tunion" and sfi == 0x19:
+            return self.compound
+        if self.kind == "tunion" or sfi != self.capp_file:
+            raise Status(0x6A82)
+        return self.capp
+
+    def update_record(self, p1, p2, data):
+        plain = self.opened(0xDC, p1, p2, data)
+        records = self.records_of(p2 >> 3)
+        if p2 & 7:
+            raise Status(0x6A86)
+        if p1 not in records:
+            raise Status(0x6A83)
+        if len(plain) != len(records[p1]) or plain[:2] != records[p1][:2]:
+            raise Status(0x6A80)
+        records[p1] = plain
+        return b"", 0x9000
+
+    def append_record(self, p1, p2, data):
+        plain = self.opened(0xE2, p1, p2, data)
+        records = self.records_of(p2 >> 3)
+        if p1 or p2 & 7:
+            raise Status(0x6A86)
+        if len(plain) < 2 or len(plain) != 2 + plain[1] or plain[0] in records:
+            raise Status(0x6A80)
+        records[plain[0]] = plain
         return b"", 0x9000
 
     def initialize(self, p1, p2, data):
@@ -784,6 +850,8 @@ class Card:
         return {"name": self.name, "kind": self.kind, "issuer": self.opt["issuer"], "serial": self.opt["serial"],
                 "balance": self.amount_of, "online": self.online, "offline": self.offline, "history": self.history,
                 "capp": {format(k, "02X"): v.hex().upper() for k, v in self.capp.items()},
+                "file15": self.file15.hex().upper(),
+                "compound": {format(k, "02X"): v.hex().upper() for k, v in self.compound.items()},
                 "journeys": [j.hex().upper() for j in getattr(self, "journeys", [])],
                 "blocked": self.opt["blocked"], "log": [r.hex().upper() for r in self.log], "faults": self.faults, "apdus": self.apdus[-60:]}
 
@@ -1061,6 +1129,28 @@ def selftest_habits():
     expect("too long", apdu(card, "00B0950030"), "6C1E")
 
 
+def selftest_update():
+    """The MAC is checked, starts from the challenge, and a third wrong one locks the application."""
+    card = Card("u", kind="mohurd", maintenance="22" * 16, direct="1", random="1EA2B2E6")
+    apdu(card, "00A4040009A00000000386980701")
+
+    def protected(head, data, spoil=0):
+        signed = bytes.fromhex(head) + bytes([len(data) // 2 + 4]) + bytes.fromhex(data)
+        right = retail_mac(bytes.fromhex("22" * 16), signed, bytes.fromhex("1EA2B2E6").ljust(8, b"\0"))
+        apdu(card, "0084000004")
+        return apdu(card, (signed + xor(right, bytes([spoil, 0, 0, 0]))).hex())
+    expect("update 0015", protected("04D6951C", "0100"), "9000")
+    expect("0015 says it", apdu(card, "00B0951C02"), "01009000")
+    expect("update by tag", protected("04DC05B8", "052E" + "11" * 46), "9000")
+    expect("the record says it", apdu(card, "00B205B830"), "052E" + "11" * 46 + "9000")
+    expect("no such tag", protected("04DCA8B8", "A82E" + "11" * 46), "6A83")
+    expect("no challenge, no MAC", apdu(card, "04D6951C06010000000000"), "6984")
+    for answer in ("6988", "6988", "9303"):
+        expect("wrong MAC", protected("04D6951C", "0200", 1), answer)
+    expect("nothing changed", card.file15[28:].hex(), "0100")
+    expect("locked", apdu(card, "00A4040009A00000000386980701")[-4:], "9303")
+
+
 def selftest_mohurd():
     card = Card("m", kind="mohurd", balance="1000", random="584633C9")
     apdu(card, "00A4040009A00000000386980701")
@@ -1089,7 +1179,8 @@ def selftest(path):
             used += 1
             wanted = v["output"]
             expect(v["id"], got[:len(wanted) // 2] if len(got) > len(wanted) // 2 else got, wanted[:len(got) * 2])
-    for test in (selftest_block_k, selftest_load_h, selftest_purchase_e3, selftest_habits, selftest_mohurd):
+    for test in (selftest_block_k, selftest_load_h, selftest_purchase_e3, selftest_habits, selftest_update,
+                 selftest_mohurd):
         test()
     for f in failures:
         print(f)

@@ -1,5 +1,5 @@
-/* The chip follows the ledger's slot (R17): written at the desk that granted it, or at the next one;
- * torn anywhere, refused, contradicted; and which slots a card has. */
+/* The chip follows the ledger's slot (R17): written at the desk that granted it, or at the next
+ * one; torn anywhere, refused, contradicted; and which slots a card has. */
 #include "city.h"
 
 #include <onecard/module.h>
@@ -35,7 +35,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct txn_result *ask(const char *service, const char *term, const char *category, const char *until)
+static struct txn_result *ask(const char *service, const char *term, const char *category,
+                              const char *until)
 {
     struct txn_request r = city_request(service, term, 0);
     if (category != NULL)
@@ -144,7 +145,8 @@ static void R17_concession_granted_at_a_desk_stands_on_the_chip(void **state)
 static void R17_concession_granted_elsewhere_is_written_at_the_next_desk(void **state)
 {
     (void)state;
-    expect(ask("cardtest.grant", "shop", "student", "20990831"), ""); /* no desk: it only leaves it due */
+    expect(ask("cardtest.grant", "shop", "student", "20990831"),
+           ""); /* no desk: it only leaves it due */
     marked("due");
     chip_says("adult");
     expect(ask("cardtest.who", "bus", NULL, NULL), "");
@@ -268,7 +270,8 @@ static void slot_of_any_application_that_the_profile_names_is_served(void **stat
     (void)snprintf(reply, sizeof reply, "\"rc\":%d", OC_ENOENT);
     assert_non_null(strstr(city_run(&c, &r)->reply, reply));
     expect(grant("student", "20990831"), "written");
-    assert_non_null(strstr(city_run(&c, &r)->reply, "\"category\":\"student\",\"from\":20260101,\"to\":20990831"));
+    assert_non_null(strstr(city_run(&c, &r)->reply,
+                           "\"category\":\"student\",\"from\":20260101,\"to\":20990831"));
 }
 
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -291,5 +294,6 @@ static int play(enum cardsim_profile k, const char *p)
 
 int main(void)
 {
-    return play(CARDSIM_PBOC, "pboc-ep") + play(CARDSIM_MOHURD, "mohurd") + play(CARDSIM_TUNION, "tunion");
+    return play(CARDSIM_PBOC, "pboc-ep") + play(CARDSIM_MOHURD, "mohurd") +
+           play(CARDSIM_TUNION, "tunion");
 }

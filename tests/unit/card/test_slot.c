@@ -85,7 +85,8 @@ static CO_FN int over_body(struct rig *r)
     struct slot_want student = want_of("student", 20270831);
     if (select_card(r) || r->line)
         return 0;
-    student.in_force = false; /* its days are not now: a gate that reads file 0015 alone sees none */
+    student.in_force =
+        false; /* its days are not now: a gate that reads file 0015 alone sees none */
     EXPECT(slot_co_read(&r->s, slot_of(r), &chip), 0);
     EXPECT(slot_co_write(&r->s, r->custody, slot_of(r), &chip, &student), 0);
     EXPECT(slot_co_read(&r->s, slot_of(r), &chip), 0);
@@ -106,8 +107,8 @@ static void R17_category_outside_its_days_stands_in_the_record_only(void **state
 
 static const struct tear {
     const char *spec;
-} tears[] = {{"torn-before@DC"}, {"torn-after@DC"}, {"torn-before@D6"}, {"torn-after@D6"},
-             {"torn-before@84"}, {"torn-after@84"}};
+} tears[] = {{"torn-before@DC"}, {"torn-after@DC"},  {"torn-before@D6"},
+             {"torn-after@D6"},  {"torn-before@84"}, {"torn-after@84"}};
 static const char *spec;
 
 static CO_FN int torn_body(struct rig *r)
@@ -122,8 +123,8 @@ static CO_FN int torn_body(struct rig *r)
     (void)snprintf(fault, sizeof(fault), "%.*s%s", (int)(strlen(spec) - 2), spec,
                    appends ? "E2" : spec + strlen(spec) - 2);
     EXPECT(slot_co_read(&r->s, slot_of(r), &chip), 0);
-    STEP(chip.record == (sim_of(r)->kind->sim == CARDSIM_MOHURD ? SLOT_RECORD_THERE
-                                                                : SLOT_RECORD_ABSENT));
+    STEP(chip.record ==
+         (sim_of(r)->kind->sim == CARDSIM_MOHURD ? SLOT_RECORD_THERE : SLOT_RECORD_ABSENT));
     STEP(cardsim_fault_add(sim_of(r)->card, fault) == 0);
     r->rc = slot_co_write(&r->s, r->custody, slot_of(r), &chip, &student);
     STEP(r->rc == OC_ECARD_LOST);

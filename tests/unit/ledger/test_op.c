@@ -46,6 +46,12 @@ static void same_docs(struct ledger_op *got, const struct ledger_op *want)
     struct op_doc *a[2 + LEDGER_RECORDS + LEDGER_MESSAGES];
     const struct op_doc *b[ARRAY_LEN(a)];
     size_t n = 0;
+    if (got->type == LOP_SLOT) {
+        assert_int_equal(got->slot.record.doc.len, want->slot.record.doc.len);
+        if (want->slot.record.doc.len)
+            assert_memory_equal(got->slot.record.doc.text, want->slot.record.doc.text, want->slot.record.doc.len);
+        got->slot.record.doc = want->slot.record.doc;
+    }
     if (got->type != LOP_INTENT)
         return;
     for (unsigned i = 0; i < got->intent.record_count; i++, n++) {
