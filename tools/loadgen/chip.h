@@ -39,6 +39,8 @@ struct chip_store {
     uint8_t spare[38];
 };
 _Static_assert(sizeof(struct chip_store) == 128, "a card's memory is 128 bytes");
+_Static_assert(offsetof(struct chip_store, balance) == 52 && offsetof(struct chip_store, moves) == 80,
+               "tests/crash/crash.py reads them there");
 
 /** Master keys and what all cards of the site share. */
 struct chip_site {
