@@ -24,6 +24,16 @@ static _Atomic(enum log_level) threshold = LOG_INFO;
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
 static FILE *destination; /* under `writing`; NULL: stderr */
 
+/* When a disk is full each request has the same to complain of, and the log may lie on that disk.
+ * So one place in the source has a bounded number of warnings a second; the next one that is let
+ * through says how many were not. */
+#define PLACES 64
+static struct place {
+    const char *fmt;
+    int64_t second;
+    unsigned said, left_out;
+} places[PLACES]; /* under `writing` */
+
 static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 void log_set_level(enum log_level level)
@@ -100,6 +110,53 @@ static size_t head(char *line, enum log_level level, const char *area)
     return n < 0 ? 0 : n < 128 ? (size_t)n : 127;
 }
 
+/* The place's own entry, else one that has nothing to tell any more; NULL: all are at work. */
+static struct place *place_of(const char *fmt, int64_t second)
+{
+    struct place *free = NULL;
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct place *p = &places[i];
+        if (p->fmt == fmt)
+            return p;
+        if (!free && p->second != second && p->left_out == 0)
+            free = p;
+    }
+    if (free)
+        *free = (struct place){.fmt = fmt, .second = second};
+    return free;
+}
+
+/* False: enough of these within this second. `ret_left_out`: how many were left out before. */
+static bool may_say(enum log_level level, const char *fmt, unsigned *ret_left_out)
+{
+    *ret_left_out = 0;
+    if (level > LOG_WARN)
+        return true;
+    int64_t second = clock_mono_ns(&clock_system) / NS_PER_S;
+    struct place *p = place_of(fmt, second);
+    if (!p)
+        return true;
+    if (p->second != second) {
+        *ret_left_out = p->left_out;
+        *p = (struct place){.fmt = fmt, .second = second};
+    }
+    if (p->said >= LOG_BURST) {
+        p->left_out++;
+        return false;
+    }
+    p->said++;
+    return true;
+}
+
+static void put_left_out(FILE *out, unsigned n)
+{
+    char line[160];
+    size_t len = head(line, LOG_WARN, "log");
+    int more =
+        snprintf(line + len, sizeof line - len, "%u lines like the next one were left out\n", n);
+    fwrite(line, 1, len + (size_t)(more > 0 ? more : 0), out);
+}
+
 void log_line(enum log_level level, const char *area, const char *fmt, ...)
 {
     static _Thread_local char raw[LINE_MOST], line[LINE_MOST];
@@ -114,8 +171,13 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     line[len++] = '\n';
     pthread_mutex_lock(&writing);
     FILE *out = destination ? destination : stderr;
-    fwrite(line, 1, len, out);
-    fflush(out);
+    unsigned left_out;
+    if (may_say(level, fmt, &left_out)) {
+        if (left_out)
+            put_left_out(out, left_out);
+        fwrite(line, 1, len, out);
+        fflush(out);
+    }
     pthread_mutex_unlock(&writing);
     errno = saved;
 }

@@ -14,6 +14,8 @@ void log_set_level(enum log_level level);
 void log_set_stream(FILE *stream);
 /** "error" "warn" "info" "debug" to a level. OC_EINVAL. */
 int log_level_parse(const char *s, enum log_level *ret_level) MUST_USE;
+/** Warnings and errors that one place in the source may write within a second; the rest is counted and told. */
+#define LOG_BURST 50
 /** One line. Control characters are escaped, so that outside text cannot forge lines; 2 KiB at most. Thread-safe. */
 void log_line(enum log_level level, const char *area, const char *fmt, ...) PRINTF_FN(3, 4);
 

@@ -170,7 +170,7 @@ static void set_why(struct ledger *l, const char *why)
     if (changed && why)
         log_error("ledger", "%s: transactions stop until it is mended", why);
     else if (changed)
-        log_info("ledger", "the store works again: transactions go on");
+        log_warn("ledger", "the store works again: transactions go on"); /* as loud as the failure */
 }
 
 static WORKER_FN int refresh(struct ledger *l)

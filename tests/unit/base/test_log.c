@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char *text;
 static size_t text_len;
@@ -82,6 +83,37 @@ static void long_line_is_cut_between_characters(void **state)
     assert_int_equal(text[text_len - 1], '\n');
 }
 
+static void complain(void)
+{
+    log_warn("disk", "full");
+}
+
+static unsigned count_of(const char *what)
+{
+    unsigned n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+static void what_one_place_complains_of_is_bounded_and_the_rest_is_counted(void **state)
+{
+    (void)state;
+    unsigned left_out = 0, said;
+    for (int i = 0; i < 1000; i++)
+        complain();
+    log_warn("other", "still heard");
+    assert_non_null(strstr(text, "still heard"));
+    assert_in_range(count_of("disk: full"), LOG_BURST,
+                    5 * LOG_BURST); /* of seconds begun meanwhile */
+    sleep(1);
+    complain();
+    said = count_of("disk: full");
+    for (const char *p = text; (p = strstr(p, " WARN log: ")); p++)
+        left_out += (unsigned)strtoul(p + strlen(" WARN log: "), NULL, 10);
+    assert_int_equal(said + left_out, 1001);
+}
+
 static void *write_lines(void *arg)
 {
     for (int i = 0; i < 500; i++)
@@ -118,6 +150,9 @@ int main(void)
                                         open_stream, close_stream),
         cmocka_unit_test_setup_teardown(long_line_is_cut_between_characters, open_stream,
                                         close_stream),
+        cmocka_unit_test_setup_teardown(
+            what_one_place_complains_of_is_bounded_and_the_rest_is_counted, open_stream,
+            close_stream),
         cmocka_unit_test_setup_teardown(lines_of_threads_never_mix, open_stream, close_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
