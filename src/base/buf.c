@@ -123,6 +123,20 @@ void buf_puts(struct buf *b, const char *s)
     buf_put(b, s, strlen(s));
 }
 
+void buf_put_dec(struct buf *b, int64_t v)
+{
+    char text[20];
+    size_t at = sizeof text;
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do {
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left != 0);
+    if (v < 0)
+        text[--at] = '-';
+    buf_put(b, text + at, sizeof text - at);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;

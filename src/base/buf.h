@@ -37,6 +37,8 @@ void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 /** Text without its NUL. */
 void buf_puts(struct buf *b, const char *s);
+/** Appends the number in decimal digits. */
+void buf_put_dec(struct buf *b, int64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_FN(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_FN(2, 0);
 /** The text so far, NUL-terminated in place; "" after an error. Valid until the next put. */

@@ -1,7 +1,5 @@
 #include "base/text.h"
 
-#include <stddef.h>
-
 /* Bytes of the character at p; 0: none begins here; negative: the text ends inside it. Overlong forms, surrogates and
  * numbers beyond Unicode are none. */
 static int length_of(const unsigned char *p)
@@ -35,4 +33,13 @@ char *text_trim_utf8(char *s)
             p += n;
     }
     return s;
+}
+
+size_t text_utf8_len(const char *s, size_t max)
+{
+    unsigned char c[4 + 1] = {0};
+    for (size_t i = 0; i < 4 && i < max && s[i] != '\0'; i++)
+        c[i] = (unsigned char)s[i];
+    int n = max > 0 ? length_of(c) : 0;
+    return n > 0 ? (size_t)n : 0;
 }

@@ -115,15 +115,20 @@ static bool grow(struct onecard_doc *d)
     return true;
 }
 
-static bool append(struct onecard_doc *d, const char *member, struct onecard_doc *value)
+bool doc_append(struct onecard_doc *d, struct onecard_doc *value)
 {
-    value->name = member ? arena_strdup(d->arena, member) : NULL;
-    if ((member && !value->name) || !grow(d)) {
+    if (!grow(d)) {
         return false;
     }
     d->items[d->count++] = value;
     value->parent = d;
     return true;
+}
+
+static bool append(struct onecard_doc *d, const char *member, struct onecard_doc *value)
+{
+    value->name = member ? arena_strdup(d->arena, member) : NULL;
+    return (!member || value->name) && doc_append(d, value);
 }
 
 /* A root cannot be put below itself: the tree would have no end. */

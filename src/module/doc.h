@@ -34,8 +34,8 @@ struct onecard_doc {
 
 /** An empty value of that kind. NULL: no memory. */
 struct onecard_doc *doc_new(struct arena *a, enum doc_kind kind);
-/** Reads `len` bytes of JSON, any value. NULL: no memory, no JSON, duplicate members, too deep, too
- * many values; *ret_why (may be NULL) says which in a few words. */
+/** Reads `len` bytes of JSON (RFC 8259), any value (doc_parse.c). NULL: no memory, no JSON, duplicate
+ * members, too deep, too many values; *ret_why (may be NULL) says which in a few words. */
 struct onecard_doc *doc_read(struct arena *a, const char *json, size_t len, const char **ret_why);
 /** A copy, unfrozen, that stands alone. NULL: no memory, or NULL came in. */
 struct onecard_doc *doc_copy(struct arena *a, const struct onecard_doc *d);
@@ -59,6 +59,9 @@ void doc_put_text(struct onecard_doc *d, const char *member, const char *value);
 void doc_put_int(struct onecard_doc *d, const char *member, int64_t value);
 void doc_put_bool(struct onecard_doc *d, const char *member, bool value);
 void doc_drop(struct onecard_doc *d, const char *member);
+/** Puts a value that stands alone, its name set, at the end of an array or object of its arena.
+ * False: no memory. */
+bool doc_append(struct onecard_doc *d, struct onecard_doc *value);
 
 /** A configuration tree as a frozen document. NULL: no memory. */
 struct onecard_doc *doc_from_conf(const struct conf_tree *tree, struct arena *a);

@@ -10,27 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at s, 0 where there is none (overlong, surrogate, cut
- * off). */
-static size_t utf8_len(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) {
-        return 0;
-    }
-    return n;
-}
-
 /* How many of the next bytes stand for themselves: nearly all of any text. */
 static size_t plain_len(const unsigned char *s)
 {
@@ -51,7 +30,7 @@ void plan_json_text(struct buf *out, const char *s)
         if (!*c) {
             break;
         }
-        size_t n = utf8_len(c);
+        size_t n = text_utf8_len((const char *)c, 4);
         if (n == 0) {
             buf_put_u8(out, '?');
             n = 1;
@@ -121,7 +100,7 @@ void plan_add_reply_int(struct plan *p, const char *key, int64_t value)
     struct buf b;
     size_t len = strlen(p->reply);
     if (reply_open(p, &b, key)) {
-        buf_printf(&b, "%lld", (long long)value);
+        buf_put_dec(&b, value);
         reply_close(p, &b, len);
     }
 }

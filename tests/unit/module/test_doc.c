@@ -63,15 +63,97 @@ static void text_that_is_no_document_is_refused_with_a_reason(void **state)
     (void)state;
     static const struct {
         const char *json, *words;
-    } cases[] = {
-        {"", "column"},           {"{", "column"},       {"{\"a\":1,\"a\":2}", "duplicate"},
-        {"[1]x", "column"},       {"[1e999]", "column"}, {"[99999999999999999999]", "column"},
-        {"\"\\u0000\"", "column"}};
+    } cases[] = {{"", "column"},
+                 {"{", "column"},
+                 {"{\"a\":1,\"a\":2}", "duplicate"},
+                 {"[1]x", "column"},
+                 {"[1e999]", "column"},
+                 {"[99999999999999999999]", "column"},
+                 {"\"\\u0000\"", "column"},
+                 {"\"\\ud800\"", "surrogate"},
+                 {"\"\\ud800\\u0041\"", "surrogate"},
+                 {"\"\\udc00\"", "surrogate"},
+                 {"\"\\x\"", "escape"},
+                 {"\"\\u12g4\"", "hexadecimal"},
+                 {"\"a\nb\"", "control"},
+                 {"\"\xc0\xaf\"", "UTF-8"},
+                 {"\"\xe4\xb8\"", "UTF-8"},
+                 {"\"\\", "end"},
+                 {"\"abc", "end"},
+                 {"01", "begins with 0"},
+                 {"-", "digits"},
+                 {"1.", "digits"},
+                 {"1e+", "digits"},
+                 {"+1", "value"},
+                 {"nul", "word"},
+                 {"[1,]", "value"},
+                 {"[1 2]", "column 4"},
+                 {"{\"a\" 1}", "':'"},
+                 {"{\"a\":1,}", "name"},
+                 {"{a:1}", "name"},
+                 {"[1", "missing"},
+                 {"{\"a\":1", "missing"},
+                 {"\n\n [x]", "line 3, column 3"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *why = "";
         assert_null(doc_read(&a, cases[i].json, strlen(cases[i].json), &why));
         if (!strstr(why, cases[i].words)) {
             fail_msg("case %zu: %s", i, why);
+        }
+    }
+}
+
+static void escapes_and_numbers_mean_what_the_standard_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *prints;
+    } cases[] = {
+        {" \"\\\"\\\\\\/\\b\\f\\n\\r\\t\" ", "\"\\\"\\\\/\\u0008\\u000c\\u000a\\u000d\\u0009\""},
+        {"\"\\u5200\\u00e9\\u0041\\ud83d\\ude00!\"", "\"刀éA😀!\""},
+        {"\"刀\\u0041\"", "\"刀A\""},
+        {"[9223372036854775807,-9223372036854775808,-0,0]",
+         "[9223372036854775807,-9223372036854775808,0,0]"},
+        {"[0.5,-2E2,1e-400]", "[0.5,-200,0]"},
+        {"\t{ \"\" : [ ] , \"b\" : { } }\r\n", "{\"\":[],\"b\":{}}"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct onecard_doc *d = read(cases[i].json);
+        assert_non_null(d);
+        assert_string_equal(text(d), cases[i].prints);
+    }
+}
+
+static void large_object_with_a_member_twice_is_refused(void **state)
+{
+    (void)state;
+    char json[1024] = "{";
+    size_t at = 1;
+    for (int i = 0; i < 40; i++) {
+        at += (size_t)snprintf(json + at, sizeof(json) - at, "%s\"m%d\":%d", i ? "," : "", i, i);
+    }
+    snprintf(json + at, sizeof(json) - at, "}");
+    assert_non_null(read(json));
+    snprintf(json + at, sizeof(json) - at, ",\"m3\":0}");
+    const char *why = "";
+    assert_null(doc_read(&a, json, strlen(json), &why));
+    assert_non_null(strstr(why, "duplicate"));
+}
+
+static void text_is_read_to_its_length_and_no_further(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"a\":[1,\"\\u5200x\",true,-1.5e3,\"刀\"]}", "[null]",
+                                        "12"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t whole = strlen(texts[i]);
+        for (size_t len = 0; len <= whole; len++) {
+            char *exact = malloc(len + 1); /* the sanitizer watches its end */
+            assert_non_null(exact);
+            memcpy(exact, texts[i], len);
+            exact = realloc(exact, len ? len : 1);
+            const struct onecard_doc *d = doc_read(&a, exact, len, NULL);
+            assert_int_equal(d != NULL, len == whole || (i == 2 && len > 0));
+            free(exact);
         }
     }
 }
@@ -310,6 +392,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_value_is_read_and_printed_again),
         TEST(text_that_is_no_document_is_refused_with_a_reason),
+        TEST(escapes_and_numbers_mean_what_the_standard_says),
+        TEST(large_object_with_a_member_twice_is_refused),
+        TEST(text_is_read_to_its_length_and_no_further),
         TEST(nesting_and_number_of_values_are_bounded),
         TEST(document_is_built_changed_and_printed),
         TEST(mistake_in_a_part_spoils_the_whole),
