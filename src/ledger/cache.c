@@ -8,7 +8,7 @@
 #define TERMINALS    4096
 #define PARTICIPANTS 256
 #define DOCS_KEPT                                                                                  \
-    4096 /* bytes of an intent's documents; of one with more the journal is asked again */
+    12288 /* bytes of an intent's documents: a bill's; of one with more the journal is asked again */
 
 struct card_place {
     uint64_t generation;

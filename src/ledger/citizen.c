@@ -99,9 +99,6 @@ static const struct {
     {"a transaction with a card of this citizen is open",
      "SELECT t.id FROM txn t JOIN card c ON c.id = t.card WHERE t.shard = ?1 AND t.state IN (1, 4) "
      "AND c.citizen = ?2 LIMIT 1"},
-    {"an open transaction will write a document of this citizen",
-     "SELECT locked_by FROM record WHERE shard = ?1 AND owner = 'citizen:' || ?2 AND "
-     "substr(owner, 1, 8) = 'citizen:' AND locked_by <> 0 LIMIT 1"},
     {"a message about this citizen is not delivered",
      "SELECT id FROM outbox WHERE shard = ?1 AND citizen = ?2 AND citizen <> '' LIMIT 1"},
 };
@@ -133,11 +130,24 @@ static WORKER_FN int ask_account(struct fold *f, struct ledger_op *op, enum acct
                   acct_kind_name(kind));
 }
 
+static int ask_records(const struct fold *f, struct ledger_op *op)
+{
+    char owner[sizeof "citizen:" + LEDGER_ID], id[IDENT_TEXT];
+    (void)snprintf(owner, sizeof owner, "citizen:%s", op->erased.citizen);
+    int64_t by = record_holder(f, owner);
+    return by ? refuse(op, OC_R_WRONG_STATE,
+                       "an open transaction will write a document of this citizen: %s",
+                       ident_text(by, id))
+              : 0;
+}
+
 static WORKER_FN int ask_open(struct fold *f, struct ledger_op *op)
 {
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(keepers) && !rc; i++)
         rc = ask_keeper(f, op, i);
+    if (!rc)
+        rc = ask_records(f, op);
     if (!rc)
         rc = ask_account(f, op, ACCT_CITIZEN);
     return rc ? rc : ask_account(f, op, ACCT_PERSONAL);
@@ -206,8 +216,7 @@ static WORKER_FN int forget_documents(struct fold *f, const struct op_erased *e)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "DELETE FROM record WHERE shard = ?1 AND owner = 'citizen:' || ?2 AND substr(owner, 1, 8) "
-         "= 'citizen:'");
+         "DELETE FROM record WHERE shard = ?1 AND owner = 'citizen:' || ?2");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, e->citizen);
     return db_end(&q);

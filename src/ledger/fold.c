@@ -64,13 +64,16 @@ int fold_reload(struct fold *f)
     int rc = read_site(f);
     if (!rc)
         rc = read_open_day(f);
-    return rc ? rc : read_counts(f);
+    if (!rc)
+        rc = read_counts(f);
+    return rc ? rc : records_reload(f);
 }
 
 int fold_init(struct fold *f, struct db *db, struct db *journal)
 {
     *f = (struct fold){.db = db, .journal = journal ? journal : db};
     map_init(&f->accounts, 0);
+    map_init(&f->locks, 0);
     buf_init(&f->intent_bytes, OP_BYTES_MAX);
     f->intent = calloc(1, sizeof *f->intent);
     f->cache = cache_new();
@@ -84,6 +87,8 @@ void fold_fini(struct fold *f)
 {
     hot_forget(f);
     map_fini(&f->accounts);
+    records_forget(f);
+    map_fini(&f->locks);
     cache_free(f->cache);
     buf_fini(&f->intent_bytes);
     free(f->intent);

@@ -85,18 +85,26 @@ int legs_doubt(struct fold *f, const struct op_intent *in, uint8_t suspense,
 fen_t legs_purse(const struct op_intent *in);
 bool leg_on_card(const struct leg *leg);
 
-/** The version of a record as this intent would find it and whether another transaction holds it.
- */
+/** The version of a record as this intent would find it, 0 none, and the open transaction that holds
+ * it, 0 none. */
 int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version,
-                int64_t *ret_locked_by) MUST_USE WORKER_FN;
+                int64_t *ret_held_by) MUST_USE WORKER_FN;
+/** An open transaction that holds a record of this owner; 0: none does. */
+int64_t record_holder(const struct fold *f, const char *owner);
 /** Of a record that did not exist. One may have stood there before, and been removed: each write
  * took a journal row at least, so none had a version above the journal's length. */
 uint32_t record_first_version(const struct fold *f);
 /** Writes one record outside a transaction; nobody may hold it. */
 int record_write(struct fold *f, const struct op_record *r) MUST_USE WORKER_FN;
-int records_lock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
+/** An intent whose outcome follows holds its records; no row says so. OC_EINTERNAL: another does. */
+int records_lock(struct fold *f, const struct op_intent *in) MUST_USE;
+/** Writes them and lets them go. */
 int records_write(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
-int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE WORKER_FN;
+/** Lets them go. OC_EINTERNAL: the transaction did not hold them. */
+int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE;
+/** What open transactions hold, read again out of their intents; uses f->intent. */
+int records_reload(struct fold *f) MUST_USE WORKER_FN;
+void records_forget(struct fold *f);
 
 /** OC_ENOENT. */
 int txn_load(struct fold *f, int64_t id, struct txn_full *ret) MUST_USE WORKER_FN;

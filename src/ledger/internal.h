@@ -165,6 +165,7 @@ struct fold {
     bool day_dirty;
     struct fold_cache *cache;
     struct map accounts; /* kind byte + owner -> struct hot_account */
+    struct map locks;    /* records that open transactions hold: record.c's */
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
     int64_t open_txns;

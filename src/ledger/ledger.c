@@ -23,6 +23,10 @@ const struct db_step ledger_schema[] = {
         3,
 #include "ledger_schema3.inc"
     },
+    {
+        4,
+#include "ledger_schema4.inc"
+    },
 };
 const size_t ledger_schema_len = ARRAY_LEN(ledger_schema);
 

@@ -155,14 +155,14 @@ static WORKER_FN int prepare_slot(struct fold *f, struct ledger_op *op)
     struct card_full c;
     struct op_record *r = &op->slot.record;
     uint32_t version = 0;
-    int64_t locked_by = 0;
+    int64_t held_by = 0;
     int rc = find_card(f, op, op->slot.card, &c);
     if (rc || !r->scope[0])
         return rc;
-    rc = record_look(f, r, &version, &locked_by);
+    rc = record_look(f, r, &version, &held_by);
     if (rc)
         return rc;
-    if (r->remove || version != r->version_read || locked_by)
+    if (r->remove || version != r->version_read || held_by)
         return refuse(op, OC_R_STALE, "%s/%s changed meanwhile", r->scope, r->key);
     r->version_new = version ? 0 : record_first_version(f);
     return 0;

@@ -250,14 +250,14 @@ static WORKER_FN int ask_records(struct asked *a)
     for (unsigned i = 0; i < a->in->record_count; i++) {
         const struct op_record *r = &a->in->records[i];
         uint32_t version;
-        int64_t locked_by;
-        int rc = record_look(a->f, r, &version, &locked_by);
+        int64_t held_by;
+        int rc = record_look(a->f, r, &version, &held_by);
         if (rc)
             return rc;
-        if (version != r->version_read || locked_by)
+        if (version != r->version_read || held_by)
             return refuse(a->op, OC_R_STALE, "%s/%s is at %u, read at %u%s", r->scope, r->key,
                           version, r->version_read,
-                          locked_by ? ", held by another transaction" : "");
+                          held_by ? ", held by another transaction" : "");
     }
     return 0;
 }

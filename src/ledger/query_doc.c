@@ -56,11 +56,10 @@ static WORKER_FN void push_record(struct query *q, struct db_q *s)
 #define RECORD                                                                                     \
     "SELECT version, key, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
 
-/* Version 0: a place that a transaction holds; nothing was written yet. */
 static WORKER_FN int record(struct query *q, struct db *db)
 {
     struct db_q s;
-    db_q(&s, db, RECORD "AND key = ?4 AND version > 0");
+    db_q(&s, db, RECORD "AND key = ?4");
     db_put_i64(&s, q->l->shard);
     for (unsigned i = 0; i < 3; i++)
         db_put_text(&s, q->text[i]);
@@ -73,9 +72,9 @@ static WORKER_FN int record_next(struct query *q, struct db *db)
 {
     struct db_q s;
     if (q->num[0])
-        db_q(&s, db, RECORD "AND key > ?4 AND version > 0 ORDER BY key LIMIT 1");
+        db_q(&s, db, RECORD "AND key > ?4 ORDER BY key LIMIT 1");
     else
-        db_q(&s, db, RECORD "AND key >= ?4 AND version > 0 ORDER BY key LIMIT 1");
+        db_q(&s, db, RECORD "AND key >= ?4 ORDER BY key LIMIT 1");
     db_put_i64(&s, q->l->shard);
     for (unsigned i = 0; i < 3; i++)
         db_put_text(&s, q->text[i]);

@@ -62,9 +62,6 @@ static const struct {
      "SELECT c.id FROM card c LEFT JOIN denylist d ON d.shard = c.shard AND d.issuer = c.issuer "
      "AND d.serial = c.serial "
      "WHERE c.deny_action <> coalesce(d.action, 0)"},
-    {"R2: a record is held by a transaction that is not open",
-     "SELECT r.locked_by FROM record r LEFT JOIN txn t ON t.id = r.locked_by "
-     "WHERE r.locked_by <> 0 AND coalesce(t.state, 0) NOT IN (1, 4)"},
     {"R10: a SAM number stands in two terminals, or its row does not name the terminal it is in",
      "SELECT t.id FROM terminal t LEFT JOIN sam s ON s.shard = t.shard AND s.sam = t.sam "
      "WHERE t.sam <> zeroblob(6) AND s.terminal IS NOT t.id"},

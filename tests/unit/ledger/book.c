@@ -435,9 +435,6 @@ static WORKER_FN const char *books(struct db *db)
         {"open transactions of cards",
          "SELECT (SELECT count(*) FROM card WHERE open_txn <> 0) - (SELECT count(*) FROM txn WHERE "
          "state IN (1, 4) AND hold <> 2)"},
-        {"locks of decided transactions", "SELECT count(*) FROM record WHERE locked_by <> 0 AND "
-                                          "locked_by NOT IN (SELECT id FROM txn "
-                                          "WHERE state IN (1, 4))"},
         {"pending without an open transaction", "SELECT sum(credits_pending + debits_pending) FROM "
                                                 "account WHERE NOT EXISTS (SELECT 1 FROM "
                                                 "txn WHERE state IN (1, 4))"},

@@ -325,6 +325,35 @@ static void twelve_legs_of_a_split_bill_are_one_transaction(void **s)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, book_setup, book_teardown)
 
+/* Nothing but the intent says that it is held; what a failed batch would have held is free. */
+static void R2_record_stays_held_over_a_failed_commit_and_a_restart(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    record(book_purchase(b, 100), "k", 0, "{\"a\":1}");
+    assert_int_equal(book_do(b), 0);
+    int64_t first = b->op->intent.txn, card = b->card;
+    atomic_store(&b->fail_with, OC_EDB);
+    b->card = 0;
+    record(note(b), "other", 0, "{}");
+    assert_int_equal(book_do(b), OC_EDB);
+    atomic_store(&b->fail_with, 0);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        record(note(b), "k", 0, "{\"a\":2}");
+        assert_int_equal(book_do(b), OC_EREFUSED);
+        assert_int_equal(b->op->reason, OC_R_STALE);
+        book_close(b);
+        assert_int_equal(book_open(b), 0);
+    }
+    record(note(b), "other", 0, "{}");
+    assert_int_equal(book_do(b), 0);
+    b->card = card;
+    assert_int_equal(book_outcome(b, first, OC_TXN_VOIDED, EV_CARD_REFUSED), 0);
+    record(note(b), "k", 0, "{\"a\":3}");
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM record"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +372,7 @@ int main(void)
         T(R12_message_stays_until_it_is_acknowledged_or_dropped),
         T(deposit_never_goes_below_nothing),
         T(twelve_legs_of_a_split_bill_are_one_transaction),
+        T(R2_record_stays_held_over_a_failed_commit_and_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
  * with every kind of operation of its time: a day closed and settled, a backup restored, a record,
  * doubts in transit and in suspense, an intent without outcome; ledger-v1-wal.db has two more
  * operations in a log that no checkpoint has copied. ledger-v2.db and ledger-v2-wal.db are the same
- * of the second version, with a terminal's keys, an authority, and a record that a doubt holds.
+ * of the second version, with a terminal's keys, an authority, and a record that a doubt holds;
+ * ledger-v3.db and ledger-v3-wal.db of the third, with holds, messages, a citizen who was erased, and
+ * a doubt that holds a record and the place of another.
  * They are never written again: whoever changes schema or encodings adds the ledger of the version
  * before. */
 #include <setjmp.h>
@@ -31,12 +33,15 @@ static const struct {
     const char *name;
     int version;
     bool log;
-    int64_t ops, txns, keys;
-} ledgers[] = {{"ledger-v1.db", 1, false, 35, 9, 0},
-               {"ledger-v1-wal.db", 1, true, 37, 10, 0},
-               {"ledger-v2.db", 2, false, 36, 8, 1},
-               {"ledger-v2-wal.db", 2, true, 38, 9, 1}};
-#define NEWEST 3
+    int64_t ops, txns, keys, open, messages;
+} ledgers[] = {{"ledger-v1.db", 1, false, 35, 9, 0, 3, 0},
+               {"ledger-v1-wal.db", 1, true, 37, 10, 0, 3, 0},
+               {"ledger-v2.db", 2, false, 36, 8, 1, 3, 0},
+               {"ledger-v2-wal.db", 2, true, 38, 9, 1, 3, 0},
+               {"ledger-v3.db", 3, false, 39, 11, 0, 4, 2},
+               {"ledger-v3-wal.db", 3, true, 41, 11, 0, 4, 2}};
+#define NEWEST          4
+#define NEWEST_ENCODING 4
 
 static const uint8_t key[32] = {[0 ... 31] = 0x77};
 
@@ -189,7 +194,7 @@ static void ledger_of_an_earlier_version_verifies_as_it_is(void **state)
         unsigned files = fixture_files(&o->f);
         sound(o, ledgers[i].ops);
         assert_int_equal(o->report.txns, ledgers[i].txns);
-        assert_int_equal(o->report.open_txns, 3);
+        assert_int_equal(o->report.open_txns, ledgers[i].open);
         assert_true(fixture_files(&o->f) <= files + 1); /* a log's index at most */
         assert_int_equal(number(o, "PRAGMA user_version"), ledgers[i].version);
     }
@@ -206,14 +211,14 @@ static void ledger_of_an_earlier_version_opens_migrates_verifies_and_goes_on(voi
         struct ledger_stats st;
         ledger_stats(l, &st);
         assert_int_equal(st.cards, 3);
-        assert_int_equal(st.open_txns, 3);
+        assert_int_equal(st.open_txns, ledgers[i].open);
         assert_int_equal(st.journal_seq, ledgers[i].ops);
         go_on(o, l);
         ledger_close(&l);
         assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
         assert_int_equal(number(o, "SELECT count(*) FROM terminal_key"), ledgers[i].keys + 1);
         assert_int_equal(number(o, "SELECT cards FROM site"), 3);
-        assert_int_equal(number(o, "SELECT count(*) FROM outbox"), 1);
+        assert_int_equal(number(o, "SELECT count(*) FROM outbox"), ledgers[i].messages + 1);
         sound(o, ledgers[i].ops + 3);
         assert_int_equal(open_old(o, &l), 0); /* and once more, nothing to do */
         ledger_close(&l);
@@ -237,7 +242,7 @@ static WORKER_FN unsigned decode_all(struct old *o, int version)
         assert_int_equal(p[0], version);
         assert_int_equal(op_decode(p, len, op), 0);
         kinds |= 1u << op->type;
-        if (op->type == LOP_INTENT) {
+        if (op->type == LOP_INTENT && version < 3) {
             assert_int_equal(op->intent.message_count, 0);
             assert_int_equal(op->intent.hold.to[0], 0);
             assert_true(version > 1 || op->intent.timeline.received_us == 0);
@@ -245,7 +250,7 @@ static WORKER_FN unsigned decode_all(struct old *o, int version)
         }
         buf_reset(&b);
         op_encode(op, &b);
-        assert_int_equal(b.data[0], NEWEST);
+        assert_int_equal(b.data[0], NEWEST_ENCODING);
         assert_int_equal(op_decode(b.data, b.len, op), 0);
         buf_reset(&again);
         op_encode(op, &again);
@@ -271,6 +276,10 @@ static void operations_of_earlier_versions_still_decode(void **state)
     take(o, 2);
     kinds = decode_all(o, 2);
     for (unsigned type = LOP_SITE; type <= LOP_TERMINAL_KEY; type++)
+        assert_true(kinds & (1u << type));
+    take(o, 4);
+    kinds = decode_all(o, 3);
+    for (unsigned type = LOP_HOLD; type <= LOP_PARTICIPANT_KEY; type++)
         assert_true(kinds & (1u << type));
 }
 
@@ -390,8 +399,8 @@ static void newer_schema_is_refused_by_the_name_of_its_program(void **state)
     take(o, 0);
     assert_int_equal(db_open(o->path, DB_WRITE, &db), 0);
     assert_int_equal(db_migrate(db, ledger_schema, ledger_schema_len), 0);
-    assert_int_equal(db_exec(db, "INSERT INTO schema_step VALUES (4, 'onecard 9.9');"
-                                 "PRAGMA user_version=4"),
+    assert_int_equal(db_exec(db, "INSERT INTO schema_step VALUES (5, 'onecard 9.9');"
+                                 "PRAGMA user_version=5"),
                      0);
     db_close(&db);
     char *text = NULL;
@@ -406,10 +415,46 @@ static void newer_schema_is_refused_by_the_name_of_its_program(void **state)
     assert_int_equal(opened, OC_EDB_SCHEMA);
     assert_null(l);
     assert_int_equal(verified, OC_EDB_SCHEMA);
-    const char *first = strstr(text, "this program knows 3: use at least onecard 9.9");
+    const char *first = strstr(text, "this program knows 4: use at least onecard 9.9");
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "use at least onecard 9.9"));
     free(text);
+}
+
+/* Of the third version: a row of the record that is held, and one of version 0 in place of the other. */
+static void R2_record_that_a_doubt_held_before_the_step_is_held_after_it(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct old *o = *state;
+    struct ledger *l = NULL;
+    struct ledger_op *op = blank(LOP_INTENT);
+    take(o, 4);
+    int64_t doubt = number(o, "SELECT DISTINCT locked_by FROM record WHERE locked_by <> 0");
+    assert_int_equal(open_old(o, &l), 0);
+    assert_int_equal(number(o, "SELECT count(*) FROM record WHERE owner = 'card:1'"), 1);
+    for (unsigned year = 0; year < 2; year++) {
+        note(op);
+        struct op_record *r = op->intent.records;
+        strcpy(r->scope, "transit");
+        strcpy(r->owner, "card:1");
+        strcpy(r->key, year ? "year" : "month");
+        r->version_read = year ? 0 : 16;
+        assert_int_equal(ledger_submit(l, op), OC_EREFUSED);
+        assert_int_equal(op->reason, OC_R_STALE);
+        assert_non_null(strstr(op->detail, "held by another"));
+    }
+    memset(op, 0, sizeof *op);
+    op->type = LOP_OUTCOME;
+    strcpy(op->who, "tester");
+    op->outcome.txn = doubt;
+    op->outcome.to = OC_TXN_POSTED;
+    op->outcome.evidence = EV_PROVE;
+    assert_int_equal(ledger_submit(l, op), 0);
+    ledger_close(&l);
+    assert_int_equal(number(o, "SELECT version FROM record WHERE key = 'month'"), 17);
+    assert_int_equal(number(o, "SELECT count(*) FROM record WHERE doc = '{\"rides\":2}'"), 2);
+    sound(o, ledgers[4].ops + 1);
+    free(op);
 }
 
 static void backup_of_an_earlier_version_is_restored(void **state)
@@ -458,6 +503,7 @@ int main(void)
         T(migration_that_fails_at_any_statement_changes_nothing),
         T(migration_killed_at_any_statement_is_done_at_the_next_start),
         T(newer_schema_is_refused_by_the_name_of_its_program),
+        T(R2_record_that_a_doubt_held_before_the_step_is_held_after_it),
         T(backup_of_an_earlier_version_is_restored),
         T(changed_row_of_an_earlier_ledger_is_found),
     };

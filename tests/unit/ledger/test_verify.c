@@ -285,7 +285,7 @@ static void row_too_many_or_too_few_is_found(void **state)
         {"DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", "missing"},
         {"INSERT INTO participant VALUES (5, 'P3', 'Ghosts Ltd', 0, 0)",
          "table participant, row 5,P3: the replay does not make it"},
-        {"INSERT INTO record VALUES (5, 'a', 'a', 'a', 1, '{}', 0)",
+        {"INSERT INTO record VALUES (5, 'a', 'a', 'a', 1, '{}')",
          "table record: row 5,a,a,a where the replay has row 5,transit,card:1,month"},
         {"INSERT INTO account VALUES (5, 4, 'P9', 0, 0, 0, 0, 0)", "table account"},
     };
@@ -397,7 +397,6 @@ static void books_that_do_not_hold_are_found(void **state)
         {"UPDATE txn SET outcome_seq = 0 WHERE state = 4", "outcome"},
         {"UPDATE txn SET refunded = refunded - 1 WHERE refunded > 0", "refunded"},
         {"UPDATE card SET deny_action = 1 WHERE number = '8800001'", "deny mirror"},
-        {"UPDATE record SET locked_by = 1", "lock"},
         {"UPDATE terminal SET sam = (SELECT sam FROM terminal WHERE id = 'T1') WHERE id = 'T2'",
          "SAM"},
         {"UPDATE account SET credits_posted = 9223372036854775807", "overflow"},
