@@ -113,7 +113,7 @@ void row_authority(struct db_q *q, struct op_authority *ret) WORKER_FN;
 #define ROW_HOLD "txn, state, participant, kind, amount, reference, note, changed_ms"
 void row_hold(struct db_q *q, struct hold_row *ret) WORKER_FN;
 /* Without the document, which is the last column. */
-#define ROW_MESSAGE "id, txn, created_ms, state, participant, kind, citizen, tries, note"
+#define ROW_MESSAGE "id, txn, due_ms, state, participant, kind, citizen, tries, note"
 void row_message(struct db_q *q, struct message_row *ret) WORKER_FN;
 
 #define OP_BYTES_MAX (LEDGER_DOCS_MAX + 64 * 1024) /* of an encoded operation */

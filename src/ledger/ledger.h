@@ -166,8 +166,9 @@ struct record_row {
 /** A message in the outbox: what is due or dead. Of kind "confirm" or "reverse" it is about the hold of `txn`, and has no document:
  *  ledger_co_hold() has the reference. `id` is an idempotency key for ever. */
 struct message_row {
-    int64_t id, txn, created_ms;
-    uint8_t state; /* enum message_state */
+    int64_t id, txn; /* ident_ms(id): when it was made */
+    int64_t due_ms;  /* since when it is due: its commit, or the last time a person sent it again */
+    uint8_t state;   /* enum message_state */
     char to[LEDGER_ID], kind[32], citizen[LEDGER_ID];
     uint32_t tries;
     char note[128];

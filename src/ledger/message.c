@@ -88,16 +88,18 @@ static WORKER_FN int message_leave(struct fold *f, const struct message_row *m)
 }
 
 static WORKER_FN int message_stay(struct fold *f, const struct message_row *m,
-                                  const struct op_message_end *e)
+                                  const struct op_message_end *e, int64_t at_ms)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "UPDATE outbox SET state = ?3, tries = ?4, note = ?5 WHERE id = ?1 AND state = ?2");
+         "UPDATE outbox SET state = ?3, tries = ?4, note = ?5, due_ms = ?6 WHERE id = ?1 AND state "
+         "= ?2");
     db_put_i64(&q, m->id);
     db_put_i64(&q, m->state);
     db_put_i64(&q, e->to);
     db_put_i64(&q, e->tries);
     db_put_text(&q, e->note);
+    db_put_i64(&q, e->to == MESSAGE_DUE ? at_ms : m->due_ms);
     int rc = db_end(&q);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }
@@ -125,7 +127,7 @@ int apply_message(struct fold *f, const struct ledger_op *op)
     if (!sm_allowed(&message_states, m.state, e->to))
         return OC_EINTERNAL;
     bool leaves = e->to == MESSAGE_SENT || e->to == MESSAGE_DROPPED;
-    rc = leaves ? message_leave(f, &m) : message_stay(f, &m, e);
+    rc = leaves ? message_leave(f, &m) : message_stay(f, &m, e, op->at_ms);
     if (!rc && leaves && message_of_hold(m.kind))
         rc = hold_told(f, m.txn, e->to == MESSAGE_SENT, e->note, op->at_ms);
     return rc ? rc : tell(f, &m, op);

@@ -257,7 +257,7 @@ void row_message(struct db_q *q, struct message_row *ret)
     *ret = (struct message_row){0};
     ret->id = db_get_i64(q);
     ret->txn = db_get_i64(q);
-    ret->created_ms = db_get_i64(q);
+    ret->due_ms = db_get_i64(q);
     ret->state = get_u8(q);
     GET_TEXT(q, ret->to);
     GET_TEXT(q, ret->kind);

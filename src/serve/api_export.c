@@ -151,7 +151,7 @@ static CO_FN int put_messages(struct export *e)
                                       json_pack("{s:I, s:o, s:o, s:o, s:o}", "id",
                                                 (json_int_t)m->id, "to", json_text(m->to), "kind",
                                                 json_text(m->kind), "txn", json_txn_id(m->txn),
-                                                "created", json_time(e->c->s, m->created_ms)));
+                                                "created", json_time(e->c->s, ident_ms(m->id))));
         }
         arena_fini(&a);
     }

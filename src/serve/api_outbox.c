@@ -14,8 +14,8 @@ static json_t *message_json(const struct serve *s, const struct message_row *m, 
     json_t *j = json_pack(
         "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I}", "id", json_txn_id(m->id), "state",
         message_state_name((enum message_state)m->state), "to", json_text(m->to), "kind",
-        json_text(m->kind), "txn", json_txn_id(m->txn), "created", json_time(s, m->created_ms),
-        "age_s", json_integer((serve_now_ms(s) - m->created_ms) / 1000), "tries",
+        json_text(m->kind), "txn", json_txn_id(m->txn), "created", json_time(s, ident_ms(m->id)),
+        "age_s", json_integer((serve_now_ms(s) - m->due_ms) / 1000), "tries",
         (json_int_t)m->tries, "note", json_text_or_null(m->note), "bytes", (json_int_t)m->doc_len);
     if (full) /* documents about somebody stay sealed here */
         json_object_set_new(j, "document",

@@ -198,6 +198,10 @@ static const struct conf_item watch_items[] = {
     {CONF_KEY(struct serve_watch, "message_age", message_age_ms, CONF_DURATION), .min = 1000,
      .max = INT64_C(31) * 86400000, .dflt = "1h",
      .help = "A message to an institution that waits longer than this raises an alarm."},
+    {CONF_KEY(struct serve_watch, "fetch_age", fetch_age_ms, CONF_DURATION), .min = 1000,
+     .max = INT64_C(366) * 86400000, .dflt = "30d",
+     .help = "A message that an institution without a route did not fetch for so long is dead: a "
+             "person must look."},
     {CONF_AT(struct serve_watch, wal_mib, CONF_INT), .min = 16, .max = 65536, .dflt = "256",
      .help = "A write-ahead log larger than this many MiB raises an alarm."},
 };

@@ -60,7 +60,7 @@ struct serve_log {
     enum log_level level;
 };
 struct serve_watch {
-    int64_t doubt_age_ms, checkpoint_age_ms, message_age_ms;
+    int64_t doubt_age_ms, checkpoint_age_ms, message_age_ms, fetch_age_ms;
     uint32_t wal_mib;
 };
 

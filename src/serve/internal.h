@@ -107,6 +107,7 @@ struct outbox_look {
     bool any;
     int64_t age_ms;
     char to[LEDGER_ID];
+    bool route; /* else it is fetched */
 };
 
 struct peer {
@@ -157,6 +158,7 @@ struct serve {
     uint64_t stalls_seen;
     int64_t oldest_doubt_ms;
     struct outbox_look outbox_due, outbox_dead;
+    int64_t expired_ns; /* when unfetched messages were looked for last; 0: not yet */
     bool ready;
     int boot_rc;
     int64_t started_ns;

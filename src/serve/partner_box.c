@@ -1,6 +1,10 @@
 /* The outbox by fetching, for institutions that cannot be called: the same messages in the same
  * words as they would be sent (docs/UPSTREAM.md), oldest first, until each was told to be done.
- * What was fetched and not acknowledged is given again: at least once. */
+ * What was fetched and not acknowledged is given again: at least once.
+ *
+ * The outbox holds messages of posted transactions only. Of one whose hold at the same institution
+ * is still to be confirmed only the confirmation is given: the others follow when that is done, as
+ * they do where they are sent. */
 #include "serve/partner.h"
 
 #include <stdio.h>
@@ -8,12 +12,6 @@
 #include <string.h>
 
 #define PAGE 8 /* documents of 64 KiB, in a flow's arena */
-
-/* Ids have more digits than a number of JavaScript's keeps. */
-static json_t *id_json(int64_t id)
-{
-    return json_sprintf("%lld", (long long)id);
-}
 
 static json_t *hold_body(const struct hold_row *h)
 {
@@ -23,13 +21,25 @@ static json_t *hold_body(const struct hold_row *h)
 static json_t *message_body(const struct message_row *m, const char *text, size_t len)
 {
     json_t *document = len > 0 ? json_loadb(text, len, 0, NULL) : json_object();
-    return json_pack("{s:o, s:o, s:o, s:o}", "id", id_json(m->id), "kind", json_text(m->kind),
+    return json_pack("{s:o, s:o, s:o, s:o}", "id", json_txn_id(m->id), "kind", json_text(m->kind),
                      "txn", json_txn_id(m->txn), "document", document ? document : json_object());
 }
 
 static bool ends_hold(const struct message_row *m)
 {
     return strcmp(m->kind, "confirm") == 0 || strcmp(m->kind, "reverse") == 0;
+}
+
+/* OC_EBUSY: its transaction is not confirmed there yet. */
+static CO_FN int look_ahead(struct api_call *c, const struct message_row *m, struct hold_row *hold)
+{
+    int rc = ledger_co_hold(c->s->ledger, m->txn, hold);
+    if (ends_hold(m))
+        return rc;
+    if (rc == OC_ENOENT)
+        return 0;
+    bool waits = rc == 0 && hold->state == HOLD_CONFIRM_DUE && strcmp(hold->to, m->to) == 0;
+    return waits ? OC_EBUSY : rc;
 }
 
 /* One that cannot be opened any more (its citizen is erased) is passed over: it dies by itself
@@ -41,8 +51,11 @@ static CO_FN int put_message(struct api_call *c, const struct message_row *m, st
     const char *text = NULL;
     size_t len = 0;
     bool of_hold = ends_hold(m);
-    int rc = of_hold ? ledger_co_hold(c->s->ledger, m->txn, &hold)
-                     : txn_co_message_document(&c->s->env, m, a, &text, &len);
+    int rc = look_ahead(c, m, &hold);
+    if (rc == OC_EBUSY)
+        return 0;
+    if (rc == 0 && !of_hold)
+        rc = txn_co_message_document(&c->s->env, m, a, &text, &len);
     if (rc == OC_ESEAL || rc == OC_ESTATE || rc == OC_ENOENT) {
         log_warn("outbox", "message=%lld to=%s cannot be given: %s", (long long)m->id, m->to,
                  oc_strerror(rc));
@@ -50,9 +63,9 @@ static CO_FN int put_message(struct api_call *c, const struct message_row *m, st
     }
     if (rc != 0)
         return rc;
-    json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "message", id_json(m->id), "path",
+    json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "message", json_txn_id(m->id), "path",
                                           of_hold ? m->kind : "message", "created",
-                                          json_time(c->s, m->created_ms), "body",
+                                          json_time(c->s, ident_ms(m->id)), "body",
                                           of_hold ? hold_body(&hold) : message_body(m, text, len)));
     return 0;
 }
@@ -64,7 +77,7 @@ static int get_outbox(struct api_call *c)
     unsigned n = 0;
     struct arena a;
     struct message_row *rows = arena_alloc(flow_arena(), PAGE * sizeof *rows);
-    int rc = rows ? api_query_int(c, "after", 0, &after) : api_no_memory(c);
+    int rc = rows ? api_query_txn(c, "after", &after) : api_no_memory(c);
     if (rc != 0)
         return rc;
     arena_init(&a, 0);
@@ -75,7 +88,7 @@ static int get_outbox(struct api_call *c)
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = put_message(c, &rows[i], &a, list);
     if (rc == 0 && n == PAGE)
-        json_object_set_new(c->reply, "next", id_json(rows[n - 1].id));
+        json_object_set_new(c->reply, "next", json_txn_id(rows[n - 1].id));
     arena_fini(&a);
     return api_failed(c, rc, "messages");
 }
@@ -84,15 +97,14 @@ static int get_outbox(struct api_call *c)
 static int post_done(struct api_call *c) CO_FN;
 static int post_done(struct api_call *c)
 {
-    char *end = NULL;
-    long long id = strtoll(c->vars[0], &end, 10);
+    int64_t id = 0;
     struct message_row *m = arena_alloc(flow_arena(), sizeof *m);
     struct ledger_op *op = api_op(c, LOP_MESSAGE);
     struct arena a;
     if (!m || !op)
         return api_no_memory(c);
-    if (c->vars[0][0] < '0' || c->vars[0][0] > '9' || *end != '\0' || id <= 0)
-        return api_fail(c, 400, "bad_request", "a message's id is a number");
+    if (ident_parse(c->vars[0], &id) != 0)
+        return api_fail(c, 400, "bad_request", "\"%.20s\" is no message id", c->vars[0]);
     int rc = api_fields(c, NULL, 0);
     if (rc != 0)
         return rc;
@@ -111,7 +123,7 @@ static int post_done(struct api_call *c)
     if (rc == OC_EREFUSED)
         return api_submit_failed(c, rc, op);
     if (rc == 0 || rc == OC_ENOENT || rc == OC_ESTATE)
-        c->reply = json_pack("{s:o, s:b}", "message", id_json(id), "done", true);
+        c->reply = json_pack("{s:o, s:b}", "message", json_txn_id(id), "done", true);
     return c->reply ? 0 : api_failed(c, rc, "message");
 }
 

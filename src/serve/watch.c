@@ -7,6 +7,7 @@
 
 #define LOOK_MS    5000
 #define REMIND_MS  MS_PER_DAY
+#define EXPIRE_MS  3600000
 #define OLD_DOUBTS 16 /* named in the log each time */
 
 static struct txn_row *open_rows(unsigned cap)
@@ -149,14 +150,30 @@ static CO_FN void note_oldest(struct serve *s, uint8_t state, struct outbox_look
     if (!m || ledger_co_messages(s->ledger, 0, state, NULL, flow_arena(), m, 1, &n) != 0 || n == 0)
         return;
     ret->any = true;
-    ret->age_ms = serve_now_ms(s) - m->created_ms;
+    ret->age_ms = serve_now_ms(s) - m->due_ms;
+    ret->route = upstream_has(s->upstream, m->to);
     (void)snprintf(ret->to, sizeof ret->to, "%s", m->to);
+}
+
+/* Once an hour, or four times in the age where that is short. */
+static CO_FN void expire(struct serve *s)
+{
+    int64_t age = s->config->watch.fetch_age_ms, now = loop_now_ns(s->loop);
+    int64_t pause = age / 4 < EXPIRE_MS ? age / 4 : EXPIRE_MS;
+    unsigned dead = 0;
+    if (s->expired_ns != 0 && now - s->expired_ns < pause * NS_PER_MS)
+        return;
+    s->expired_ns = now;
+    int rc = txn_co_outbox_expire(&s->env, age, &dead);
+    if (rc != 0 && rc != OC_ECANCELED)
+        log_warn("watch", "unfetched messages were not looked at: %s", oc_strerror(rc));
 }
 
 static int outbox_flow(void *arg) CO_FN;
 static int outbox_flow(void *arg)
 {
     struct serve *s = arg;
+    expire(s);
     note_oldest(s, MESSAGE_DUE, &s->outbox_due);
     note_oldest(s, MESSAGE_DEAD, &s->outbox_dead);
     return 0;
@@ -175,8 +192,11 @@ static CO_FN void look_at_outbox(struct serve *s, const struct ledger_stats *st)
             log_debug("watch", "the outbox was not looked at: %s", oc_strerror(rc));
     }
     judge(s, ALARM_OUTBOX_OLD, s->outbox_due.age_ms > s->config->watch.message_age_ms,
-          "a message to %s waits for %lld minutes: see onecardctl upstream list", s->outbox_due.to,
-          (long long)(s->outbox_due.age_ms / 60000));
+          s->outbox_due.route
+              ? "a message to %s waits for %lld minutes: see onecardctl upstream list"
+              : "a message to %s, which has no route, was not fetched for %lld minutes: see "
+                "onecardctl outbox list",
+          s->outbox_due.to, (long long)(s->outbox_due.age_ms / 60000));
     judge(s, ALARM_OUTBOX_DEAD, s->outbox_dead.any,
           "a message to %s is dead: see onecardctl outbox list --state dead", s->outbox_dead.to);
     set(s, "onecard_outbox_messages", NULL, "Messages that are due or dead.", st->outbox);

@@ -203,6 +203,9 @@ int txn_outbox_start(struct txn_env *env) MUST_USE;
 void txn_outbox_kick(struct txn_env *env, const char *to);
 /** The same, and what waits for its next try goes at once, as if for the first time. */
 void txn_outbox_retry(struct txn_env *env, const char *to);
+/** What is due for institutions without a route since `age_ms` or longer is dead from now on; *ret_dead: how many (set also where it
+ *  fails on the way). Errors of ledger reads and ledger_co_submit; OC_ELIMIT, OC_ENOMEM, OC_ECANCELED. Suspends. */
+int txn_co_outbox_expire(struct txn_env *env, int64_t age_ms, unsigned *ret_dead) MUST_USE CO_FN;
 /** A message's document as its receiver gets it: unsealed where it is somebody's. *ret_text lives as long as `a`. OC_ESEAL, OC_ESTATE:
  *  its citizen's key is erased, OC_ENOMEM; errors of ledger reads. Suspends. */
 int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a, const char **ret_text,

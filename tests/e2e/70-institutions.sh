@@ -4,6 +4,8 @@
 # ended, and each message there once (R12).
 . "$(dirname "$0")/lib.sh"
 . "$here/there.sh"
+. "$here/door.sh"
+pki=$home/pki
 holdtest=$ONECARD_BUILD/tests/modules/holdtest.so
 [ -e "$holdtest" ] || skip "the tests' module is not built"
 ONECARD_MODULES=${ONECARD_PREFIX:+$ONECARD_PREFIX/lib/onecard/modules}
@@ -17,16 +19,19 @@ routes() {
     grep -q '^paths:' "$f" && sed -i "s#^paths:#paths:\n  modules: $CITY/modules#" "$f" || printf 'paths:\n  modules: %s\n' "$CITY/modules" >>"$f"
     printf 'modules: [payment, transit, holdtest]\nupstreams:\n' >>"$f"
     route bank hospital bureau >>"$f"
+    door_section "$pki/server.crt" "$pki/server.key" >>"$f"
 }
 
 # ---- the site
 pki
+door_keys bank
 SITE_EDIT=routes
 site_start
 ctl participant add --id bank --name "Bank 银行" --load-quota 100000.00 >/dev/null || wrong "participant bank"
 ctl participant add --id hospital --name "Hospital 医院" >/dev/null || wrong "participant hospital"
 ctl participant add --id bureau --name "Bureau 医保局" >/dev/null || wrong "participant bureau"
 site_known
+door_key_known bank
 has "the site's key" "$(cat "$home/site.pem")" 'BEGIN PUBLIC KEY'
 ctl terminal add --id desk --services '*' >/dev/null || wrong "terminal desk"
 card_new c 00000000000000000701 balance=100000
@@ -105,6 +110,22 @@ is "drop without a reason" $? 2
 ctl outbox drop "$dead_id" --why "agreed by telephone" >/dev/null || wrong "drop"
 has "the drop is an event" "$(ctl event list --limit 500)" 'message_dropped'
 good
+
+say "who fetches sees a confirmation first, and what came of it after it"
+fetched() { # the kinds of path, in a line
+    call bank GET /v1/outbox
+    jq -r '[.items[].path] | join(" ")' <<<"$body"
+}
+behave bank "confirm status=503" "message status=503"
+run 0 holdtest.load --terminal desk --amount 1.00
+is "the confirmation alone" "$(fetched)" confirm
+is "… named as the route names it" "$(jq -r '.items[0].message' <<<"$body")" "$(ctl --json outbox list | jq -r '.items[] | select(.kind == "confirm") | .id')"
+behave bank "message status=503"
+ctl outbox retry "$(jq -r '.items[0].message' <<<"$body")" >/dev/null
+for i in $(seq 50); do [ "$(ctl --json hold show "$txn" | jq -r .state)" = confirmed ] && break; sleep 0.1; done
+is "the message after it" "$(fetched)" message
+good
+books_agree "fetched"
 
 say "the institutions die between hold and confirm, and before and after the hold"
 before=$(book | jq '.messages | length')

@@ -19,7 +19,7 @@ door_participants 'medical.*,payment.*' h1 h2
 ctl terminal add --id desk1 --kind desk --participant h1 --services '*' >>"$CITY/log/city.log" || city_fail "desk1"
 
 say "who is heard"
-call h1 POST /v1/outbox/1/done '{}'
+call h1 POST /v1/outbox/38G0EB8620000/done '{}'
 is "no key in the ledger" "$status/$code" 401/not_signed
 has "a key is shown by its fingerprint" "$(ctl participant key h1 --file "$pki/h1.pub" --why "letter of 3 May")" fingerprint
 door_key_known h2
@@ -27,11 +27,11 @@ call h1 --date-off 0 GET /v1/outbox
 is "what a switch before this start may have seen" "$status/$code" 425/too_early
 call h1 --date-off 40 GET /v1/outbox
 is "from beyond that" "$status/$code" 401/wrong_date
-call h1 POST /v1/outbox/1/done '{}'
+call h1 POST /v1/outbox/38G0EB8620000/done '{}'
 is "writing may come again: it need not wait" "$status" 200
 call h1 GET /v1/outbox
 is "signed" "$status/$(jq -c .items <<<"$body")" "200/[]"
-call h1 --tamper POST /v1/outbox/1/done '{}'
+call h1 --tamper POST /v1/outbox/38G0EB8620000/done '{}'
 is "another body than the signed one" "$status/$code" 401/not_signed
 call h1 --date-off -301 GET /v1/outbox
 is "six minutes old" "$status/$code" 401/wrong_date
@@ -165,7 +165,7 @@ door_start
 call h1 GET /v1/outbox
 is "no client certificate" "$status" 0
 certs=(--cert "$pki/client.crt" --cert-key "$pki/client.key")
-got=$(statuses h1 "${certs[@]}" --times 6 POST /v1/outbox/1/done '{}')
+got=$(statuses h1 "${certs[@]}" --times 6 POST /v1/outbox/38G0EB8620000/done '{}')
 has "more than its rate" "$got" '^200 200 200 .*429'
 call h2 "${certs[@]}" GET /v1/outbox
 is "another has its own" "$status" 200

@@ -397,16 +397,19 @@ static void R12_card_torn_out_keeps_the_hold_until_the_doubt_ends(void **state)
     (void)state;
     expect(run("holdtest.load", 5000, NULL, NULL), OC_POSTED, OC_R_NONE);
     books_agree();
+    unsigned told = bank.messages;
     assert_int_equal(cardsim_fault_add(c.card[0], "torn-after@54"), 0);
     struct txn_result *r = run("holdtest.buy", 300, NULL, NULL);
     expect(r, OC_IN_DOUBT, OC_R_ANSWER_LOST);
     int64_t txn = r->txn;
     assert_true(city_delivered(&c, 1000));
     assert_int_equal(hold_state_of(txn), HOLD_HELD);
+    assert_int_equal(bank.messages, told); /* nothing of it waits to be told or fetched, either */
     reader_sim_return(c.sim);
     expect(run("holdtest.buy", 200, NULL, NULL), OC_POSTED, OC_R_NONE);
     assert_int_equal(city_txn(&c, txn)->state, OC_TXN_POSTED);
     books_agree();
+    assert_int_equal(bank.messages, told + 2);
     city_agrees(&c, 0, 4500);
 }
 
@@ -695,6 +698,39 @@ static void messages_for_those_without_a_route_wait_to_be_fetched(void **state)
     assert_int_equal(bank.messages, 0);
 }
 
+#define DAYS(n) ((n) * INT64_C(86400000))
+
+static int expire_flow(void *arg) CO_FN;
+static int expire_flow(void *arg)
+{
+    return txn_co_outbox_expire(&c.env, DAYS(30), arg);
+}
+
+static unsigned expired(void)
+{
+    unsigned dead = 0;
+    assert_int_equal(loop_run_flow(c.loop, "expire", expire_flow, &dead), 0);
+    return dead;
+}
+
+static void message_that_nobody_fetches_dies(void **state)
+{
+    (void)state;
+    bank.message = AWAY; /* that one has a route: being away kills nothing */
+    expect(run("holdtest.note", 0, NULL, NULL), OC_POSTED, OC_R_NONE);
+    for (int i = 0; i < 10; i++) /* more than a page */
+        expect(run("holdtest.note", 0, "tell", "shop"), OC_POSTED, OC_R_NONE);
+    c.clock.ahead_ms += DAYS(30) - 60000;
+    assert_int_equal(expired(), 0);
+    c.clock.ahead_ms += 120000;
+    assert_int_equal(expired(), 10);
+    assert_string_equal(first_message(MESSAGE_DUE)->message.to, "bank");
+    struct look *l = first_message(MESSAGE_DEAD);
+    assert_string_equal(l->message.to, "shop");
+    assert_string_equal(l->message.note, "not fetched for 720 hours");
+    assert_int_equal(expired(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -722,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(message_that_is_refused_dies_and_a_person_sends_it_again, setup, teardown),
         cmocka_unit_test_setup_teardown(institution_that_is_away_kills_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_for_those_without_a_route_wait_to_be_fetched, setup, teardown),
+        cmocka_unit_test_setup_teardown(message_that_nobody_fetches_dies, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,6 +293,24 @@ static void R12_message_stays_until_it_is_acknowledged_or_dropped(void **s)
     assert_int_equal(st.outbox, 0);
 }
 
+static void dead_message_that_a_person_sends_again_is_due_since_then(void **s)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *s;
+    message(note(b), "a", "{}");
+    assert_int_equal(book_do(b), 0);
+    int64_t id = book_number(b, "SELECT id FROM outbox");
+    int64_t made = book_number(b, "SELECT due_ms FROM outbox");
+    b->clock.ms += 86400000;
+    assert_int_equal(ends(b, id, MESSAGE_DEAD), 0);
+    assert_int_equal(book_number(b, "SELECT due_ms FROM outbox"), made);
+    b->clock.ms += 86400000;
+    assert_int_equal(ends(b, id, MESSAGE_DUE), 0);
+    assert_int_equal(book_number(b, "SELECT due_ms FROM outbox"), made + 2 * INT64_C(86400000));
+    assert_int_equal(ident_ms(id), made);
+    assert_string_equal(book_fault(b), "");
+}
+
 static void deposit_never_goes_below_nothing(void **s)
 {
     ROLE_ENTER_WORKER();
@@ -370,6 +388,7 @@ int main(void)
         T(messages_of_a_voided_purchase_never_leave),
         T(messages_need_somebody_and_a_kind_that_is_not_the_ledgers),
         T(R12_message_stays_until_it_is_acknowledged_or_dropped),
+        T(dead_message_that_a_person_sends_again_is_due_since_then),
         T(deposit_never_goes_below_nothing),
         T(twelve_legs_of_a_split_bill_are_one_transaction),
         T(R2_record_stays_held_over_a_failed_commit_and_a_restart),
