@@ -62,6 +62,8 @@ const char *http_path(const struct http_req *req);
 const char *http_target(const struct http_req *req);
 /** Decoded value of a query parameter, NULL when absent. */
 const char *http_query(const struct http_req *req, const char *name);
+/** The i-th parameter's name, as they stand; NULL: there are no more. */
+const char *http_query_name(const struct http_req *req, size_t i);
 /** A header's value (name without regard to case), NULL when absent. */
 const char *http_header(const struct http_req *req, const char *name);
 /** The body, NUL-terminated beyond its `*len` bytes; never NULL. */

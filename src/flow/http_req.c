@@ -288,6 +288,17 @@ const char *http_query(const struct http_req *r, const char *name)
     return evhttp_find_header(&r->query, name);
 }
 
+const char *http_query_name(const struct http_req *r, size_t i)
+{
+    const struct evkeyval *kv;
+    TAILQ_FOREACH(kv, &r->query, next)
+    {
+        if (i-- == 0)
+            return kv->key;
+    }
+    return NULL;
+}
+
 const char *http_header(const struct http_req *r, const char *name)
 {
     return evhttp_find_header(&r->headers, name);

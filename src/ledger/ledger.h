@@ -312,7 +312,9 @@ struct txn_filter {
  *  through years of rows, in short pieces, and takes its time: cancel the flow to end it. */
 int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row *rows, unsigned cap,
                    unsigned *ret_n) MUST_USE CO_FN;
-int ledger_co_accounts(struct ledger *l, struct account_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
+/** By kind, then owner; those after the one of that kind and owner (0 and "": from the first). */
+int ledger_co_accounts(struct ledger *l, uint8_t after_kind, const char *after_owner, struct account_row *rows, unsigned cap,
+                       unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_days(struct ledger *l, date_t before, struct day_row *rows, unsigned cap, unsigned *ret_n) MUST_USE CO_FN;
 /** By ascending epoch, each card once with its last change; rows with action 0 tell who was taken off. */
 int ledger_co_deny_list(struct ledger *l, int64_t after_epoch, struct deny_row *rows, unsigned cap,

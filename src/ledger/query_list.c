@@ -81,17 +81,24 @@ static WORKER_FN int accounts(struct query *q, struct db *db)
     struct db_q s;
     struct account_row *r;
     db_q(&s, db,
-         "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 ORDER BY kind, owner LIMIT ?2");
+         "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND (kind, owner) > (?3, ?4) ORDER BY "
+         "kind, owner LIMIT ?2");
     db_put_i64(&s, q->l->shard);
     db_put_i64(&s, q->cap);
+    db_put_i64(&s, q->num[0]);
+    db_put_text(&s, q->text[0]);
     while (db_row(&s) && (r = query_row(q)))
         row_account(&s, r);
     return db_end(&s);
 }
 
-int ledger_co_accounts(struct ledger *l, struct account_row *rows, unsigned cap, unsigned *ret_n)
+int ledger_co_accounts(struct ledger *l, uint8_t after_kind, const char *after_owner,
+                       struct account_row *rows, unsigned cap, unsigned *ret_n)
 {
-    return query_co_list(query_new(l, accounts, sizeof *rows, cap), rows, ret_n);
+    struct query *q = after_text(l, accounts, sizeof *rows, cap, after_owner);
+    if (q)
+        q->num[0] = after_kind;
+    return query_co_list(q, rows, ret_n);
 }
 
 static struct query *after_number(struct ledger *l, int (*ask)(struct query *, struct db *),

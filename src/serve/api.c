@@ -164,7 +164,7 @@ static CO_FN void dispatch(struct api_call *c)
         (void)api_fail(c, 405, "wrong_method", "%s does not go with %.200s", method, path);
     else if (!r)
         (void)api_fail(c, 404, "no_such_path", "there is no %.200s: see docs/API.md", path);
-    else if (!has_body(method) || api_parse_body(c) == 0) {
+    else if (api_query_known(c, r->query) == 0 && (!has_body(method) || api_parse_body(c) == 0)) {
         if (strcmp(method, "GET") == 0)
             http_cancel_when_gone(c->req); /* nobody reads the answer: the ledger is for others */
         (void)r->co_handle(c);

@@ -24,7 +24,9 @@ struct api_call {
 struct api_route {
     const char *method, *pattern; /* "/v1/cards/ * / *", without the blanks */
     int (*co_handle)(struct api_call *c);
+    const char *const *query; /* the query's members that it knows; NULL: none */
 };
+#define API_QUERY(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* One table a noun, ended by a row without method. */
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
@@ -78,6 +80,9 @@ int api_object_fields(struct api_call *c, json_t *object, const char *where,
                       const struct field *fields, size_t count);
 
 /* ---- the query ---- */
+/** Is each member of the query one of `known` (may be NULL), and there once? Else it is answered
+ * 400: nobody guesses what a filter that is not known was to leave out. */
+int api_query_known(struct api_call *c, const char *const *known);
 /** ?limit=, 1 … 500, 100 when absent. */
 int api_limit(struct api_call *c, unsigned *ret_limit);
 /** A number; `dflt` when absent. */

@@ -4,14 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ACCOUNTS_MAX 4096
+/* "KIND:OWNER", as "next" said. */
+static int query_account(struct api_call *c, uint8_t *ret_kind, const char **ret_owner)
+{
+    const char *text = http_query(c->req, "after"), *name, *colon = text ? strchr(text, ':') : NULL;
+    *ret_kind = 0;
+    *ret_owner = "";
+    if (!text || *text == '\0')
+        return 0;
+    for (unsigned k = 1; colon && k <= UINT8_MAX; k++) {
+        name = acct_kind_name((enum acct_kind)k);
+        if (name && strlen(name) == (size_t)(colon - text) &&
+            strncmp(name, text, (size_t)(colon - text)) == 0)
+            *ret_kind = (uint8_t)k;
+    }
+    if (*ret_kind == 0)
+        return api_fail(c, 400, "bad_query", "?after= must be what \"next\" said");
+    *ret_owner = colon + 1;
+    return 0;
+}
 
 static int get_accounts(struct api_call *c) CO_FN;
 static int get_accounts(struct api_call *c)
 {
-    unsigned n = 0;
-    struct account_row *rows = arena_alloc(flow_arena(), ACCOUNTS_MAX * sizeof *rows);
-    int rc = rows ? ledger_co_accounts(c->s->ledger, rows, ACCOUNTS_MAX, &n) : OC_ENOMEM;
+    unsigned n = 0, limit = 0;
+    uint8_t kind = 0;
+    const char *owner = "";
+    int rc = api_limit(c, &limit);
+    if (rc == 0)
+        rc = query_account(c, &kind, &owner);
+    if (rc != 0)
+        return rc;
+    struct account_row *rows = arena_alloc(flow_arena(), limit * sizeof *rows);
+    rc = rows ? ledger_co_accounts(c->s->ledger, kind, owner, rows, limit, &n) : OC_ENOMEM;
     if (rc != 0)
         return api_failed(c, rc, "accounts");
     json_t *list = json_array();
@@ -26,7 +51,12 @@ static int get_accounts(struct api_call *c)
                             (json_int_t)a->debits_pending, "credits_pending_fen",
                             (json_int_t)a->credits_pending, "floor_fen", (json_int_t)a->floor));
     }
-    c->reply = api_page(list, json_null());
+    json_t *next = json_null();
+    if (n == limit) {
+        const char *last = acct_kind_name((enum acct_kind)rows[n - 1].kind);
+        next = json_sprintf("%s:%s", last ? last : "", rows[n - 1].owner);
+    }
+    c->reply = api_page(list, next);
     return 0;
 }
 
@@ -161,8 +191,9 @@ static int get_events(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_account_routes[] = {{"GET", "/v1/accounts", get_accounts},
-                                               {"GET", "/v1/days", get_days},
-                                               {"POST", "/v1/day/close", post_close},
-                                               {"GET", "/v1/events", get_events},
-                                               {NULL, NULL, NULL}};
+const struct api_route api_account_routes[] = {
+    {"GET", "/v1/accounts", get_accounts, API_QUERY("limit", "after")},
+    {"GET", "/v1/days", get_days, API_QUERY("limit", "after")},
+    {"POST", "/v1/day/close", post_close, NULL},
+    {"GET", "/v1/events", get_events, API_QUERY("limit", "after")},
+    {NULL, NULL, NULL, NULL}};

@@ -164,6 +164,29 @@ int api_fields(struct api_call *c, const struct field *fields, size_t count)
 
 /* ---- the query ---- */
 
+static bool is_one_of(const char *name, const char *const *known)
+{
+    for (; known && *known; known++)
+        if (strcmp(*known, name) == 0)
+            return true;
+    return false;
+}
+
+int api_query_known(struct api_call *c, const char *const *known)
+{
+    static const char *const none[] = {NULL};
+    const char *name, *other;
+    for (size_t i = 0; (name = http_query_name(c->req, i)) != NULL; i++) {
+        if (!is_one_of(name, known))
+            return api_fail(c, 400, "bad_query", "unknown query member \"%.60s\"%s", name,
+                            api_hint(name, known ? known : none));
+        for (size_t k = 0; k < i && (other = http_query_name(c->req, k)) != NULL; k++)
+            if (strcmp(name, other) == 0)
+                return api_fail(c, 400, "bad_query", "?%.60s= is there twice", name);
+    }
+    return 0;
+}
+
 int api_query_int(struct api_call *c, const char *name, int64_t dflt, int64_t *ret)
 {
     const char *text = http_query(c->req, name);

@@ -462,6 +462,9 @@ static int post_category(struct api_call *c)
 }
 
 const struct api_route api_card_routes[] = {
-    {"GET", "/v1/cards", get_cards},        {"POST", "/v1/cards/register", post_register},
-    {"GET", "/v1/cards/*", get_card},       {"POST", "/v1/cards/*/category", post_category},
-    {"POST", "/v1/cards/*/*", post_action}, {NULL, NULL, NULL}};
+    {"GET", "/v1/cards", get_cards, API_QUERY("state", "limit", "after")},
+    {"POST", "/v1/cards/register", post_register, NULL},
+    {"GET", "/v1/cards/*", get_card, NULL},
+    {"POST", "/v1/cards/*/category", post_category, NULL},
+    {"POST", "/v1/cards/*/*", post_action, NULL},
+    {NULL, NULL, NULL, NULL}};

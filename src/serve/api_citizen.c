@@ -358,13 +358,14 @@ static int post_erase_due(struct api_call *c)
     return api_failed(c, rc, "citizens");
 }
 
-const struct api_route api_citizen_routes[] = {{"GET", "/v1/citizens", get_citizens},
-                                               {"POST", "/v1/citizens", post_citizen},
-                                               {"POST", "/v1/citizens/find", post_find},
-                                               {"POST", "/v1/citizens/erase-due", post_erase_due},
-                                               {"GET", "/v1/citizens/*", get_citizen},
-                                               {"POST", "/v1/citizens/*/show", post_show},
-                                               {"POST", "/v1/citizens/*/change", post_change},
-                                               {"POST", "/v1/citizens/*/export", api_co_export},
-                                               {"POST", "/v1/citizens/*/erase", post_erase},
-                                               {NULL, NULL, NULL}};
+const struct api_route api_citizen_routes[] = {
+    {"GET", "/v1/citizens", get_citizens, API_QUERY("limit", "after")},
+    {"POST", "/v1/citizens", post_citizen, NULL},
+    {"POST", "/v1/citizens/find", post_find, NULL},
+    {"POST", "/v1/citizens/erase-due", post_erase_due, NULL},
+    {"GET", "/v1/citizens/*", get_citizen, NULL},
+    {"POST", "/v1/citizens/*/show", post_show, NULL},
+    {"POST", "/v1/citizens/*/change", post_change, NULL},
+    {"POST", "/v1/citizens/*/export", api_co_export, NULL},
+    {"POST", "/v1/citizens/*/erase", post_erase, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -191,8 +191,9 @@ static int post_import(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_denylist_routes[] = {{"GET", "/v1/denylist", get_list},
-                                                {"POST", "/v1/denylist", post_entry},
-                                                {"POST", "/v1/denylist/import", post_import},
-                                                {"DELETE", "/v1/denylist/*", delete_entry},
-                                                {NULL, NULL, NULL}};
+const struct api_route api_denylist_routes[] = {
+    {"GET", "/v1/denylist", get_list, API_QUERY("limit", "after")},
+    {"POST", "/v1/denylist", post_entry, NULL},
+    {"POST", "/v1/denylist/import", post_import, NULL},
+    {"DELETE", "/v1/denylist/*", delete_entry, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -157,7 +157,7 @@ static int post_generate(struct api_call *c)
     return rc;
 }
 
-const struct api_route api_key_routes[] = {{"GET", "/v1/keys", get_keys},
-                                           {"POST", "/v1/keys/import", post_import},
-                                           {"POST", "/v1/keys/generate", post_generate},
-                                           {NULL, NULL, NULL}};
+const struct api_route api_key_routes[] = {{"GET", "/v1/keys", get_keys, NULL},
+                                           {"POST", "/v1/keys/import", post_import, NULL},
+                                           {"POST", "/v1/keys/generate", post_generate, NULL},
+                                           {NULL, NULL, NULL, NULL}};

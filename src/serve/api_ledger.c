@@ -56,6 +56,6 @@ static int post_backup(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_ledger_routes[] = {{"POST", "/v1/ledger/verify", post_verify},
-                                              {"POST", "/v1/ledger/backup", post_backup},
-                                              {NULL, NULL, NULL}};
+const struct api_route api_ledger_routes[] = {{"POST", "/v1/ledger/verify", post_verify, NULL},
+                                              {"POST", "/v1/ledger/backup", post_backup, NULL},
+                                              {NULL, NULL, NULL, NULL}};

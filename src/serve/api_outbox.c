@@ -368,14 +368,14 @@ static int get_key(struct api_call *c)
 }
 
 const struct api_route api_outbox_routes[] = {
-    {"GET", "/v1/outbox", get_messages},
-    {"GET", "/v1/outbox/*", get_message},
-    {"POST", "/v1/outbox/retry", post_retry_all},
-    {"POST", "/v1/outbox/*/retry", post_retry},
-    {"POST", "/v1/outbox/*/drop", post_drop},
-    {"GET", "/v1/holds", get_holds},
-    {"GET", "/v1/holds/*", get_hold},
-    {"GET", "/v1/upstreams", get_upstreams},
-    {"GET", "/v1/upstreams/key", get_key},
-    {NULL, NULL, NULL},
+    {"GET", "/v1/outbox", get_messages, API_QUERY("to", "state", "limit", "after")},
+    {"GET", "/v1/outbox/*", get_message, NULL},
+    {"POST", "/v1/outbox/retry", post_retry_all, NULL},
+    {"POST", "/v1/outbox/*/retry", post_retry, NULL},
+    {"POST", "/v1/outbox/*/drop", post_drop, NULL},
+    {"GET", "/v1/holds", get_holds, API_QUERY("state", "limit", "after")},
+    {"GET", "/v1/holds/*", get_hold, NULL},
+    {"GET", "/v1/upstreams", get_upstreams, NULL},
+    {"GET", "/v1/upstreams/key", get_key, NULL},
+    {NULL, NULL, NULL, NULL},
 };

@@ -159,8 +159,9 @@ static int post_key(struct api_call *c)
     return reply_key(c, op->participant_key.key, !json_is_null(text));
 }
 
-const struct api_route api_participant_routes[] = {{"GET", "/v1/participants", get_participants},
-                                                   {"POST", "/v1/participants", post_participant},
-                                                   {"GET", "/v1/participants/*/key", get_key},
-                                                   {"POST", "/v1/participants/*/key", post_key},
-                                                   {NULL, NULL, NULL}};
+const struct api_route api_participant_routes[] = {
+    {"GET", "/v1/participants", get_participants, API_QUERY("limit", "after")},
+    {"POST", "/v1/participants", post_participant, NULL},
+    {"GET", "/v1/participants/*/key", get_key, NULL},
+    {"POST", "/v1/participants/*/key", post_key, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -162,8 +162,9 @@ static int get_authority(struct api_call *c)
     return api_failed(c, rc, "authority");
 }
 
-const struct api_route api_remote_routes[] = {{"POST", "/v1/terminals/*/enroll", post_enroll},
-                                              {"POST", "/v1/terminals/*/revoke", post_revoke},
-                                              {"GET", "/v1/sessions", get_sessions},
-                                              {"GET", "/v1/authority", get_authority},
-                                              {NULL, NULL, NULL}};
+const struct api_route api_remote_routes[] = {
+    {"POST", "/v1/terminals/*/enroll", post_enroll, NULL},
+    {"POST", "/v1/terminals/*/revoke", post_revoke, NULL},
+    {"GET", "/v1/sessions", get_sessions, API_QUERY("limit", "after")},
+    {"GET", "/v1/authority", get_authority, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -340,10 +340,11 @@ static int get_requests(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_request_routes[] = {{"POST", "/v1/requests", post_request},
-                                               {"GET", "/v1/requests", get_requests},
-                                               {"GET", "/v1/requests/*", get_request},
-                                               {"DELETE", "/v1/requests/*", delete_request},
-                                               {"POST", "/v1/plan", post_plan},
-                                               {"POST", "/v1/cards/issue", post_issue},
-                                               {NULL, NULL, NULL}};
+const struct api_route api_request_routes[] = {
+    {"POST", "/v1/requests", post_request, NULL},
+    {"GET", "/v1/requests", get_requests, NULL},
+    {"GET", "/v1/requests/*", get_request, API_QUERY("wait_ms")},
+    {"DELETE", "/v1/requests/*", delete_request, NULL},
+    {"POST", "/v1/plan", post_plan, NULL},
+    {"POST", "/v1/cards/issue", post_issue, NULL},
+    {NULL, NULL, NULL, NULL}};

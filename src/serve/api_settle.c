@@ -93,6 +93,6 @@ static int post_verify(struct api_call *c)
     return settle(c, true);
 }
 
-const struct api_route api_settle_routes[] = {{"POST", "/v1/settle/run", post_run},
-                                              {"POST", "/v1/settle/verify", post_verify},
-                                              {NULL, NULL, NULL}};
+const struct api_route api_settle_routes[] = {{"POST", "/v1/settle/run", post_run, NULL},
+                                              {"POST", "/v1/settle/verify", post_verify, NULL},
+                                              {NULL, NULL, NULL, NULL}};

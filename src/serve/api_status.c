@@ -241,6 +241,6 @@ static int post_reload(struct api_call *c)
 }
 
 const struct api_route api_status_routes[] = {
-    {"GET", "/v1/status", get_status},   {"GET", "/v1/services", get_services},
-    {"GET", "/v1/flows", get_flows},     {"GET", "/metrics", get_metrics},
-    {"POST", "/v1/reload", post_reload}, {NULL, NULL, NULL}};
+    {"GET", "/v1/status", get_status, NULL},   {"GET", "/v1/services", get_services, NULL},
+    {"GET", "/v1/flows", get_flows, NULL},     {"GET", "/metrics", get_metrics, NULL},
+    {"POST", "/v1/reload", post_reload, NULL}, {NULL, NULL, NULL, NULL}};

@@ -319,7 +319,7 @@ static int post_terminal(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_terminal_routes[] = {{"GET", "/v1/terminals", get_terminals},
-                                                {"GET", "/v1/terminals/*", get_terminal},
-                                                {"POST", "/v1/terminals", post_terminal},
-                                                {NULL, NULL, NULL}};
+const struct api_route api_terminal_routes[] = {{"GET", "/v1/terminals", get_terminals, API_QUERY("limit", "after")},
+                                                {"GET", "/v1/terminals/*", get_terminal, NULL},
+                                                {"POST", "/v1/terminals", post_terminal, NULL},
+                                                {NULL, NULL, NULL, NULL}};

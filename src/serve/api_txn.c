@@ -192,8 +192,10 @@ static int get_doubt(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_txn_routes[] = {{"GET", "/v1/txns", get_txns},
-                                           {"GET", "/v1/txns/*", get_txn},
-                                           {"GET", "/v1/doubts", get_doubts},
-                                           {"GET", "/v1/doubts/*", get_doubt},
-                                           {NULL, NULL, NULL}};
+const struct api_route api_txn_routes[] = {
+    {"GET", "/v1/txns", get_txns,
+     API_QUERY("card", "terminal", "state", "date", "before", "after", "limit")},
+    {"GET", "/v1/txns/*", get_txn, NULL},
+    {"GET", "/v1/doubts", get_doubts, API_QUERY("limit", "after")},
+    {"GET", "/v1/doubts/*", get_doubt, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -271,7 +271,8 @@ static int post_code(struct api_call *c)
     return 0;
 }
 
-const struct api_route api_code_routes[] = {{"POST", "/v1/codes", post_code}, {NULL, NULL, NULL}};
+const struct api_route api_code_routes[] = {{"POST", "/v1/codes", post_code, NULL},
+                                            {NULL, NULL, NULL, NULL}};
 
 /* ---- its life ---- */
 

@@ -318,7 +318,8 @@ static CO_FN void dispatch(struct partner_call *pc)
         (void)api_fail(c, other_method ? 405 : 404, other_method ? "wrong_method" : "no_such_path",
                        "this door has no %s %.100s: see docs/API.md", http_method(c->req),
                        http_path(c->req));
-    else if (strcmp(http_method(c->req), "POST") != 0 || api_parse_body(c) == 0)
+    else if (api_query_known(c, r->query) == 0 &&
+             (strcmp(http_method(c->req), "POST") != 0 || api_parse_body(c) == 0))
         (void)r->co_handle(c);
 }
 

@@ -197,6 +197,6 @@ static int get_request(struct api_call *c)
     return 0;
 }
 
-const struct api_route partner_ask_routes[] = {{"POST", "/v1/services/*", post_service},
-                                               {"GET", "/v1/requests/*/*", get_request},
-                                               {NULL, NULL, NULL}};
+const struct api_route partner_ask_routes[] = {{"POST", "/v1/services/*", post_service, NULL},
+                                               {"GET", "/v1/requests/*/*", get_request, NULL},
+                                               {NULL, NULL, NULL, NULL}};

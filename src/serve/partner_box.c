@@ -127,6 +127,6 @@ static int post_done(struct api_call *c)
     return c->reply ? 0 : api_failed(c, rc, "message");
 }
 
-const struct api_route partner_box_routes[] = {{"GET", "/v1/outbox", get_outbox},
-                                               {"POST", "/v1/outbox/*/done", post_done},
-                                               {NULL, NULL, NULL}};
+const struct api_route partner_box_routes[] = {{"GET", "/v1/outbox", get_outbox, API_QUERY("after")},
+                                               {"POST", "/v1/outbox/*/done", post_done, NULL},
+                                               {NULL, NULL, NULL, NULL}};

@@ -112,18 +112,20 @@ has "the drop is an event" "$(ctl event list --limit 500)" 'message_dropped'
 good
 
 say "who fetches sees a confirmation first, and what came of it after it"
-fetched() { # the kinds of path, in a line
+fetch() { # $fetched: the paths, in a line
     call bank GET /v1/outbox
-    jq -r '[.items[].path] | join(" ")' <<<"$body"
+    fetched=$(jq -r '[.items[].path] | join(" ")' <<<"$body")
 }
 behave bank "confirm status=503" "message status=503"
 run 0 holdtest.load --terminal desk --amount 1.00
-is "the confirmation alone" "$(fetched)" confirm
+fetch
+is "the confirmation alone" "$fetched" confirm
 is "… named as the route names it" "$(jq -r '.items[0].message' <<<"$body")" "$(ctl --json outbox list | jq -r '.items[] | select(.kind == "confirm") | .id')"
 behave bank "message status=503"
 ctl outbox retry "$(jq -r '.items[0].message' <<<"$body")" >/dev/null
 for i in $(seq 50); do [ "$(ctl --json hold show "$txn" | jq -r .state)" = confirmed ] && break; sleep 0.1; done
-is "the message after it" "$(fetched)" message
+fetch
+is "the message after it" "$fetched" message
 good
 books_agree "fetched"
 

@@ -81,7 +81,7 @@ static int audit_accounts(struct audit *a)
 {
     struct account_row *rows = arena_alloc(flow_arena(), 128 * sizeof *rows);
     unsigned n = 0;
-    int rc = rows ? ledger_co_accounts(c.ledger, rows, 128, &n) : OC_ENOMEM;
+    int rc = rows ? ledger_co_accounts(c.ledger, 0, "", rows, 128, &n) : OC_ENOMEM;
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         if (rows[i].kind == ACCT_PURSE || rows[i].kind == ACCT_PENDING_LOAD)
             continue;

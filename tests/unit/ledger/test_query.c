@@ -166,7 +166,7 @@ static CO_FN int read_account(void *arg)
     s->rc[0] = ledger_co_account(s->f.l, ACCT_MERCHANT, "P1", &s->u.account[0]);
     s->rc[1] = ledger_co_account(s->f.l, ACCT_MERCHANT, "P9", &s->u.account[1]);
     s->rc[2] = ledger_co_account(s->f.l, ACCT_LOAD_RECEIVABLE, "P1", &s->u.account[2]);
-    s->rc[3] = ledger_co_accounts(s->f.l, s->u.account + 3, 10, &s->n[0]);
+    s->rc[3] = ledger_co_accounts(s->f.l, 0, "", s->u.account + 3, 10, &s->n[0]);
     return 0;
 }
 

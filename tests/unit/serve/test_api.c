@@ -292,6 +292,11 @@ static void lists_and_reload_answer(void **state)
     json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
     json_decref(site_expect(&site, 200, "GET", "/metrics", NULL));
     check_error(400, "GET", "/v1/cards?limit=0", NULL, "bad_query", "1 to 500");
+    check_error(400, "GET", "/v1/cards?sate=active", NULL, "bad_query", "did you mean \"state\"");
+    check_error(400, "GET", "/v1/cards?limit=1&limit=2", NULL, "bad_query", "there twice");
+    check_error(400, "GET", "/v1/status?verbose=1", NULL, "bad_query", "\"verbose\"");
+    check_error(400, "POST", "/v1/reload?now=1", "{}", "bad_query", "\"now\"");
+    check_error(400, "GET", "/v1/accounts?after=nothing:x", NULL, "bad_query", "\"next\"");
     check_error(400, "GET", "/v1/cards?state=actve", NULL, "bad_query", "active");
 }
 
