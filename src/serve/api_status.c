@@ -227,15 +227,20 @@ static int post_reload(struct api_call *c) CO_FN;
 static int post_reload(struct api_call *c)
 {
     struct buf errors;
+    struct reload_left left;
     int rc = api_fields(c, NULL, 0);
     if (rc != 0)
         return rc;
     buf_init(&errors, 64 * 1024);
-    rc = reload_co(c->s, &errors);
-    if (rc == 0)
-        c->reply = json_pack("{s:b}", "reloaded", 1);
-    else
+    rc = reload_co(c->s, &errors, &left);
+    if (rc == 0) {
+        json_t *list = json_array();
+        for (unsigned i = 0; i < left.count; i++)
+            json_array_append_new(list, json_string(left.section[i]));
+        c->reply = json_pack("{s:b, s:o}", "reloaded", 1, "restart_for", list);
+    } else {
         rc = api_fail(c, 409, "bad_configuration", "%s", buf_cstr(&errors));
+    }
     buf_fini(&errors);
     return rc;
 }

@@ -328,8 +328,9 @@ static int reload_flow(void *arg) CO_FN;
 static int reload_flow(void *arg)
 {
     struct buf errors;
+    struct reload_left left;
     buf_init(&errors, 0);
-    int rc = reload_co(arg, &errors);
+    int rc = reload_co(arg, &errors, &left);
     buf_fini(&errors);
     return rc;
 }

@@ -238,6 +238,23 @@ void code_explain(const char *why, struct txn_result *r)
 
 /* ---- the API ---- */
 
+/* Whoever has a code counts as the holder: that one was made, for whom and by whom, is durable
+ * before it is told. The code itself stands nowhere. */
+static CO_FN int note_made(struct api_call *c, const struct card_row *card)
+{
+    struct ledger_op *op = api_op(c, LOP_EVENT);
+    if (!op)
+        return OC_ENOMEM;
+    op->event.card = card->id;
+    (void)snprintf(op->event.item.kind, sizeof op->event.item.kind, "code_made");
+    (void)snprintf(op->event.item.text, sizeof op->event.item.text,
+                   "dynamic code in place of card %s%s%s, by %s", card->number,
+                   card->citizen[0] != '\0' ? " of citizen " : "", card->citizen, c->who);
+    text_trim_utf8(op->event.item.text);
+    int rc = ledger_co_submit(c->s->ledger, op);
+    return rc == 0 ? 0 : api_submit_failed(c, rc, op);
+}
+
 static int post_code(struct api_call *c) CO_FN;
 static int post_code(struct api_call *c)
 {
@@ -263,6 +280,11 @@ static int post_code(struct api_call *c)
         return api_fail(c, 503, "busy", "too many codes wait to be used");
     if (rc != 0)
         return api_failed(c, rc, "code");
+    rc = note_made(c, card);
+    if (rc != 0) {
+        secret_wipe(text, sizeof text);
+        return rc;
+    }
     c->status = 201;
     c->reply = json_pack("{s:s, s:o, s:o, s:I}", "code", text, "card", json_text(card->number),
                          "until", json_time(c->s, until), "valid_s",

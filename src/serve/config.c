@@ -262,7 +262,8 @@ static const struct conf_item config_items[] = {
     {CONF_AT(struct serve_config, retention, CONF_SECTION), .section = &serve_retention_schema,
      .help = "How long citizens' documents outlive the wish to be forgotten. Changed by a reload."},
     {CONF_AT(struct serve_config, upstreams, CONF_SECTION_MAP), .section = &serve_upstream_schema,
-     .max = 4096, .help = "Routes to the systems of institutions, by the participant's id."},
+     .max = 4096,
+     .help = "Routes to the systems of institutions, by the participant's id. Read at the start."},
     {CONF_AT(struct serve_config, modules, CONF_TREE),
      .help = "Backend modules to load: a list [payment, transit], or each name with its section."},
 };

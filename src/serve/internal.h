@@ -351,9 +351,15 @@ int night_co_sweep(struct serve *s, date_t from, date_t to) MUST_USE CO_FN;
 date_t night_latest_begun(const struct serve *s);
 
 /* ---- reload.c ---- */
-/** Puts a changed configuration in force as far as it can change. `errors` (text) gets every
- * mistake; then nothing changes. OC_EINVAL. */
-int reload_co(struct serve *s, struct buf *errors) MUST_USE CO_FN;
+/** Sections that read otherwise than at the start and count only after a restart: static texts. */
+#define RELOAD_LEFT_MAX 16
+struct reload_left {
+    const char *section[RELOAD_LEFT_MAX];
+    unsigned count;
+};
+/** Puts a changed configuration in force as far as it can change; *ret names what cannot (logged).
+ * `errors` (text) gets every mistake; then nothing changes. OC_EINVAL. */
+int reload_co(struct serve *s, struct buf *errors, struct reload_left *ret) MUST_USE CO_FN;
 /** Policy, limits and log level of the configuration in force. */
 void reload_apply(struct serve *s);
 

@@ -1,6 +1,6 @@
 /* Reloading: the file is read on a worker, modules take their parts of it beside what is in force, and
- * only when everything is right is what can change at run time put in force. What cannot is named in
- * the log. */
+ * only when everything is right is what can change at run time put in force. What cannot is named, in
+ * the log and to whoever asked. */
 #include "serve/internal.h"
 
 #include <string.h>
@@ -60,59 +60,84 @@ void reload_apply(struct serve *s)
     log_set_level(s->config->log.level);
 }
 
-/* Whether one section reads the same before and after. */
+/* ---- what stays as it was ---- */
+
+/* Whether one key of the file reads the same before and after. */
 static bool same(const struct serve_config *a, const struct serve_config *b, const char *key)
 {
-    const struct conf_item *item = NULL;
+    struct conf_schema one = *serve_config_schema();
     struct buf x, y;
-    const void *va = conf_value(serve_config_schema(), a, key, &item);
-    const void *vb = conf_value(serve_config_schema(), b, key, NULL);
     buf_init(&x, 0);
     buf_init(&y, 0);
-    if (va && vb && item->section) {
-        conf_dump(item->section, va, 0, &x);
-        conf_dump(item->section, vb, 0, &y);
-    }
-    bool equal = strcmp(buf_cstr(&x), buf_cstr(&y)) == 0;
+    CHECK(conf_value(&one, a, key, &one.items) != NULL);
+    one.count = 1;
+    conf_dump(&one, a, 0, &x);
+    conf_dump(&one, b, 0, &y);
+    bool equal = x.err == 0 && y.err == 0 && strcmp(buf_cstr(&x), buf_cstr(&y)) == 0;
     buf_fini(&x);
     buf_fini(&y);
     return equal;
 }
 
-static void warn_unchanged(const struct serve_config *was, const struct serve_config *is)
+static bool is_among(const char *name, const struct serve_config *c)
 {
-    static const char *const fixed[] = {"site", "city", "paths", "api", "keys", "sam", "readers",
-                                        "institutions"};
-    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-        if (!same(was, is, fixed[i]))
-            log_warn("serve", "section %s changed: it counts after a restart", fixed[i]);
-    if (!same(was, is, "terminals"))
-        log_info("serve", "of section terminals only max_active and queue count before a restart");
-}
-
-static bool is_loaded(const struct serve *s, const char *name)
-{
-    for (size_t i = 0; i < module_service_count(s->modules); i++)
-        if (strcmp(service_module(module_service_at(s->modules, i))->name, name) == 0)
+    for (size_t i = 0; i < c->module_count; i++)
+        if (strcmp(c->module_names[i], name) == 0)
             return true;
     return false;
 }
 
 /* Which modules are loaded is settled at the start; what they are told is not. */
-static void warn_modules(const struct serve *s, const struct serve_config *is)
+static bool same_modules(const struct serve_config *was, const struct serve_config *is)
 {
+    bool equal = true;
     for (size_t i = 0; i < is->module_count; i++)
-        if (!is_loaded(s, is->module_names[i]))
+        if (!is_among(is->module_names[i], was)) {
             log_warn("serve", "module %s is new: it is loaded after a restart",
                      is->module_names[i]);
+            equal = false;
+        }
+    for (size_t i = 0; i < was->module_count; i++)
+        if (!is_among(was->module_names[i], is)) {
+            log_warn("serve", "module %s is not named any more: it serves until a restart",
+                     was->module_names[i]);
+            equal = false;
+        }
+    return equal;
+}
+
+static bool same_terminals(const struct serve_config *was, const struct serve_config *is)
+{
+    struct serve_config like = *is;
+    like.terminals.max_active = was->terminals.max_active;
+    like.terminals.queue = was->terminals.queue;
+    return same(was, &like, "terminals");
+}
+
+static void find_left(const struct serve_config *was, const struct serve_config *is,
+                      struct reload_left *ret)
+{
+    static const char *const fixed[] = {"site",    "city",         "paths",    "api", "keys", "sam",
+                                        "readers", "institutions", "upstreams"};
+    _Static_assert(ARRAY_LEN(fixed) + 2 <= RELOAD_LEFT_MAX, "each fits");
+    ret->count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (!same(was, is, fixed[i]))
+            ret->section[ret->count++] = fixed[i];
+    if (!same_terminals(was, is))
+        ret->section[ret->count++] = "terminals";
+    if (!same_modules(was, is))
+        ret->section[ret->count++] = "modules";
+    for (unsigned i = 0; i < ret->count; i++)
+        log_warn("serve", "section %s changed: it counts after a restart%s", ret->section[i],
+                 strcmp(ret->section[i], "terminals") == 0 ? ", but for max_active and queue" : "");
 }
 
 /* The parts that hold for the life of the daemon stay as they were started with. */
-static void adopt(struct serve *s, struct conf_snapshot *snapshot)
+static void adopt(struct serve *s, struct conf_snapshot *snapshot, struct reload_left *ret)
 {
     const struct serve_config *is = conf_snapshot_value(snapshot);
-    warn_unchanged(s->fixed, is);
-    warn_modules(s, is);
+    find_left(s->fixed, is, ret);
     conf_snapshot_put(&s->snapshot);
     s->snapshot = snapshot;
     s->config = is;
@@ -120,7 +145,7 @@ static void adopt(struct serve *s, struct conf_snapshot *snapshot)
     log_info("serve", "configuration %s is in force", s->opts.file);
 }
 
-int reload_co(struct serve *s, struct buf *errors)
+int reload_co(struct serve *s, struct buf *errors, struct reload_left *ret)
 {
     struct reload_job *r = offload_job_new(sizeof *r, run, destroy);
     if (!r)
@@ -133,7 +158,7 @@ int reload_co(struct serve *s, struct buf *errors)
         rc = r->job.result;
         if (rc == 0) {
             module_set_adopt(s->modules, &r->modules);
-            adopt(s, r->snapshot);
+            adopt(s, r->snapshot, ret);
             r->snapshot = NULL;
         } else {
             buf_puts(errors, buf_cstr(&r->errors));

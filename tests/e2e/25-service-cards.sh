@@ -17,7 +17,7 @@ ctl terminal add --id window --kind desk --participant bureau --sam 100000000041
 issue() { # name profile holder number
     "$ONECARD_BIN/cardsim" --profile "$2" --state "$CITY/cards/$1.card" --write-state >/dev/null || city_fail "no chip"
     card_in A "$1"
-    ctl --json card issue --terminal window --profile "$2" --holder "$3" --holder-id "$4" >"$CITY/run/issued" 2>&1
+    ctl --json card issue --terminal window --profile "$2" --holder "$3" --holder-id - <<<"$4" >"$CITY/run/issued" 2>&1
     is "issue $1" $? 0
 }
 with_pin() { # exit-status PIN
@@ -74,13 +74,13 @@ say "torn while it is issued, and put back"
 "$ONECARD_BIN/cardsim" --profile ssc --state "$CITY/cards/zhao.card" --write-state >/dev/null || city_fail "no chip"
 card_in A zhao
 slot A 'fault torn-after@E2#4' >/dev/null
-ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
+ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id - <<<371700198001010021 >/dev/null 2>&1
 is "torn" $? 1
 slot A clear-faults >/dev/null
 reader_wait A empty # a card that comes back faster than pcscd looks was never away for it
 slot A insert >/dev/null
 reader_wait A card
-ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id 371700198001010021 >/dev/null 2>&1
+ctl --json card issue --terminal window --profile ssc --holder "赵" --holder-id - <<<371700198001010021 >/dev/null 2>&1
 is "done again" $? 0
 run 0 social.identity --terminal window --param ask=over_65
 card_out A

@@ -78,7 +78,7 @@ call h1 POST /v1/services/medical.departments '{"terminal":"sys-h1","number":2}'
 is "asked again" "$status/$code" 200/posted
 
 say "a citizen is booked, once"
-ctl citizen add --name "王芳" --id 410102199001010021 >>"$CITY/log/city.log" || wrong "citizen add"
+ctl citizen add --name "王芳" --id - <<<410102199001010021 >>"$CITY/log/city.log" || wrong "citizen add"
 citizen=$(ctl --json citizen find --number - <<<410102199001010021 | jq -r .citizen)
 call h1 POST /v1/services/medical.schedule_put "{\"terminal\":\"sys-h1\",\"number\":3,\"document\":$schedule}"
 is "a schedule" "$status/$code" 200/posted
@@ -118,10 +118,12 @@ else
 fi
 
 say "a dynamic code"
-number=$(ctl --json card register --serial 77 --profile pboc-ep --holder "王芳" --holder-id 410102199001010021 | jq -r .number)
+number=$(ctl --json card register --serial 77 --profile pboc-ep --holder "王芳" --holder-id - <<<410102199001010021 | jq -r .number)
 code_new() { ctl --json citizen code "$number" | jq -r .code; }
 shown=$(code_new)
 has "its form" "$shown" "^oc2:$number\.[0-9]+\.[0-9A-F]{20}$"
+has "that it was made is an event, with who and for whom" "$(ctl --json event list --limit 500)" "dynamic code in place of card $number of citizen $citizen, by $(id -un)"
+hasnt "which does not tell it" "$(ctl --json event list --limit 500)" "${shown##*.}"
 ask='{"terminal":"sys-h1","number":%d,"code":"%s"}'
 reports() { # number code
     # shellcheck disable=SC2059

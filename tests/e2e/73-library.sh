@@ -51,8 +51,8 @@ has "the services are known" "$(ctl service list)" 'library\.borrow'
 
 reader() { # card serial name id born
     card_new "$1" "$2" balance=10000
-    ctl citizen add --name "$3" --id "$4" --born "$5" --resident yes >>"$CITY/log/city.log" || wrong "citizen $3"
-    ctl card register --serial "$2" --issuer "$ISSUER" --profile pboc-ep --opening 100.00 --holder "$3" --holder-id "$4" \
+    ctl citizen add --name "$3" --id - --born "$5" --resident yes <<<"$4" >>"$CITY/log/city.log" || wrong "citizen $3"
+    ctl card register --serial "$2" --issuer "$ISSUER" --profile pboc-ep --opening 100.00 --holder "$3" --holder-id - <<<"$4" \
         >>"$CITY/log/city.log" || wrong "register $1"
 }
 reader young 00000000000000000701 "李明" 410102199001010021 1990-01-01

@@ -35,11 +35,11 @@ door_participants 'medical.*,social.*' hospital bureau
 door_key_known hospital bureau
 ctl terminal add --id desk --services '*' >>"$CITY/log/city.log" || city_fail "terminal desk"
 site_known
-ctl citizen add --name "王芳" --id 410102199001010021 >>"$CITY/log/city.log" || wrong "citizen add"
+ctl citizen add --name "王芳" --id - <<<410102199001010021 >>"$CITY/log/city.log" || wrong "citizen add"
 citizen=$(ctl --json citizen find --number - <<<410102199001010021 | jq -r .citizen)
 card_new c 00000000000000000741 balance=100000
 ctl card register --serial 00000000000000000741 --issuer "$ISSUER" --profile pboc-ep --opening 1000.00 --holder "王芳" \
-    --holder-id 410102199001010021 >>"$CITY/log/city.log" || wrong register
+    --holder-id - <<<410102199001010021 >>"$CITY/log/city.log" || wrong register
 put A c
 there
 

@@ -31,9 +31,9 @@ day_cards() {
     tell "王芳 Wang Fang, 61 and retired, is our citizen; 李小明 is a student; 赵's card has no name. Blank chips, real pcscd."
     tell "三张白卡经真实的 pcscd 个人化：王芳（退休）、李小明（学生）、一张不记名卡。"
     opensc-tool -l 2>/dev/null | sed 's/^/    /'
-    issue wang pboc --profile pboc-ep --holder "王芳" --holder-id 410102196503080021
+    issue wang pboc --profile pboc-ep --holder "王芳" --holder-id - <<<410102196503080021
     wang=$(citizen_of "$number")
-    issue li pboc --profile pboc-ep --holder "李小明" --holder-id 410102201001010033 --category student --category-until 2030-08-31
+    issue li pboc --profile pboc-ep --holder "李小明" --holder-id - --category student --category-until 2030-08-31 <<<410102201001010033
     li_card=$number
     issue zhao mohurd --profile mohurd
     ctl citizen change "$wang" --address "示范市人民路1号" >/dev/null || cross "citizen change"

@@ -93,9 +93,9 @@ month_family() {
     fi
     local name holder id category status personal load options
     while IFS='|' read -r -u 4 name holder id category status personal load; do
-        options=(--profile pboc-ep --holder "$holder" --holder-id "$id")
+        options=(--profile pboc-ep --holder "$holder" --holder-id -)
         [ -z "$category" ] || options+=(--category "$category" --category-until 2035-08-31)
-        issue "$name" pboc "${options[@]}"
+        issue "$name" pboc "${options[@]}" <<<"$id"
         card[$name]=$number person[$name]=$(citizen_of "$number")
         ctl citizen change "${person[$name]}" --address "示范市人民路1号" >/dev/null || cross "citizen change"
         insure "${person[$name]}" "${status:-working}" "$personal" "$([ -n "$status" ] && echo employee || echo resident)"
@@ -141,7 +141,7 @@ month_second_week() {
     expect 0 card report-loss "${card[min]}" --why "at the hall, in person"
     card_in A min
     serve 1 transit.ride bus12
-    issue min2 pboc --profile pboc-ep --holder 刘敏 --holder-id 410102198706060028
+    issue min2 pboc --profile pboc-ep --holder 刘敏 --holder-id - <<<410102198706060028
     check "the same citizen: account and insurance are hers as before" "$(citizen_of "$number")" "${person[min]}"
     card[min2]=$number
     tell "What is on the lost chip stays in its purse account until it is found, or two people adjust it (旧卡余额留账)."
@@ -149,7 +149,7 @@ month_second_week() {
     card_in A min2
     serve 0 payment.load hall1 --amount 80.00 --param source=account
     tell "张伟 binds his medical-insurance account to his daughter (家庭共济): with his social security card and its PIN."
-    issue weissc ssc --profile ssc --holder 张伟 --holder-id 410102198505050015
+    issue weissc ssc --profile ssc --holder 张伟 --holder-id - <<<410102198505050015
     (umask 077 && echo 123456 >"$CITY/run/pin")
     serve 0 social.family_bind window1 --param "member=${person[yu]}" --param relation=child --param limit=500 --pin "$CITY/run/pin"
     tell "小雨 has a cold; the residents' insurance pays its part, her father's account the rest:"

@@ -197,11 +197,12 @@ T
 }
 
 # A blank chip onto the reader, personalised and registered: issue NAME cardsim-profile options…; its number is in $number.
+# The holder's personal number comes by standard input, for --holder-id -.
 issue() {
     local name=$1 blank=$2
     shift 2
-    "$ONECARD_BIN/cardsim" --state "$CITY/cards/$name.card" --write-state --profile "$blank" >/dev/null || city_fail "no blank card"
-    card_in A "$name"
+    "$ONECARD_BIN/cardsim" --state "$CITY/cards/$name.card" --write-state --profile "$blank" >/dev/null </dev/null || city_fail "no blank card"
+    card_in A "$name" </dev/null
     only='posted|refused|card  ' expect 0 card issue --terminal hall1 "$@"
     number=$(ctl --json card list --limit 500 | jq -r --arg s "$(card_says A .serial)" '.items[] | select(.serial == $s) | .number')
 }

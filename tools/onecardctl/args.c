@@ -58,6 +58,7 @@ static json_t *option_json(const struct cli_args *a, size_t i)
     case CLI_TEXT:
     case CLI_DATE:
     case CLI_WORD:
+    case CLI_STDIN:
         break;
     }
     return json_string(a->text[i]);

@@ -28,10 +28,11 @@ static const char *const states[] = {"issued",  "active",    "suspended", "lost"
          .field = "holder.name",                                                                   \
          .help = "the citizen's name"},                                                            \
         {.name = "holder-id",                                                                      \
-         .value = "ID",                                                                            \
+         .value = "-",                                                                             \
+         .kind = CLI_STDIN,                                                                        \
          .max = 32,                                                                                \
          .field = "holder.id",                                                                     \
-         .help = "the citizen's personal number"},                                                 \
+         .help = "the citizen's personal number by standard input"},                               \
         {.name = "holder-phone",                                                                   \
          .value = "TEL",                                                                           \
          .max = 31,                                                                                \
@@ -279,7 +280,7 @@ static const struct cli_command commands[] = {
      CLI_TABLE(issue_options),
      .run = issue_run,
      .more = "Example:\n  onecardctl card issue --terminal hall1 --profile pboc-ep --holder 王芳 "
-             "--holder-id 410102199001010021"},
+             "--holder-id -"},
     {.name = "register",
      .args = "",
      .summary = "Takes in a card that was personalised elsewhere under our master keys",

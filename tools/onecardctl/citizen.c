@@ -42,10 +42,11 @@ static const struct cli_option add_options[] = {
      .required = true,
      .help = "the citizen's name"},
     {.name = "id",
-     .value = "NUMBER",
+     .value = "-",
+     .kind = CLI_STDIN,
      .max = 32,
      .field = "id",
-     .help = "personal number 公民身份号码: one number is one citizen"},
+     .help = "personal number 公民身份号码 by standard input: one number is one citizen"},
     PERSON_OPTIONS,
 };
 static const struct cli_option change_options[] = {
@@ -71,10 +72,12 @@ static const struct cli_option export_options[] = {
 };
 static const struct cli_option find_options[] = {
     {.name = "number",
-     .value = "NUMBER|-",
+     .value = "-",
+     .kind = CLI_STDIN,
      .max = 32,
+     .field = "number",
      .required = true,
-     .help = "personal number; - reads it from standard input, so that nobody sees it in ps"},
+     .help = "personal number 公民身份号码 by standard input"},
 };
 static const struct cli_option erase_options[] = {
     {.name = "why", .value = "TEXT", .max = 63, .field = "why", .help = "who wished it, and how"},
@@ -127,18 +130,10 @@ static int show_run(struct ctl *c, const struct cli_args *a)
 
 static int find_run(struct ctl *c, const struct cli_args *a)
 {
-    char number[64];
     json_t *j = NULL;
-    (void)snprintf(number, sizeof number, "%s", cli_text(a, "number"));
-    if (strcmp(number, "-") == 0 && !fgets(number, sizeof number, stdin))
-        return ctl_usage(c, "standard input holds no number");
-    number[strcspn(number, " \t\r\n")] = '\0';
-    json_t *body = json_pack("{s:s}", "number", number);
-    secret_wipe(number, sizeof number);
-    int rc = ctl_call(c, "POST", "/v1/citizens/find", body, 0, &j);
+    int rc = ctl_send(c, a, "POST", "/v1/citizens/find", &j);
     if (rc == CTL_DONE)
         out_answer(c, j);
-    json_decref(body);
     json_decref(j);
     return rc;
 }
@@ -275,8 +270,7 @@ static const struct cli_command commands[] = {
      CLI_TABLE(add_options),
      .run = add_run,
      .more = "One who is known by the number keeps the data given first: 'citizen change' changes "
-             "them.\nExample:\n  onecardctl citizen add --name 王芳 --id 410102199001010021 "
-             "--born 1990-01-01"},
+             "them.\nExample:\n  onecardctl citizen add --name 王芳 --born 1990-01-01 --id -"},
     {.name = "change",
      .args = "CITIZEN",
      .summary = "Changes what is given, keeps the rest",

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NEAR_MAX    32
 #define SECONDS_MAX 86400
@@ -203,6 +204,26 @@ static int read_pair(struct parser *p, const struct cli_option *o, const char *v
     return 0;
 }
 
+static int read_line(struct parser *p, const struct cli_option *o, const char *v)
+{
+    char *line = p->args->line;
+    if (strcmp(v, "-") != 0)
+        return complain(p, "--%s takes - only, and the value by standard input: on a command line "
+                           "everybody on this machine sees it", o->name);
+    if (isatty(STDIN_FILENO)) {
+        (void)fprintf(p->err, "%s: ", o->name);
+        (void)fflush(p->err);
+    }
+    if (!fgets(line, CLI_LINE, stdin))
+        return complain(p, "standard input holds no value for --%s", o->name);
+    line[strcspn(line, "\r\n")] = '\0';
+    size_t len = strlen(line);
+    if (len == 0 || (int64_t)len > o->max)
+        return complain(p, "--%s: the line of standard input must have 1 to %lld bytes", o->name,
+                        (long long)o->max);
+    return 0;
+}
+
 static int read_value(struct parser *p, const struct cli_option *o, const char *v, int64_t *ret)
 {
     date_t date;
@@ -223,6 +244,8 @@ static int read_value(struct parser *p, const struct cli_option *o, const char *
         return read_pair(p, o, v);
     case CLI_WORD:
         return read_word(p, o, v);
+    case CLI_STDIN:
+        return read_line(p, o, v);
     case CLI_FLAG:
         return 0;
     case CLI_TEXT:
@@ -313,7 +336,7 @@ static int take_option(struct parser *p, const char *word)
         const char *v = o->kind == CLI_FLAG ? "" : value_of(p, o->name, eq);
         if (!v)
             return CTL_USAGE;
-        p->args->text[i] = v;
+        p->args->text[i] = o->kind == CLI_STDIN ? p->args->line : v;
         return read_value(p, o, v, &p->args->number[i]);
     }
     return unknown_option(p, name);
@@ -410,4 +433,5 @@ void cli_args_fini(struct cli_args *a)
 {
     json_decref(a->pairs);
     a->pairs = NULL;
+    secret_wipe(a->line, sizeof a->line);
 }

@@ -25,7 +25,9 @@ enum cli_kind {
     CLI_HEX,     /* min…max hex digits; JSON text in upper case */
     CLI_DATE,    /* "2026-11-21"; JSON text */
     CLI_PAIR,    /* "k=v", may be repeated; JSON object of texts */
-    CLI_WORD     /* one of `words` */
+    CLI_WORD,    /* one of `words` */
+    CLI_STDIN    /* "-": a line of standard input, asked for at a terminal; at most `max` bytes. For
+                    what nobody is to see in ps or in a shell's history. One in a command */
 };
 
 struct cli_option {
@@ -56,7 +58,8 @@ struct cli_noun {
     size_t command_count;
 };
 
-/** What was typed, checked against the command's table. Texts are the caller's argv. */
+#define CLI_LINE 128
+/** What was typed, checked against the command's table. Texts are the caller's argv, or in here. */
 struct cli_args {
     const struct cli_noun *noun;
     const struct cli_command *command;
@@ -65,6 +68,7 @@ struct cli_args {
     const char *text[CLI_OPTIONS]; /* NULL: not given */
     int64_t number[CLI_OPTIONS];   /* of numeric kinds */
     json_t *pairs;                 /* of the CLI_PAIR option; NULL: none */
+    char line[CLI_LINE];           /* of the CLI_STDIN option; wiped by cli_args_fini */
 };
 
 /** What may stand anywhere on the line. */
@@ -102,7 +106,7 @@ void cli_help(FILE *out, const struct cli_noun *noun, const struct cli_command *
 extern const struct cli_noun noun_init, noun_key, noun_participant, noun_terminal, noun_card, noun_citizen,
     noun_denylist, noun_service, noun_txn, noun_doubt, noun_plan, noun_settle, noun_day,
     noun_account, noun_ledger, noun_event, noun_outbox, noun_hold, noun_upstream, noun_status,
-    noun_flows, noun_benefit, noun_medical, noun_shift, noun_bill,
+    noun_flows, noun_reload, noun_benefit, noun_medical, noun_shift, noun_bill,
     noun_transit;
 
 #endif

@@ -8,7 +8,7 @@ static const struct cli_noun *const nouns[] = {
     &noun_denylist,
     &noun_service, &noun_txn,    &noun_doubt,       &noun_plan,     &noun_settle, &noun_day,
     &noun_account, &noun_ledger, &noun_event,       &noun_outbox,   &noun_hold,   &noun_upstream,
-    &noun_status,  &noun_flows,  &noun_benefit, &noun_medical, &noun_shift, &noun_bill,
+    &noun_status,  &noun_flows,   &noun_reload,  &noun_benefit, &noun_medical, &noun_shift, &noun_bill,
     &noun_transit};
 
 const struct cli_noun *const *cli_nouns(size_t *ret_count)

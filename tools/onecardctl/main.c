@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Options whose values nobody but us needs to see. */
-static const char *const secret[] = {"--clear", "--holder", "--holder-id", "--holder-phone"};
+static const char *const secret[] = {"--clear", "--holder",  "--holder-phone",
+                                     "--name",  "--phone",   "--address",     "--born"};
 
 static size_t secret_name(const char *arg)
 {

@@ -45,8 +45,9 @@ static void values_are_checked_by_kind(void **state)
     expect_usage(SAY("txn", "run", "x", "--terminal", "t", "--wait", "soon"), "seconds");
     expect_usage(SAY("txn", "list", "--limit", "501"), "1 to 500");
     expect_usage(SAY("txn", "list", "--state", "done"), "posted");
-    expect_usage(SAY("card", "issue", "--terminal", "t", "--profile", "p", "--holder-id", "1"),
+    expect_usage(SAY("card", "issue", "--terminal", "t", "--profile", "p", "--holder-phone", "1"),
                  "--holder");
+    expect_usage(SAY("citizen", "add", "--name", "n", "--id", "410102199001010021"), "--id takes -");
 }
 
 static void a_reader_name_without_quotes_is_explained(void **state)
@@ -107,8 +108,14 @@ static void options_become_the_body(void **state)
     static const char *const words[] = {
         "onecardctl",       "card",      "register",    "--serial=00ab", "--issuer",
         "10203040000000ab", "--profile", "pboc-ep",     "--opening",     "20.5",
-        "--holder",         "王芳",      "--holder-id", "4101"};
+        "--holder",         "王芳",      "--holder-id", "-"};
+    char line[] = "4101\n";
+    FILE *was = stdin;
+    stdin = fmemopen(line, sizeof line - 1, "r");
     json_t *j = body_of(words, ARRAY_LEN(words));
+    assert_null(body_of(words, ARRAY_LEN(words))); /* there was one line */
+    (void)fclose(stdin);
+    stdin = was;
     assert_non_null(j);
     assert_string_equal(json_string_value(json_object_get(j, "serial")), "00AB");
     assert_string_equal(json_string_value(json_object_get(j, "issuer")), "10203040000000AB");

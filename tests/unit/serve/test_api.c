@@ -300,6 +300,24 @@ static void lists_and_reload_answer(void **state)
     check_error(400, "GET", "/v1/cards?state=actve", NULL, "bad_query", "active");
 }
 
+/* The sections that the answer names, blanks between. */
+static const char *reloaded(void)
+{
+    static char names[200];
+    size_t i;
+    const json_t *name;
+    names[0] = '\0';
+    json_t *j = site_expect(&site, 200, "POST", "/v1/reload", "{}");
+    assert_true(json_is_true(json_object_get(j, "reloaded")));
+    json_array_foreach(json_object_get(j, "restart_for"), i, name)
+    {
+        (void)snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                       i > 0 ? " " : "", json_string_value(name));
+    }
+    json_decref(j);
+    return names;
+}
+
 static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void **state)
 {
     static char text[sizeof site.text];
@@ -311,7 +329,7 @@ static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void
     memcpy(issuer, "9999999999999999", 16);
     memcpy(clear, "allow_clear: off ", 17);
     assert_int_equal(file_write_atomic(site.config, text, strlen(text), 0600), 0);
-    json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
+    assert_string_equal(reloaded(), "site keys");
     json_t *j = site_expect(&site, 200, "GET", "/v1/status", NULL);
     assert_string_equal(text_of(j, "issuer"), "1020304000000001");
     json_decref(j);
@@ -322,7 +340,29 @@ static void reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were(void
     assert_string_equal(text_of(j, "issuer"), "1020304000000001");
     json_decref(j);
     assert_int_equal(file_write_atomic(site.config, site.text, strlen(site.text), 0600), 0);
-    json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
+    assert_string_equal(reloaded(), "");
+}
+
+static void reload_with(const char *lines)
+{
+    static char text[sizeof site.text + 512];
+    const char *modules = strstr(site.text, "\nmodules:");
+    (void)snprintf(text, sizeof text, "%s%s", site.text, lines);
+    assert_null(modules); /* they would be there twice */
+    assert_int_equal(file_write_atomic(site.config, text, strlen(text), 0600), 0);
+}
+
+static void reload_names_each_section_that_counts_after_a_restart_only(void **state)
+{
+    (void)state;
+    ROLE_ENTER_WORKER();
+    reload_with("upstreams: {bank: {url: \"https://bank.test\", ca: none}}\nmodules: [payment]\n"
+                "terminals: {heartbeat: 3s}\nwatch: {doubt_age: 2h}\n");
+    assert_string_equal(reloaded(), "upstreams terminals modules");
+    reload_with("terminals: {queue: 3, max_active: 2}\nmodules:\n  payment:\n  transit:\n");
+    assert_string_equal(reloaded(), "");
+    assert_int_equal(file_write_atomic(site.config, site.text, strlen(site.text), 0600), 0);
+    assert_string_equal(reloaded(), "");
 }
 
 #define HALL "\"kind\":\"hall\",\"participant\":\"cardco\",\"sam\":\"100000000099\""
@@ -377,6 +417,7 @@ int main(void)
         cmocka_unit_test(R10_sam_that_moved_is_in_the_new_terminal_alone),
         cmocka_unit_test(reader_name_over_the_limit_is_refused_and_not_kept),
         cmocka_unit_test(reload_leaves_the_sites_issuer_and_the_keys_switch_as_they_were),
+        cmocka_unit_test(reload_names_each_section_that_counts_after_a_restart_only),
     };
     return cmocka_run_group_tests(tests, open_site, close_site);
 }
