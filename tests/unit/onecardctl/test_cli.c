@@ -47,7 +47,8 @@ static void values_are_checked_by_kind(void **state)
     expect_usage(SAY("txn", "list", "--state", "done"), "posted");
     expect_usage(SAY("card", "issue", "--terminal", "t", "--profile", "p", "--holder-phone", "1"),
                  "--holder");
-    expect_usage(SAY("citizen", "add", "--name", "n", "--id", "410102199001010021"), "--id takes -");
+    expect_usage(SAY("citizen", "add", "--name", "n", "--id", "410102199001010021"),
+                 "--id takes -");
 }
 
 static void a_reader_name_without_quotes_is_explained(void **state)
@@ -106,9 +107,9 @@ static void options_become_the_body(void **state)
 {
     (void)state;
     static const char *const words[] = {
-        "onecardctl",       "card",      "register",    "--serial=00ab", "--issuer",
-        "10203040000000ab", "--profile", "pboc-ep",     "--opening",     "20.5",
-        "--holder",         "王芳",      "--holder-id", "-"};
+        "onecardctl",  "card",    "register",  "--serial=00ab", "--issuer", "10203040000000ab",
+        "--profile",   "pboc-ep", "--opening", "20.5",          "--holder", "王芳",
+        "--holder-id", "-"};
     char line[] = "4101\n";
     FILE *was = stdin;
     stdin = fmemopen(line, sizeof line - 1, "r");
