@@ -33,10 +33,7 @@ static int co_doubts(struct run *r, date_t date, struct buf *manifest, struct bu
     return *vouched && strstr(buf_cstr(manifest), vouched) ? 0 : OC_ENOENT;
 }
 
-/* The first column of every line but the first; nothing in the file is quoted over lines but texts
- * of terminals, which stand in later columns: an id that does not parse there makes the file
- * useless, and the history is read instead. */
-static int parse(struct buf *csv, int64_t **ret_ids, unsigned *ret_n)
+int carry_parse(struct buf *csv, int64_t **ret_ids, unsigned *ret_n)
 {
     const char *at = strstr(buf_cstr(csv), "\r\n");
     size_t lines = 0;
@@ -80,7 +77,7 @@ int carry_co_read(struct run *r, int64_t **ret_ids, unsigned *ret_n, int64_t *re
     if (!rc)
         rc = co_doubts(r, day.date, &manifest, &csv);
     if (!rc)
-        rc = parse(&csv, ret_ids, ret_n);
+        rc = carry_parse(&csv, ret_ids, ret_n);
     buf_fini(&csv);
     buf_fini(&manifest);
     if (!rc)

@@ -67,6 +67,11 @@ int doubt_co_collect(struct run *r) MUST_USE CO_FN;
 bool doubt_open_at(const struct txn_row *t, date_t date, int64_t close_ms);
 
 /* ---- carry.c ---- */
+/** The ids of a published doubts.csv, to be freed: the first column of every line but the first.
+ * Nothing in the file is quoted over lines but texts of terminals, which stand in later columns: an
+ * id that does not parse there makes the file useless (OC_ENOENT), and the history is read instead.
+ * OC_ENOMEM. */
+int carry_parse(struct buf *csv, int64_t **ret_ids, unsigned *ret_n) MUST_USE;
 /** The doubts of the day before as its published folder has them, where the ledger vouches for
  * that: their ids, to be freed, and the time before which there are no others. OC_ENOENT: nothing
  * to go by. */

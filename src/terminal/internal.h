@@ -288,6 +288,9 @@ struct local_call {
 };
 void local_fail(struct local_call *c, int status, const char *code, const char *fmt, ...)
     PRINTF_FN(4, 5);
+/** What the body of a new request says. False: it was answered what is wrong. Texts are the body's or
+ * the flow's arena's. */
+bool local_read_ask(struct local_call *c, struct request_ask *ask);
 void local_requests_post(struct local_call *c) CO_FN;
 void local_request_get(struct local_call *c, uint64_t number) CO_FN;
 void local_request_delete(struct local_call *c, uint64_t number);

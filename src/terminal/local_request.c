@@ -159,7 +159,7 @@ static bool names_known(struct local_call *c)
     return true;
 }
 
-static bool read_ask(struct local_call *c, struct request_ask *ask)
+bool local_read_ask(struct local_call *c, struct request_ask *ask)
 {
     const struct agent *a = c->agent;
     int64_t reader = (int64_t)desk_lane(a);
@@ -258,7 +258,7 @@ void local_requests_post(struct local_call *c)
     struct agent *a = c->agent;
     struct request_ask *ask = arena_alloc(flow_arena(), sizeof *ask);
     struct treq *t = NULL;
-    if (!ask || !read_ask(c, ask) || known_ref(c, ask))
+    if (!ask || !local_read_ask(c, ask) || known_ref(c, ask))
         return;
     if (a->stopping || !link_up(a)) {
         local_fail(c, 503, "no_link", "no connection to the switch: nothing was begun (%s)",

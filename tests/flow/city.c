@@ -206,7 +206,8 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
     c->kind = kind;
     c->profile = profile;
     log_set_level(LOG_ERROR);
-    snprintf(c->dir, sizeof c->dir, "/tmp/onecard-city.XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(c->dir, sizeof c->dir, "%s/onecard-city.XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
     assert_non_null(mkdtemp(c->dir));
     memset(c->chain_key, 7, sizeof c->chain_key);
     assert_int_equal(loop_new(&c->loop, NULL), 0);
@@ -242,9 +243,15 @@ void city_lane(struct city *c, unsigned n, struct reader_sim **ret_sim, struct c
     snprintf(name, sizeof name, "lane%u", n);
     assert_int_equal(reader_sim_new(c->readers, name, ret_sim), 0);
     add_terminal(c, name, "desk", "bank", (uint8_t)(16 + n), "", name);
-    *ret_card = make_card((int)(CITY_CARDS + n), c->kind);
-    register_card(c, (int)(CITY_CARDS + n), c->profile);
+    *ret_card = city_card(c, n, &(int64_t){0});
     reader_sim_insert(*ret_sim, *ret_card);
+}
+
+struct cardsim *city_card(struct city *c, unsigned n, int64_t *ret_id)
+{
+    struct cardsim *card = make_card((int)(CITY_CARDS + n), c->kind);
+    *ret_id = register_card(c, (int)(CITY_CARDS + n), c->profile);
+    return card;
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

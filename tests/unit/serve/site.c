@@ -188,7 +188,8 @@ void site_open(struct site *s, const char *extra)
     memset(s, 0, sizeof *s);
     s->early = -1;
     log_set_level(LOG_ERROR);
-    (void)snprintf(s->dir, sizeof s->dir, "/tmp/onecard-site.XXXXXX");
+    const char *tmp = getenv("TMPDIR"); /* a socket's path must be short */
+    (void)snprintf(s->dir, sizeof s->dir, "%s/onecard-site.XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
     assert_non_null(mkdtemp(s->dir));
     (void)snprintf(s->config, sizeof s->config, "%s/onecardd.yaml", s->dir);
     (void)snprintf(s->socket, sizeof s->socket, "%s/run/onecardd.sock", s->dir);

@@ -1,0 +1,1 @@
+onecard_fuzzer(http fuzz_http.c LIBS onecard_flow)

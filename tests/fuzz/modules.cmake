@@ -1,0 +1,12 @@
+# What modules read of their own, over the switch's own host; linked in under names of their own.
+if(ONECARD_FUZZ)
+  foreach(name transit social)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/modules/${name}/*.c)
+    add_library(fuzzed_${name} STATIC ${sources})
+    onecard_warnings(fuzzed_${name})
+    target_include_directories(fuzzed_${name} PRIVATE ${CMAKE_SOURCE_DIR}/include)
+    target_compile_definitions(fuzzed_${name} PRIVATE onecard_module=onecard_module_${name})
+  endforeach()
+endif()
+onecard_fuzzer(fares fuzz_fares.c SOURCES fuzz_files.c LIBS fuzzed_transit onecard_module)
+onecard_fuzzer(rules fuzz_rules.c SOURCES fuzz_files.c LIBS fuzzed_social onecard_module)

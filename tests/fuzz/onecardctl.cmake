@@ -1,0 +1,1 @@
+onecard_fuzzer(benefit_list fuzz_benefit_list.c LIBS onecard_onecardctl)

@@ -1,0 +1,1 @@
+onecard_fuzzer(carried fuzz_carried.c LIBS onecard_settle)
