@@ -104,6 +104,8 @@ static void set_up(struct api *a, const char *method, const char *url, const cha
     (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
     (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
+    if (strcmp(method, "GET") != 0) /* a kept connection that ends unanswered is tried once more by curl: never these */
+        (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, a->headers);
     (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, a);
@@ -141,9 +143,7 @@ static int verdict(struct api *a, CURLcode code)
         (void)snprintf(a->error, sizeof a->error, "%s", curl_easy_strerror(code));
     if (code == CURLE_COULDNT_CONNECT)
         return OC_ECLOSED;
-    return code == CURLE_OPERATION_TIMEDOUT ? OC_ETIMEDOUT
-           : code == CURLE_OUT_OF_MEMORY    ? OC_ENOMEM
-                                            : OC_EHTTP;
+    return code == CURLE_OPERATION_TIMEDOUT ? OC_ETIMEDOUT : OC_EHTTP;
 }
 
 static int transfer(struct api *a, struct api_answer *ret)

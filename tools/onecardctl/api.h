@@ -18,9 +18,10 @@ int api_new(const char *path, struct api **ret) MUST_USE;
 void api_free(struct api **a);
 /** While `fd` is readable a call ends with OC_ECANCELED. -1: no such thing. */
 void api_watch(struct api *a, int fd);
-/** One call, with `body` as JSON where it is not NULL. *ret is written on 0 only; api_answer_fini
- * when done. OC_ECLOSED: no connection, nothing was sent. OC_EHTTP: sent, and no proper answer
- * came. OC_ETIMEDOUT: the same, in time. OC_ECANCELED: api_watch. OC_ENOMEM. Blocks. */
+/** One call, with `body` as JSON where it is not NULL; what is no GET is sent once at most. *ret is
+ * written on 0 only; api_answer_fini when done. OC_ECLOSED, OC_ENOMEM: nothing was sent. OC_EHTTP:
+ * sent, and no proper answer came. OC_ETIMEDOUT: the same, in time. OC_ECANCELED: api_watch. Blocks.
+ */
 int api_call(struct api *a, const char *method, const char *path, const json_t *body,
              int timeout_ms, struct api_answer *ret) MUST_USE;
 void api_answer_fini(struct api_answer *answer);

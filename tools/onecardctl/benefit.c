@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define TRIES       5
+#define FIND_MS     15000
 #define PROGRESS_NS (2 * INT64_C(1000000000))
 
 struct import {
@@ -106,19 +107,23 @@ static void find_line(struct import *im, struct benefit_line *l)
     struct api_answer answer = {0};
     json_t *body = json_pack("{s:s}", "number", l->who);
     int rc = ctl_connect(im->c) == CTL_DONE
-                 ? api_call(im->c->api, "POST", "/v1/citizens/find", body, 0, &answer)
+                 ? api_call(im->c->api, "POST", "/v1/citizens/find", body, FIND_MS, &answer)
                  : OC_ECLOSED;
     const char *id = json_string_value(json_object_get(answer.json, "citizen"));
-    if (rc != 0) {
-        im->broken_off = true;
-        (void)snprintf(im->stop, sizeof im->stop, "%s", oc_strerror(rc));
-    } else if (answer.status >= 400 || !id) {
-        benefit_line_bad(l, "no such citizen is registered");
-    } else {
+    char *who = rc == 0 && id ? strdup(id) : NULL;
+    if (who) {
         secret_wipe(l->who, strlen(l->who));
         free(l->who);
-        l->who = strdup(id);
+        l->who = who;
         l->by = BENEFIT_BY_CITIZEN;
+    } else if (rc == 0 && answer.status == 404) {
+        benefit_line_bad(l, "no such citizen is registered");
+    } else {
+        im->broken_off = true;
+        (void)snprintf(im->stop, sizeof im->stop, "%s",
+                       rc != 0 ? oc_strerror(rc)
+                               : text_of(json_object_get(answer.json, "error"), "message",
+                                         "the daemon could not look for a citizen"));
     }
     if (rc == 0)
         api_answer_fini(&answer);
@@ -311,10 +316,9 @@ static int summary(struct import *im, bool checked_only)
 static int write_result(struct import *im, const char *path)
 {
     char own[CTL_PATH];
-    if (!path) {
-        (void)snprintf(own, sizeof own, "%s.result.csv", im->file);
-        path = own;
-    }
+    if (!path && snprintf(own, sizeof own, "%s.result.csv", im->file) >= (int)sizeof own)
+        return ctl_fail(im->c, "the file's name is too long for a result beside it: name one with --result");
+    path = path ? path : own;
     ROLE_ENTER_WORKER();
     int rc = benefit_list_write(&im->list, path);
     if (rc != 0)

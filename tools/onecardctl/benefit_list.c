@@ -367,7 +367,10 @@ int benefit_list_read(struct benefit_list *list, const char *path)
     }
     if (rc == 0) {
         char *text = (char *)b.data;
-        rc = text[strspn(text, " \t\r\n")] == '{' ? read_json(list, text) : read_csv(list, text);
+        if (memchr(text, '\0', b.len - 1))
+            rc = whole(list, "it holds zero bytes, as UTF-16 does: save it as UTF-8");
+        else
+            rc = text[strspn(text, " \t\r\n")] == '{' ? read_json(list, text) : read_csv(list, text);
     }
     rc = rc ? rc : check_head(list);
     rc = rc ? rc : mark_twice(list);
@@ -404,7 +407,7 @@ size_t benefit_list_count(const struct benefit_list *list, const char *outcome, 
 
 static void put_field(FILE *f, const char *s)
 {
-    (void)fputc('"', f);
+    (void)fputs(*s != '\0' && strchr("=+@\t\r", *s) ? "\"'" : "\"", f); /* a spreadsheet must not compute it */
     for (; *s != '\0'; s++) {
         if (*s == '"')
             (void)fputc('"', f);

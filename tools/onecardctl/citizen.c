@@ -90,6 +90,15 @@ static const struct cli_option code_options[] = {
 };
 static const struct cli_option list_options[] = {CTL_PAGE_OPTIONS};
 
+/* A body of one text; NULL: it was said why. */
+static json_t *body_of(struct ctl *c, const char *name, const char *value)
+{
+    json_t *body = json_pack("{s:s}", name, value);
+    if (!body)
+        (void)ctl_usage(c, "a value is not UTF-8 text");
+    return body;
+}
+
 static int add_run(struct ctl *c, const struct cli_args *a)
 {
     return simple_post(c, a, "/v1/citizens", "citizen", "citizen");
@@ -147,6 +156,8 @@ static int write_file(struct ctl *c, const char *path, const json_t *j)
     bool ok = f && fputs(text, f) >= 0 && fputc('\n', f) >= 0;
     if (f && fclose(f) != 0)
         ok = false;
+    if (f && !ok)
+        (void)unlink(path); /* half of somebody's data is nobody's use */
     free(text);
     return ok ? CTL_DONE : ctl_fail(c, "%s could not be written (it must be a new file)", path);
 }
@@ -154,8 +165,10 @@ static int write_file(struct ctl *c, const char *path, const json_t *j)
 static int export_run(struct ctl *c, const struct cli_args *a)
 {
     char path[512];
-    json_t *j = NULL, *body = json_pack("{s:s}", "reason", cli_text(a, "reason"));
+    json_t *j = NULL, *body = body_of(c, "reason", cli_text(a, "reason"));
     const char *file = cli_text(a, "file");
+    if (!body)
+        return CTL_USAGE;
     mode_t old = umask(0077);
     int rc = ctl_call(c, "POST", ctl_path(path, "/v1/citizens/", a->word[0], "/export"), body,
                       300000, &j);
@@ -196,7 +209,9 @@ static int erase_run(struct ctl *c, const struct cli_args *a)
         return erase_due(c);
     if (!cli_given(a, "why"))
         return ctl_usage(c, "--why TEXT is missing: it stays in the journal");
-    json_t *body = json_pack("{s:s}", "why", cli_text(a, "why"));
+    json_t *body = body_of(c, "why", cli_text(a, "why"));
+    if (!body)
+        return CTL_USAGE;
     int rc = ctl_call(c, "POST", ctl_path(path, "/v1/citizens/", a->word[0], "/erase"), body,
                       300000, &j);
     if (rc == CTL_DONE && c->json) {
@@ -247,8 +262,8 @@ static void draw(struct ctl *c, const char *code)
 
 static int code_run(struct ctl *c, const struct cli_args *a)
 {
-    json_t *j = NULL, *body = json_pack("{s:s}", "card", a->word[0]);
-    int rc = ctl_call(c, "POST", "/v1/codes", body, 0, &j);
+    json_t *j = NULL, *body = body_of(c, "card", a->word[0]);
+    int rc = body ? ctl_call(c, "POST", "/v1/codes", body, 0, &j) : CTL_USAGE;
     const char *code = json_string_value(json_object_get(j, "code"));
     if (rc == CTL_DONE && c->json)
         out_json(c->out, j);

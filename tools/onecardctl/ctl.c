@@ -195,6 +195,10 @@ int ctl_list(struct ctl *c, const struct cli_args *a, const struct ctl_list *l)
     if (rc != CTL_DONE)
         return rc;
     const json_t *items = json_object_get(j, "items");
+    if (!json_is_array(items)) {
+        json_decref(j);
+        return ctl_fail(c, "the daemon's answer to %s holds no list", l->path);
+    }
     char *next = out_cell(c, j, &(struct out_column){.path = "next"});
     if (c->json)
         out_json(c->out, j);

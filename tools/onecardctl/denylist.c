@@ -214,6 +214,8 @@ static int import_run(struct ctl *c, const struct cli_args *a)
     if (rc != 0) {
         im.rc = ctl_fail(c, "%s: %s", a->word[0],
                          rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc));
+    } else if (memchr(b.data, '\0', b.len - 1)) {
+        im.rc = ctl_fail(c, "%s holds zero bytes, as UTF-16 does: save it as CSV in UTF-8 (nothing was added)", a->word[0]);
     } else {
         take_file(&im, (char *)b.data);
         int bad = report(&im);

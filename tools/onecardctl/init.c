@@ -108,9 +108,13 @@ static int read_name(struct init *in)
     const char *name = cli_text(in->args, "name"), *slash = strrchr(in->dir, '/');
     if (!name)
         name = slash && slash[1] != '\0' ? slash + 1 : "onecard";
-    for (const char *p = name; *p != '\0'; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0))
             return ctl_usage(in->c, "--name must be one line without control characters");
+    json_t *text = json_string(name); /* it stands in a YAML file that the daemon must read */
+    if (!text)
+        return ctl_usage(in->c, "the site's name is not UTF-8 text: give one with --name");
+    json_decref(text);
     (void)snprintf(in->name, sizeof in->name, "%s", name);
     return CTL_DONE;
 }

@@ -55,13 +55,24 @@ static int read_clear(struct ctl *c, const char *given, char *out, size_t cap)
 {
     if (strcmp(given, "-") != 0)
         (void)snprintf(out, cap, "%s", given);
-    else if (!fgets(out, (int)cap, stdin))
+    else if (setvbuf(stdin, NULL, _IONBF, 0) != 0 || !fgets(out, (int)cap, stdin)) /* no buffer of stdio's keeps it */
         return ctl_usage(c, "standard input holds no key");
     out[strcspn(out, " \t\r\n")] = '\0';
     if (strlen(out) != 32 || strspn(out, "0123456789abcdefABCDEF") != 32)
         return ctl_usage(c, "the key must be 32 hexadecimal digits, this has %zu characters",
                          strlen(out));
     return CTL_DONE;
+}
+
+static void drop_body(json_t *body)
+{
+    union {
+        const char *shown;
+        char *own;
+    } key = {.shown = json_string_value(json_object_get(body, "clear"))};
+    if (key.own)
+        secret_wipe(key.own, json_string_length(json_object_get(body, "clear")));
+    json_decref(body);
 }
 
 static int import_run(struct ctl *c, const struct cli_args *a)
@@ -84,7 +95,7 @@ static int import_run(struct ctl *c, const struct cli_args *a)
         (void)fprintf(c->out, "imported; compare the check value (kcv) with your papers\n");
     if (rc == CTL_DONE)
         out_answer(c, j);
-    json_decref(body);
+    drop_body(body);
     json_decref(j);
     return rc;
 }

@@ -35,7 +35,10 @@ static const struct cli_option restore_options[] = {
 /* Prints a proof; says by the status whether all is well. */
 static int print_report(struct ctl *c, const json_t *j)
 {
-    int64_t faults = json_integer_value(json_object_get(j, "faults"));
+    const json_t *found = json_object_get(j, "faults");
+    int64_t faults = json_integer_value(found);
+    if (!json_is_integer(found))
+        return ctl_fail(c, "the proof came without a verdict: ask again, and trust nothing until then");
     if (c->json)
         out_json(c->out, j);
     else
@@ -48,9 +51,10 @@ static int print_report(struct ctl *c, const json_t *j)
     return faults == 0 ? CTL_DONE : CTL_FAILED;
 }
 
-static json_t *report_json(const struct ledger_report *r)
+static json_t *report_json(struct ledger_report *r)
 {
     char head[65];
+    (void)text_trim_utf8(r->first_fault); /* of a table that anybody may have written */
     return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:s?, s:s}", "good", r->faults == 0, "ops",
                      (json_int_t)r->ops, "cards", (json_int_t)r->cards, "txns", (json_int_t)r->txns,
                      "open_txns", (json_int_t)r->open_txns, "faults", (json_int_t)r->faults,

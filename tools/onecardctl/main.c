@@ -7,7 +7,7 @@
 
 /* Options whose values nobody but us needs to see. */
 static const char *const secret[] = {"--clear", "--holder",  "--holder-phone",
-                                     "--name",  "--phone",   "--address",     "--born"};
+                                     "--name",  "--phone",   "--address",     "--born", "--code"};
 
 static size_t secret_name(const char *arg)
 {

@@ -24,10 +24,13 @@
 
 /* ---- one request ---- */
 
-static void set(json_t *params, const char *name, const char *value)
+/* A value that is not UTF-8 ends `params`: ask() says so. Left out it would be another question. */
+static void set(json_t **params, const char *name, const char *value)
 {
-    if (value && *value)
-        (void)json_object_set_new(params, name, json_string(value));
+    if (!value || !*value || json_object_set_new(*params, name, json_string(value)) == 0)
+        return;
+    json_decref(*params);
+    *params = NULL;
 }
 
 /* Runs `medical.VERB`; takes `params` and `document` (NULL: none). *ret_reply: what it replied. An
@@ -92,7 +95,7 @@ static int all_pages(struct ctl *c, const struct cli_args *a, const char *verb,
     int rc = CTL_DONE;
     for (int page = 0; page < PAGES_MAX; page++) {
         json_t *p = json_deep_copy(params);
-        set(p, cursor, next);
+        set(&p, cursor, next);
         rc = ask(c, a, verb, p, NULL, &reply);
         if (rc != CTL_DONE)
             break;
@@ -149,7 +152,7 @@ static json_t *given(const struct cli_args *a, const char *const *options)
 {
     json_t *p = json_object();
     for (; *options; options++)
-        set(p, *options, cli_text(a, *options));
+        set(&p, *options, cli_text(a, *options));
     return p;
 }
 
@@ -229,7 +232,7 @@ static int bills_run(struct ctl *c, const struct cli_args *a)
     static const char *const options[] = {"citizen", NULL};
     json_t *params = given(a, options);
     if (cli_given(a, "all"))
-        set(params, "all", "yes");
+        set(&params, "all", "yes");
     return list(c, a, "bills", params);
 }
 
@@ -319,8 +322,8 @@ static int put_run(struct ctl *c, const struct cli_args *a)
 static int read_opened(struct ctl *c, const struct cli_args *a, const json_t *opened)
 {
     json_t *params = json_object(), *all = NULL;
-    set(params, "access", json_string_value(json_object_get(opened, "access")));
-    set(params, "citizen", json_string_value(json_object_get(opened, "citizen")));
+    set(&params, "access", json_string_value(json_object_get(opened, "access")));
+    set(&params, "citizen", json_string_value(json_object_get(opened, "citizen")));
     int rc = all_pages(c, a, "read", params, "from", &all);
     json_decref(params);
     if (rc == CTL_DONE)
@@ -357,9 +360,9 @@ static int read_run(struct ctl *c, const struct cli_args *a)
                          "--emergency and --citizen belong together; else the card is presented");
     json_t *params = given(a, options), *opened = NULL;
     if (why) {
-        set(params, "what", what);
-        set(params, "reason", why);
-        set(params, "citizen", cli_text(a, "citizen"));
+        set(&params, "what", what);
+        set(&params, "reason", why);
+        set(&params, "citizen", cli_text(a, "citizen"));
     }
     int rc = ask(c, a, why ? "emergency" : what, params, NULL, &opened);
     if (rc == CTL_DONE)

@@ -1,6 +1,7 @@
 /* onecardctl participant: who runs terminals, is paid, and answers for cash. */
 #include "simple.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct cli_option add_options[] = {
@@ -39,13 +40,18 @@ static const struct cli_option key_options[] = {
 static int read_key(struct ctl *c, const char *path, char *text, size_t cap)
 {
     FILE *f = fopen(path, "re");
-    size_t n = f ? fread(text, 1, cap - 1, f) : 0;
-    if (f)
-        (void)fclose(f);
+    if (!f)
+        return ctl_fail(c, "%s: %s", path, errno == ENOENT ? "there is no such file" : strerror(errno));
+    (void)setvbuf(f, NULL, _IONBF, 0);
+    size_t n = fread(text, 1, cap - 1, f);
+    (void)fclose(f);
     while (n > 0 && strchr(" \t\r\n", text[n - 1]))
         n--;
     text[n] = '\0';
-    return n > 0 ? CTL_DONE : ctl_fail(c, "%s: no key there", path);
+    if (!strstr(text, "PRIVATE KEY"))
+        return n > 0 ? CTL_DONE : ctl_fail(c, "%s: no key there", path);
+    secret_wipe(text, cap);
+    return ctl_usage(c, "%s holds the private key: that one stays where it was made; give the public one", path);
 }
 
 /* Without --file and --none: shows it. */

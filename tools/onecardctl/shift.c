@@ -14,16 +14,19 @@ static int run(struct ctl *c, const struct cli_args *a, const char *service,
                const char *const *names, json_t *body, json_t **ret_result)
 {
     json_t *params = json_object();
+    bool good = true;
     *ret_result = NULL;
     for (; *names; names++)
         if (cli_text(a, *names))
-            (void)json_object_set_new(params, *names, json_string(cli_text(a, *names)));
-    if (json_object_set_new(body, "service", json_string(service)) != 0 ||
+            good = json_object_set_new(params, *names, json_string(cli_text(a, *names))) == 0 && good;
+    if (!good || json_object_set_new(body, "service", json_string(service)) != 0 ||
         json_object_set_new(body, "terminal", json_string(cli_text(a, "terminal"))) != 0 ||
-        json_object_set_new(body, "params", params) != 0) {
+        json_object_set(body, "params", params) != 0) {
+        json_decref(params);
         json_decref(body);
         return ctl_usage(c, "a value is not UTF-8 text");
     }
+    json_decref(params);
     int rc = run_request(c, "/v1/requests", body, ret_result);
     json_decref(body);
     return rc;

@@ -93,6 +93,17 @@ static ssize_t read_all(int fd, char *ret, size_t cap)
     return (ssize_t)have;
 }
 
+static int first_line(struct ctl *c, const char *file, char *ret, size_t cap)
+{
+    size_t len = strcspn(ret, "\r\n");
+    if (len == 0)
+        return ctl_fail(c, "the first line of the passphrase file %s is empty", file);
+    if (len == cap - 1)
+        return ctl_fail(c, "the first line of the passphrase file %s is too long", file);
+    secret_wipe(ret + len, cap - len);
+    return CTL_DONE;
+}
+
 int site_passphrase(struct ctl *c, const char *file, char *ret, size_t cap)
 {
     struct stat st;
@@ -104,18 +115,17 @@ int site_passphrase(struct ctl *c, const char *file, char *ret, size_t cap)
     int why = errno;
     if (fd >= 0)
         (void)close(fd);
+    int rc = CTL_FAILED;
     if (open_to_all)
-        return ctl_fail(c, "every user may use the passphrase file %s: chmod 600 %s", file, file);
-    if (n < 0)
-        return ctl_fail(c, "the passphrase file %s: %s", file,
-                        why == ENOENT ? "there is no such file" : strerror(why));
-    size_t len = strcspn(ret, "\r\n");
-    if (len == 0)
-        return ctl_fail(c, "the first line of the passphrase file %s is empty", file);
-    if (len == cap - 1)
-        return ctl_fail(c, "the first line of the passphrase file %s is too long", file);
-    secret_wipe(ret + len, cap - len);
-    return CTL_DONE;
+        (void)ctl_fail(c, "every user may use the passphrase file %s: chmod 600 %s", file, file);
+    else if (n < 0)
+        (void)ctl_fail(c, "the passphrase file %s: %s", file,
+                       why == ENOENT ? "there is no such file" : strerror(why));
+    else
+        rc = first_line(c, file, ret, cap);
+    if (rc != CTL_DONE)
+        secret_wipe(ret, cap);
+    return rc;
 }
 
 static int open_keystore(struct ctl *c, const struct site_paths *s, const char *file,

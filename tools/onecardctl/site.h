@@ -16,8 +16,8 @@ int site_find(struct ctl *c, struct site_paths *ret) MUST_USE;
  * said why. The caller wipes. Blocks. */
 int site_chain_key(struct ctl *c, const struct site_paths *s, const char *passphrase_file,
                    uint8_t ret[32]) MUST_USE WORKER_FN;
-/** The first line of a file, as a passphrase. CTL_FAILED: it was said why. The caller wipes.
- * Blocks. */
+/** The first line of a file, as a passphrase. CTL_FAILED: it was said why, and `ret` holds
+ * nothing; else the caller wipes. Blocks. */
 int site_passphrase(struct ctl *c, const char *file, char *ret, size_t cap) MUST_USE WORKER_FN;
 /** Says that nobody may be at work on the ledger when somebody is: CTL_FAILED. */
 int site_at_rest(struct ctl *c, const struct site_paths *s, const char *what) MUST_USE;

@@ -16,7 +16,7 @@ static const struct cli_option add_options[] = {
      .kind = CLI_WORD,
      .words = kinds,
      .field = "kind",
-     .help = "desk bus metro hall pos"},
+     .help = "desk bus metro hall pos, or system: an institution's own, without a reader"},
     {.name = "participant", .value = "P", .max = 31, .field = "participant", .help = "who runs it"},
     {.name = "sam",
      .value = "12HEX",
@@ -110,12 +110,12 @@ static int enroll_run(struct ctl *c, const struct cli_args *a)
     if (rc == CTL_DONE && c->json) {
         out_json(c->out, j);
     } else if (rc == CTL_DONE) {
-        out_text(c->out, json_string_value(json_object_get(j, "token")));
+        out_text(c->out, json_string_value(json_object_get(j, "token")) ?: "");
         (void)fprintf(c->out, "\n");
         (void)fprintf(c->err,
                       "good once, until %s. On the terminal:\n  onecard-terminal enroll -c "
                       "FILE --token TOKEN\n",
-                      json_string_value(json_object_get(j, "until")));
+                      json_string_value(json_object_get(j, "until")) ?: "?");
     }
     json_decref(j);
     return rc;
@@ -144,7 +144,7 @@ static int authority_run(struct ctl *c, const struct cli_args *a)
     if (rc == CTL_DONE && c->json)
         out_json(c->out, j);
     else if (rc == CTL_DONE)
-        (void)fputs(json_string_value(json_object_get(j, "certificate")), c->out);
+        (void)fputs(json_string_value(json_object_get(j, "certificate")) ?: "", c->out);
     json_decref(j);
     return rc;
 }

@@ -111,7 +111,10 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
         json_decref(body);
         return ctl_usage(c, "a value is not UTF-8 text");
     }
-    int rc = add_document(c, a, body);
+    const char *document = cli_text(a, "document"), *pin = cli_text(a, "pin");
+    int rc = document && pin && strcmp(document, "-") == 0 && strcmp(pin, "-") == 0
+                 ? ctl_usage(c, "standard input is the document or the PIN, not both")
+                 : add_document(c, a, body);
     if (rc == 0)
         rc = add_pin(c, a, body);
     if (rc != 0) {

@@ -1,5 +1,5 @@
-/* One connection at a time, as the tool makes them; a connection serves several requests until one
- * side closes it. */
+/* One connection at a time; a connection serves several requests until one side closes it, or the
+ * tool makes another. */
 #include "fake_api.h"
 
 #include <poll.h>
@@ -73,6 +73,13 @@ static bool ended(const struct fake_api *f)
     return n >= FAKE_STEPS || (n > 0 && n <= f->count && f->steps[n - 1].stop);
 }
 
+/* True: a request comes, or the client went. False: the client made another connection. */
+static bool goes_on(const struct fake_api *f, int fd)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = f->listener, .events = POLLIN}};
+    return poll(p, 2, -1) > 0 && p[0].revents != 0;
+}
+
 static void *serve(void *arg)
 {
     struct fake_api *f = arg;
@@ -80,7 +87,7 @@ static void *serve(void *arg)
         int fd = accept(f->listener, NULL, NULL);
         if (fd < 0)
             break;
-        while (!ended(f) && read_request(f, fd, &f->asked[f->asked_count])) {
+        while (!ended(f) && goes_on(f, fd) && read_request(f, fd, &f->asked[f->asked_count])) {
             f->asked_count++;
             if (!answer(f, fd, &f->asked[f->asked_count - 1]))
                 break;

@@ -179,6 +179,36 @@ static void personal_numbers_become_citizens_and_stand_in_no_request_or_result(v
     said_fini(&s);
 }
 
+static void R14_a_daemon_that_cannot_look_makes_nobody_unknown(void **state)
+{
+    (void)state;
+    static const char list[] = HEAD "count,1\ntotal,100.00\nline,number,amount\n"
+                                    "1,110101199001011234,100.00\n";
+    static const struct fake_step steps[] = {{.method = "POST",
+                                              .path = "/v1/citizens/find",
+                                              .status = 503,
+                                              .body = "{\"error\":{\"message\":\"try again\"}}"}};
+    struct said s = IMPORT(list, steps, NULL);
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "nothing was paid: try again"));
+    assert_null(strstr(s.err, "no such citizen"));
+    assert_int_equal(fake.asked_count, 1);
+    said_fini(&s);
+}
+
+static void a_result_computes_nothing_in_a_spreadsheet(void **state)
+{
+    (void)state;
+    static const char list[] = HEAD "count,2\ntotal,150.00\nline,citizen,amount\n1,c1,100.00\n"
+                                    "2,=1+2,50\n";
+    static const struct fake_step steps[] = {PLAN(GOOD), POST(GOOD), POST(PAID)};
+    struct said s = IMPORT(list, steps, NULL);
+    const char *text = result_text();
+    assert_non_null(strstr(text, ",\"'=1+2\","));
+    assert_non_null(strstr(text, ",\"c1\","));
+    said_fini(&s);
+}
+
 static void a_stale_record_is_asked_again(void **state)
 {
     (void)state;
@@ -277,6 +307,8 @@ int main(void)
         cmocka_unit_test(check_asks_and_pays_nothing),
         cmocka_unit_test(an_import_that_was_broken_off_goes_on_and_pays_nobody_twice),
         cmocka_unit_test(personal_numbers_become_citizens_and_stand_in_no_request_or_result),
+        cmocka_unit_test(R14_a_daemon_that_cannot_look_makes_nobody_unknown),
+        cmocka_unit_test(a_result_computes_nothing_in_a_spreadsheet),
         cmocka_unit_test(a_stale_record_is_asked_again),
         cmocka_unit_test(lists_that_cannot_be_taken_say_where),
         cmocka_unit_test(json_and_spreadsheets_csv_are_the_same_list),

@@ -193,6 +193,149 @@ static void a_key_in_clear_is_sent_in_upper_case_and_never_printed(void **state)
     said_fini(&s);
 }
 
+/* Saves a text under a new name; give it to unlink(). */
+static const char *file_of(const char *text, size_t len)
+{
+    static char file[40];
+    (void)strcpy(file, "/tmp/onecardctl-calls.XXXXXX");
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, len), len);
+    (void)close(fd);
+    return file;
+}
+
+/* A kept connection that ends without an answer is tried once more by libcurl, whatever was asked. */
+static void what_changes_things_is_sent_once_on_a_connection_of_its_own(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {
+        {.method = "GET", .path = "/v1/status", .status = 200, .body = "{\"open_day\":\"2026-11-21\"}"},
+        {.method = "POST", .path = "/v1/day/close", .status = 0}};
+    struct said s = ASK(&fake, steps, "day", "close");
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "no proper answer"));
+    assert_int_equal(fake.asked_count, 2);
+    said_fini(&s);
+}
+
+static void a_proof_without_a_verdict_is_no_proof(void **state)
+{
+    (void)state;
+    static const struct fake_step none[] = {
+        {.method = "POST", .path = "/v1/ledger/verify", .status = 200, .body = "{\"ops\":7}"}};
+    struct said s = ASK(&fake, none, "ledger", "verify");
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "without a verdict"));
+    assert_null(strstr(s.out, "agree"));
+    said_fini(&s);
+}
+
+static void an_answer_without_a_list_is_not_an_empty_list(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {
+        {.method = "GET", .path = "/v1/doubts", .status = 200, .body = "{}"}};
+    struct said s = ASK(&fake, steps, "doubt", "list");
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_string_equal(s.out, "");
+    said_fini(&s);
+}
+
+static void answers_without_what_was_asked_for_do_no_harm(void **state)
+{
+    (void)state;
+    static const struct fake_step token[] = {
+        {.method = "POST", .path = "/v1/terminals/g1/enroll", .status = 201, .body = "{}"}};
+    static const struct fake_step authority[] = {
+        {.method = "GET", .path = "/v1/authority", .status = 200, .body = "{}"}};
+    struct said s = ASK(&fake, token, "terminal", "enroll", "g1");
+    assert_string_equal(s.out, "\n");
+    said_fini(&s);
+    s = ASK(&fake, authority, "terminal", "authority");
+    assert_string_equal(s.out, "");
+    said_fini(&s);
+}
+
+static void denylist_import_takes_nothing_of_a_file_in_utf16(void **state)
+{
+    (void)state;
+    static const char utf16[] = "i\0s\0s\0u\0e\0r\0";
+    const char *file = file_of(utf16, sizeof utf16 - 1);
+    struct said s = SAY("--socket", "/nowhere", "denylist", "import", file);
+    (void)unlink(file);
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "UTF-16"));
+    assert_string_equal(s.out, "");
+    said_fini(&s);
+}
+
+static void a_private_key_never_leaves_for_the_daemon(void **state)
+{
+    (void)state;
+    static const char pem[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----\n";
+    const char *file = file_of(pem, sizeof pem - 1);
+    struct said s = SAY("--socket", "/nowhere", "participant", "key", "h1", "--file", file);
+    (void)unlink(file);
+    assert_int_equal(s.status, CTL_USAGE);
+    assert_non_null(strstr(s.err, "holds the private key"));
+    said_fini(&s);
+    s = SAY("--socket", "/nowhere", "participant", "key", "h1", "--file", "/nowhere/key");
+    assert_non_null(strstr(s.err, "there is no such file"));
+    said_fini(&s);
+}
+
+/* Left out, as they once were, they would ask another question. */
+static void values_that_are_not_utf8_are_refused_before_anything_is_asked(void **state)
+{
+    (void)state;
+    static const char *const lines[][10] = {
+        {"shift", "close", "--terminal", "t", "--counted", "\xff"},
+        {"medical", "slots", "--terminal", "t", "--department", "d", "--practitioner", "\xff"},
+        {"medical", "read", "report", "--terminal", "t", "--report", "\xff"},
+        {"citizen", "find", "--number", "\xff"},
+        {"citizen", "erase", "c1", "--why", "\xff"},
+        {"citizen", "export", "c1", "--reason", "\xff"},
+        {"citizen", "code", "\xff"}};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        const char *all[14] = {"--socket", "/nowhere"};
+        memcpy(all + 2, lines[i], sizeof lines[i]);
+        struct said s = say(all);
+        assert_int_equal(s.status, CTL_USAGE);
+        assert_non_null(strstr(s.err, "not UTF-8"));
+        said_fini(&s);
+    }
+}
+
+static void one_standard_input_is_not_read_twice(void **state)
+{
+    (void)state;
+    struct said s = SAY("--socket", "/nowhere", "txn", "run", "social.personal", "--terminal", "t",
+                        "--document", "-", "--pin", "-");
+    assert_int_equal(s.status, CTL_USAGE);
+    assert_non_null(strstr(s.err, "not both"));
+    said_fini(&s);
+}
+
+static void an_export_that_cannot_be_written_leaves_nothing(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {{.method = "POST",
+                                              .path = "/v1/citizens/c1/export",
+                                              .status = 200,
+                                              .body = "{\"name\":\"王\"}"}};
+    const char *file = file_of("old", 3);
+    struct said s = ASK(&fake, steps, "citizen", "export", "c1", "--reason", "asked", "--file", file);
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_non_null(strstr(s.err, "a new file"));
+    assert_int_equal(access(file, F_OK), 0); /* somebody's own stays */
+    (void)unlink(file);
+    said_fini(&s);
+    s = ASK(&fake, steps, "citizen", "export", "c1", "--reason", "asked", "--file", "/dev/full");
+    assert_int_equal(s.status, CTL_FAILED);
+    said_fini(&s);
+}
+
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -206,6 +349,15 @@ int main(void)
         cmocka_unit_test(faults_of_the_ledger_are_status_1),
         cmocka_unit_test(denylist_import_takes_good_lines_and_reports_each_bad_one),
         cmocka_unit_test(a_key_in_clear_is_sent_in_upper_case_and_never_printed),
+        cmocka_unit_test(what_changes_things_is_sent_once_on_a_connection_of_its_own),
+        cmocka_unit_test(a_proof_without_a_verdict_is_no_proof),
+        cmocka_unit_test(an_answer_without_a_list_is_not_an_empty_list),
+        cmocka_unit_test(answers_without_what_was_asked_for_do_no_harm),
+        cmocka_unit_test(denylist_import_takes_nothing_of_a_file_in_utf16),
+        cmocka_unit_test(a_private_key_never_leaves_for_the_daemon),
+        cmocka_unit_test(values_that_are_not_utf8_are_refused_before_anything_is_asked),
+        cmocka_unit_test(one_standard_input_is_not_read_twice),
+        cmocka_unit_test(an_export_that_cannot_be_written_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

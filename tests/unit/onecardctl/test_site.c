@@ -124,6 +124,8 @@ static void init_refuses_wrong_wishes_before_it_touches_anything(void **state)
     expect(SAY("init", "--dir", p->site, "--utc-offset", "+25:00"), CTL_USAGE, NULL, "+08:00");
     expect(SAY("init", "--dir", p->site, "--profile-dir", "/no/such"), CTL_FAILED, NULL,
            "/no/such");
+    expect(SAY("init", "--dir", p->site, "--name", "\xff"), CTL_USAGE, NULL, "not UTF-8");
+    expect(SAY("init", "--dir", p->site, "--name", "a\xc2\x85z"), CTL_USAGE, NULL, "control");
     assert_int_equal(access(p->site, F_OK), -1);
 }
 
