@@ -278,25 +278,30 @@ static CO_FN int read_holder(struct card_session *s, const struct profile_holder
     return ident_co_image(s, &image, ret->data, sizeof(ret->data), &ret->len);
 }
 
+static void take_holder(const struct profile_holder_file *file, const struct rapdu *answer,
+                        struct ep_holder *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->type = slice_byte(answer, file->type);
+    ret->staff = slice_byte(answer, file->staff);
+    ret->id_type = slice_byte(answer, file->id_type);
+    slice_text(answer, file->name, ret->name, sizeof(ret->name));
+    slice_text(answer, file->id, ret->id, sizeof(ret->id));
+}
+
 int ident_co_holder(struct card_session *s, struct ep_holder *ret)
 {
-    struct rapdu answer;
+    struct rapdu answer = {.len = 0};
     if (!s->profile)
         return OC_ESTATE;
     const struct profile_holder_file *file = &s->profile->holder;
     if (!file->present || file->pin)
         return OC_ENOENT;
     int rc = read_holder(s, file, &answer);
-    if (rc)
-        return rc == OC_ECARD_SW ? OC_ENOENT : rc;
-    if (answer.len < file->min_len)
-        return OC_ECARD_DATA;
-    memset(ret, 0, sizeof(*ret));
-    ret->type = slice_byte(&answer, file->type);
-    ret->staff = slice_byte(&answer, file->staff);
-    ret->id_type = slice_byte(&answer, file->id_type);
-    slice_text(&answer, file->name, ret->name, sizeof(ret->name));
-    slice_text(&answer, file->id, ret->id, sizeof(ret->id));
-    secret_wipe(&answer, sizeof(answer));
-    return 0;
+    if (!rc && answer.len < file->min_len)
+        rc = OC_ECARD_DATA;
+    if (!rc)
+        take_holder(file, &answer, ret);
+    secret_wipe(&answer, sizeof(answer)); /* also what was read before a failure */
+    return rc == OC_ECARD_SW ? OC_ENOENT : rc;
 }

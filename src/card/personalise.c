@@ -227,6 +227,7 @@ static CO_FN int write_holder(struct issuing *w, const struct profile_file *f)
     if (!rc)
         rc = issuing_co_write(w, f, &cmd);
     secret_wipe(file, sizeof(file));
+    secret_wipe(&cmd, sizeof(cmd));
     return rc;
 }
 
@@ -235,18 +236,18 @@ static CO_FN int write_records(struct issuing *w, const struct profile_file *f)
     uint8_t record[RECORD_MAX];
     struct apdu cmd;
     const struct conf_bytes *mark = is_pieces(w) ? profile_mark(w->profile) : NULL;
-    for (size_t i = 0; i < f->records.count; i++) {
+    int rc = 0;
+    for (size_t i = 0; !rc && i < f->records.count; i++) {
         if (&f->records.items[i] == mark)
             continue; /* at the very end */
         size_t len = issuing_record(w, f, &f->records.items[i], record);
-        int rc =
-            len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
+        rc = len ? apdu_append_record(&cmd, (uint8_t)(f->fid & 0x1F), record, len) : OC_EPROFILE;
         if (!rc)
             rc = issuing_co_write(w, f, &cmd);
-        if (rc)
-            return rc;
+        secret_wipe(record, sizeof(record)); /* who holds the card */
+        secret_wipe(&cmd, sizeof(cmd));
     }
-    return 0;
+    return rc;
 }
 
 static CO_FN int fill_file(struct issuing *w, const struct profile_file *f)

@@ -342,6 +342,9 @@ void profile_check_all(const struct conf_check *c, void *value)
         conf_complain(c, "capp", "a journey record needs a purse");
     if (p->purse.present != (p->log.record_length != 0))
         conf_complain(c, p->purse.present ? NULL : "log", "'purse' and 'log' come together");
+    if (p->personalise.present && !p->identity.piece_count && p->identity.app_flag < 0)
+        conf_complain(c, "personalise",
+                      "a card that is to be personalised needs 'app_flag': it marks an unfinished one");
     if (p->personalise.present && p->identity.piece_count && !profile_mark(p))
         conf_complain(c, "personalise",
                       "the identity's file must end with a record that is one of its pieces");

@@ -87,6 +87,7 @@ static int new_slot(struct pcsc *p, const char *name, struct pcsc_slot **ret)
             pcsc_worker_stop(slot->worker);
             pcsc_worker_put(&slot->worker, clock_mono_ns(&clock_system) + STOP_NS);
         }
+        flow_cond_fini(&slot->idle);
         free(slot);
         return rc;
     }

@@ -500,6 +500,14 @@ static void pieces_that_make_no_identity_are_told_at_their_line(void **state)
                       "a diversification factor has 8 bytes");
 }
 
+/* Byte -1 of the file would be written as the last of all. */
+static void a_card_to_be_personalised_needs_a_mark_of_being_unfinished(void **state)
+{
+    (void)state;
+    expect_mistake_in("mohurd", "app_flag: 8", "app_flag: -1", "needs 'app_flag'");
+    expect_mistake_in("pboc-ep", "app_flag: 8", "app_flag: -1", "needs 'app_flag'");
+}
+
 static void wrong_profiles_are_told_where(void **state)
 {
     (void)state;
@@ -600,6 +608,7 @@ int main(void)
         cmocka_unit_test(value_errors_stick),
         cmocka_unit_test(empty_record_is_no_journey_and_a_foreign_one_no_record),
         cmocka_unit_test(crcs_have_their_published_check_values),
+        cmocka_unit_test(a_card_to_be_personalised_needs_a_mark_of_being_unfinished),
         cmocka_unit_test(wrong_profiles_are_told_where),
         cmocka_unit_test(two_profiles_of_one_name_are_refused),
         cmocka_unit_test(missing_folder_is_said),
