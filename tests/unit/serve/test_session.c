@@ -118,6 +118,73 @@ static void card_by_number_is_answered_without_a_chip(void **state)
     assert_int_equal(r.outcome, PB_REFUSED);
 }
 
+/* ---- codes ---- */
+
+/* A new dynamic code of card 0, as its holder's app has it. */
+static void new_code(char ret[128])
+{
+    json_t *j = site_expect(&site, 201, "POST", "/v1/codes", "{\"card\":\"1\"}");
+    (void)snprintf(ret, 128, "%s", text_of(j, "code"));
+    json_decref(j);
+    assert_int_equal(strncmp(ret, "oc2:", 4), 0);
+}
+
+static struct wire_result show_code(const char *code, uint64_t number)
+{
+    return wt_ask(&till, (struct wire_ask){
+                             .service = "payment.account", .code = code, .number = number});
+}
+
+static void R21_dynamic_code_is_good_once_and_its_request_again_the_same_answer(void **state)
+{
+    char code[128];
+    (void)state;
+    new_code(code);
+    struct wire_result r = show_code(code, 0);
+    check(r, PB_POSTED, "");
+    assert_int_equal(r.lists, 0);
+    struct wire_result again = show_code(code, r.number);
+    assert_int_equal(again.number, r.number);
+    check(again, PB_POSTED, "");
+    check(show_code(code, 0), PB_REFUSED, "parameter");
+}
+
+static void R21_codes_that_were_not_made_here_are_refused(void **state)
+{
+    char code[128];
+    (void)state;
+    new_code(code);
+    size_t last = strlen(code) - 1;
+    code[last] = code[last] == '0' ? '1' : '0';
+    check(show_code(code, 0), PB_REFUSED, "parameter");
+    code[last] = '\0';
+    check(show_code(code, 0), PB_REFUSED, "parameter");
+    check(show_code("oc2:", 0), PB_REFUSED, "parameter");
+    check(show_code("oc3:00000000000000000001", 0), PB_REFUSED, "parameter");
+}
+
+/* Printed on the card or copied from it: it says who, and proves nothing. */
+static void R21_static_code_is_the_number(void **state)
+{
+    (void)state;
+    check(show_code("oc1:00000000000000000001", 0), PB_POSTED, "");
+    check(show_code("oc1:00000000000000000099", 0), PB_REFUSED, "unknown_card");
+    check(show_code("oc1:", 0), PB_REFUSED, "parameter");
+}
+
+static void R21_code_takes_the_chips_place_nowhere(void **state)
+{
+    char code[128];
+    (void)state;
+    int64_t before = chip(0);
+    new_code(code);
+    struct wire_ask a = purchase(100);
+    a.code = code;
+    struct wire_result r = wt_ask(&till, a);
+    check(r, PB_REFUSED, "needs_chip");
+    assert_int_equal(chip(0), before);
+}
+
 /* ---- idempotency ---- */
 
 static void same_number_again_is_the_first_answer_and_other_content_is_a_conflict(void **state)
@@ -505,6 +572,10 @@ int main(void)
         T(card_by_number_is_answered_without_a_chip),
         T(same_number_again_is_the_first_answer_and_other_content_is_a_conflict),
         T(number_that_runs_asked_with_other_content_is_an_error),
+        T(R21_dynamic_code_is_good_once_and_its_request_again_the_same_answer),
+        T(R21_codes_that_were_not_made_here_are_refused),
+        T(R21_static_code_is_the_number),
+        T(R21_code_takes_the_chips_place_nowhere),
         T(R8_arrival_that_was_served_is_not_charged_again),
         T(R2_cut_before_the_intent_leaves_the_number_free),
         T(R3_cut_before_the_debit_is_executed_is_settled_and_charged_once),

@@ -336,7 +336,7 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
     pb_presentation_chip chip = ONECARD__TERMINAL__V1__PRESENTATION__CHIP__INIT;
     pb_card c;
     pb_to_switch m = ONECARD__TERMINAL__V1__TO_SWITCH__INIT;
-    char service[64], number[64], pin[32], document[256];
+    char service[64], number[64], code[128], pin[32], document[256];
     if (w->number == 0)
         w->number = ++t->last_request;
     (void)snprintf(service, sizeof service, "%s", w->service ? w->service : "");
@@ -357,11 +357,15 @@ int wt_send_ask(struct wire_terminal *t, struct wire_ask *w)
         (void)snprintf(number, sizeof number, "%s", w->card_number);
         p.what_case = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_NUMBER;
         p.number = number;
+    } else if (w->code) {
+        (void)snprintf(code, sizeof code, "%s", w->code);
+        p.what_case = ONECARD__TERMINAL__V1__PRESENTATION__WHAT_CODE;
+        p.code = code;
     }
     if (!w->no_chip)
         r.presentation = &p;
     chip.arrival = w->arrival;
-    if (t->card && !w->card_number && !w->no_chip && !w->apart) {
+    if (t->card && !w->card_number && !w->code && !w->no_chip && !w->apart) {
         present(t, &c, a, atr);
         r.card = &c;
     }

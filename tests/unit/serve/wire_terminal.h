@@ -67,6 +67,7 @@ struct wire_ask {
     bool gate, no_chip;
     uint32_t wait_ms;
     const char *card_number; /* instead of the chip */
+    const char *code;        /* likewise */
     bool apart;              /* the card was told in a message of its own: wt_tell() */
     unsigned reader;         /* 0: 1 */
     uint64_t arrival;        /* only the card of this one; 0: any */
