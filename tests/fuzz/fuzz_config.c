@@ -1,5 +1,5 @@
-/* The daemon's and the agent's configuration files by their real tables: a file loads, or there is a
- * mistake with a place; what loads prints as a file that loads again. */
+/* The daemon's and the agent's configuration files by their real tables: a file loads, or there is
+ * a mistake with a place; what loads prints as a file that loads again. */
 #include "serve/config.h"
 #include "terminal/config.h"
 

@@ -1,6 +1,6 @@
-/* Whole dialogues: a city with its ledger, and a card that does what the input says: leaves before a
- * command or after it, keeps its answer, or (a lying one) answers anything; the store fails and comes
- * back, the switch is killed and started again.
+/* Whole dialogues: a city with its ledger, and a card that does what the input says: leaves before
+ * a command or after it, keeps its answer, or (a lying one) answers anything; the store fails and
+ * comes back, the switch is killed and started again.
  *
  * However it goes:
  *   - no command that moves money is sent before its intent is durable (R2),

@@ -1,6 +1,6 @@
-/* Fare tables, and rides by whatever table loads: every fen of a ride has somebody who pays or bears
- * it (R14), the same ride costs the same again (R17), and what a card has ridden goes through its
- * text unharmed. */
+/* Fare tables, and rides by whatever table loads: every fen of a ride has somebody who pays or
+ * bears it (R14), the same ride costs the same again (R17), and what a card has ridden goes through
+ * its text unharmed. */
 #include "fuzz_files.h"
 #include "modules/transit/transit.h"
 
@@ -22,9 +22,8 @@ static void a_ride(const struct fare_table *t, struct fare_ride *ret)
     static const char *const none = "";
     fare_time day = fare_time_of(20260101 + (int32_t)fuzz_files_number(28), 0);
     *ret = (struct fare_ride){.at = day + fuzz_files_number(86400),
-                              .line = t->line_count
-                                          ? t->lines[fuzz_files_number(t->line_count)].id
-                                          : fuzz_files_number(9),
+                              .line = t->line_count ? t->lines[fuzz_files_number(t->line_count)].id
+                                                    : fuzz_files_number(9),
                               .from = a_station(t),
                               .to = a_station(t)};
     uint32_t how = fuzz_files_number(256);

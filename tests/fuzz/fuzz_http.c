@@ -86,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char good[] = "GET /a?name=b HTTP/1.0\r\nConnection: close\r\n\r\n";
     static struct input in, sane;
     in = (struct input){.data = data, .size = size, .patience_ms = 30};
-    sane = (struct input){.data = (const uint8_t *)good, .size = sizeof good - 1, .patience_ms = 20000};
+    sane = (struct input){
+        .data = (const uint8_t *)good, .size = sizeof good - 1, .patience_ms = 20000};
     CHECK(loop_run_flow(loop, "fuzz", ask, &in) == 0);
     CHECK(in.got == 0 || strncmp(in.answer, "HTTP/", 5) == 0);
     if (size > 0 && data[size - 1] % 16 == 0) {

@@ -20,8 +20,8 @@ int __lsan_is_turned_off(void);
 
 static struct site site;
 
-/* A daemon keeps things from one call to the next, some in locked memory, which the leak checker does
- * not look into. */
+/* A daemon keeps things from one call to the next, some in locked memory, which the leak checker
+ * does not look into. */
 int __lsan_is_turned_off(void)
 {
     return 1;
@@ -51,7 +51,8 @@ static bool forbidden(const char *path)
     for (const char *p = path; *p; p++)
         if (*p < 0x21 || *p > 0x7e)
             return true;
-    return strncmp(path, "/v1/", 4) != 0 || strstr(path, "backup") || strchr(path, '%') || strstr(path, "wait");
+    return strncmp(path, "/v1/", 4) != 0 || strstr(path, "backup") || strchr(path, '%') ||
+           strstr(path, "wait");
 }
 
 static int connect_to(void)
@@ -101,9 +102,10 @@ static void ask(const char *method, const char *path, const void *body, size_t l
     struct buf b;
     char head[600];
     int fd = connect_to();
-    int n = snprintf(head, sizeof head,
-                     "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                     method, path, len);
+    int n =
+        snprintf(head, sizeof head,
+                 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+                 method, path, len);
     buf_init(&b, 0);
     if (send(fd, head, (size_t)n, MSG_NOSIGNAL) == n &&
         (len == 0 || send(fd, body, len, MSG_NOSIGNAL) == (ssize_t)len) && read_all(fd, &b))

@@ -1,6 +1,6 @@
-/* The bureau's files (rules of insurances, catalogue, hospitals, eligibility), and bills by whatever
- * rules load: the parts of a bill are all of it, none is negative (R13, R14), and taking a bill back
- * leaves the year as it was. */
+/* The bureau's files (rules of insurances, catalogue, hospitals, eligibility), and bills by
+ * whatever rules load: the parts of a bill are all of it, none is negative (R13, R14), and taking a
+ * bill back leaves the year as it was. */
 #include "fuzz_files.h"
 #include "modules/social/social.h"
 

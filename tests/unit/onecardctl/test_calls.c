@@ -293,7 +293,6 @@ static void values_that_are_not_utf8_are_refused_before_anything_is_asked(void *
         {"shift", "close", "--terminal", "t", "--counted", "\xff"},
         {"medical", "slots", "--terminal", "t", "--department", "d", "--practitioner", "\xff"},
         {"medical", "read", "report", "--terminal", "t", "--report", "\xff"},
-        {"citizen", "find", "--number", "\xff"},
         {"citizen", "erase", "c1", "--why", "\xff"},
         {"citizen", "export", "c1", "--reason", "\xff"},
         {"citizen", "code", "\xff"}};

@@ -1,5 +1,5 @@
-/* A new configuration beside what is in force: modules load it anew, decisions that run keep the old
- * one, and what is wrong changes nothing. */
+/* A new configuration beside what is in force: modules load it anew, decisions that run keep the
+ * old one, and what is wrong changes nothing. */
 #include "site.h"
 
 #include <stdio.h>
@@ -14,8 +14,8 @@ static void write_table(const char *fare)
 {
     char path[128], text[200];
     (void)snprintf(path, sizeof path, "%s/fares/bus.yaml", site.dir);
-    int n = snprintf(text, sizeof text,
-                     "name: bus\nfrom: 2000-01-01\nkind: flat\nflat: %s\n", fare);
+    int n =
+        snprintf(text, sizeof text, "name: bus\nfrom: 2000-01-01\nkind: flat\nflat: %s\n", fare);
     ROLE_ENTER_WORKER();
     assert_int_equal(file_write_atomic(path, text, (size_t)n, 0600), 0);
 }
@@ -118,7 +118,8 @@ static void either_all_modules_take_their_parts_or_none(void **state)
     (void)state;
     configure("modules: {payment: {cancel_minutes: 0}, transit: {fares: nowhere, table: bus}}\n");
     refused_with("transit");
-    configure("policy: {card_day_count: 7}\nmodules: {payment: {}, transit: {table: x, fares: fares}}\n");
+    configure(
+        "policy: {card_day_count: 7}\nmodules: {payment: {}, transit: {table: x, fares: fares}}\n");
     refused_with("transit");
     assert_int_equal(fare(), 200);
     configure(FARES);
@@ -129,7 +130,7 @@ static void a_module_that_is_new_waits_for_a_restart(void **state)
     (void)state;
     configure("modules: {payment: {}, transit: {fares: fares, table: bus}, social: {}}\n");
     json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
-    json_t *j = site_expect(&site, 200, "GET", "/v1/services?limit=500", NULL);
+    json_t *j = site_expect(&site, 200, "GET", "/v1/services", NULL);
     char *text = json_dumps(j, 0);
     assert_non_null(strstr(text, "transit.fare"));
     assert_null(strstr(text, "social."));
@@ -144,9 +145,10 @@ static void a_request_that_waits_for_its_card_outlives_a_reload(void **state)
     char id[32];
     (void)state;
     site_remove(&site, 0);
-    site_request(&site,
-                 "{\"service\":\"payment.load\",\"terminal\":\"desk\",\"amount_fen\":500,\"wait_ms\":9000}",
-                 id);
+    site_request(
+        &site,
+        "{\"service\":\"payment.load\",\"terminal\":\"desk\",\"amount_fen\":500,\"wait_ms\":9000}",
+        id);
     json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
     json_decref(site_expect(&site, 200, "POST", "/v1/reload", "{}"));
     int64_t before = site_chip(&site, 0);
