@@ -2,7 +2,6 @@
 #include "db/private.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define BUSY_MS    5000
 #define STOP_STEPS 10000 /* of the statement's machine between two looks: a millisecond or less */
@@ -135,12 +134,34 @@ static WORKER_FN int prepare_connection(struct db *db, const char *path, enum db
     return db_number(db, "PRAGMA page_size", &db->page_size);
 }
 
-static int look_for(const char *path, enum db_mode mode)
+static WORKER_FN bool vfs_says(const char *path, int what)
+{
+    sqlite3_vfs *v = sqlite3_vfs_find(NULL);
+    int yes = 0;
+    return v && v->xAccess(v, path, what, &yes) == SQLITE_OK && yes;
+}
+
+/* For SQLite an empty file is none. */
+bool db_exists(const char *path)
+{
+    return vfs_says(path, SQLITE_ACCESS_EXISTS) || vfs_says(path, SQLITE_ACCESS_READWRITE);
+}
+
+bool db_has_log(const char *path)
+{
+    char *name = NULL;
+    if (asprintf(&name, "%s-wal", path) < 0)
+        return false;
+    bool has = vfs_says(name, SQLITE_ACCESS_EXISTS);
+    free(name);
+    return has;
+}
+
+static WORKER_FN int look_for(const char *path, enum db_mode mode)
 {
     if (mode == DB_MEMORY)
         return 0;
-    struct stat st;
-    bool there = path && stat(path, &st) == 0;
+    bool there = path && db_exists(path);
     if (mode == DB_CREATE)
         return there ? OC_EEXIST : 0;
     return there ? 0 : OC_ENOENT;

@@ -31,6 +31,10 @@ enum db_mode {
 /** Opens a connection: WAL, synchronous=FULL, no checkpoints of its own, foreign keys and trusted
  * schema off, cells checked. */
 int db_open(const char *path, enum db_mode mode, struct db **ret) MUST_USE WORKER_FN;
+/** Is there a database file of that name, as connections would find it? */
+bool db_exists(const char *path) WORKER_FN;
+/** Is there a write-ahead log with something in it beside that file? */
+bool db_has_log(const char *path) WORKER_FN;
 /** From now on a statement of this connection ends with OC_ECANCELED soon after `*flag` became
  * true, and each one after it; NULL: no longer. The flag may be set by any thread and must outlive
  * the connection. */
@@ -143,8 +147,8 @@ int db_wal_pass(struct db_wal *w, struct db *db) MUST_USE WORKER_FN;
 bool db_wal_may(struct db_wal *w);
 /** Bytes of log in use, as of the last commit or pass; 0 after one that copied everything. */
 int64_t db_wal_bytes(struct db_wal *w);
-/** Counts a log that lay beside the file at `path` before it was opened, as the file system has its size. */
-void db_wal_found(struct db_wal *w, const char *path) WORKER_FN;
+/** Counts the log that `db`, just opened, found beside its file, as long as that file is. */
+void db_wal_found(struct db_wal *w, struct db *db) WORKER_FN;
 /** For how long has something in the log waited to be copied: since the first commit after the last pass that
  * copied everything, or since db_wal_found(); 0 where nothing waits. */
 int64_t db_wal_age_ns(struct db_wal *w);

@@ -1,7 +1,6 @@
 /* Transactions whose error sticks, the schema's steps, copies. */
 #include "db/private.h"
 #include <string.h>
-#include <sys/stat.h>
 
 int db_tx_begin(struct db_tx *tx, struct db *db)
 {
@@ -114,8 +113,7 @@ int db_migrate(struct db *db, const struct db_step *steps, size_t count)
 
 int db_copy_to(struct db *db, const char *to)
 {
-    struct stat st;
-    if (stat(to, &st) == 0)
+    if (db_exists(to))
         return OC_EEXIST;
     struct db_q q;
     db_q(&q, db, "VACUUM INTO ?1");

@@ -10,7 +10,6 @@
 #include "db/private.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define FRAME_HEADER 24
 
@@ -114,19 +113,17 @@ int64_t db_wal_bytes(struct db_wal *w)
     return n;
 }
 
-void db_wal_found(struct db_wal *w, const char *path)
+void db_wal_found(struct db_wal *w, struct db *db)
 {
-    struct stat st;
-    char *name = NULL;
-    if (asprintf(&name, "%s-wal", path) < 0)
+    sqlite3_file *log = NULL;
+    sqlite3_int64 size = 0;
+    int rc = sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc != SQLITE_OK || !log || !log->pMethods || log->pMethods->xFileSize(log, &size))
         return;
-    if (stat(name, &st) == 0) {
-        pthread_mutex_lock(&w->mu);
-        w->bytes = st.st_size;
-        w->waits_ns = clock_mono_ns(&clock_system);
-        pthread_mutex_unlock(&w->mu);
-    }
-    free(name);
+    pthread_mutex_lock(&w->mu);
+    w->bytes = size;
+    w->waits_ns = clock_mono_ns(&clock_system);
+    pthread_mutex_unlock(&w->mu);
 }
 
 int64_t db_wal_age_ns(struct db_wal *w)

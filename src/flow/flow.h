@@ -17,6 +17,7 @@
 #include "flow/poll.h"
 #include "flow/sock.h"
 #include "flow/stack.h"
+#include "flow/threading.h"
 #include "flow/tls.h"
 #include <stdint.h>
 

@@ -150,7 +150,15 @@ static void sock_close(struct stream *s)
     free(k);
 }
 
-static const struct stream_ops sock_ops = {sock_co_read, sock_co_write, sock_close};
+static void sock_shut(struct stream *s, bool both)
+{
+    (void)shutdown(sock_fd(s), both ? SHUT_RDWR : SHUT_WR);
+}
+
+static const struct stream_ops sock_ops = {.co_read = sock_co_read,
+                                           .co_write = sock_co_write,
+                                           .close = sock_close,
+                                           .shut = sock_shut};
 
 int sock_fd(const struct stream *s)
 {

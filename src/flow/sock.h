@@ -15,6 +15,7 @@ struct stream_ops {
     int (*co_read)(struct stream *s, void *buf, size_t cap, size_t *ret_len, int64_t deadline_ns);
     int (*co_write)(struct stream *s, const void *buf, size_t len, int64_t deadline_ns);
     void (*close)(struct stream *s); /* also frees */
+    void (*shut)(struct stream *s, bool both);
 };
 struct stream {
     const struct stream_ops *ops;
@@ -32,6 +33,9 @@ int stream_co_read_full(struct stream *s, void *buf, size_t len,
  * OC_ETIMEDOUT, OC_ECANCELED, OC_EIO. */
 int stream_co_write(struct stream *s, const void *buf, size_t len,
                     int64_t deadline_ns) CO_FN MUST_USE;
+/** Tells the other end that nothing more comes; `both`: nothing more is read either, and whoever
+ * waits inside is woken. Never waits; close it all the same. */
+void stream_shut(struct stream *s, bool both);
 /** Closes and frees; no flow may be inside. NULL is fine. */
 void stream_close(struct stream **s);
 

@@ -30,6 +30,11 @@ int stream_co_write(struct stream *s, const void *buf, size_t len, int64_t deadl
     return rc ? rc : s->ops->co_write(s, buf, len, deadline_ns);
 }
 
+void stream_shut(struct stream *s, bool both)
+{
+    s->ops->shut(s, both);
+}
+
 void stream_close(struct stream **s)
 {
     struct stream *x = *s;

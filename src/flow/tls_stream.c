@@ -203,7 +203,13 @@ static void tls_close(struct stream *s)
     tls_stream_put_(t);
 }
 
-static const struct stream_ops tls_ops = {tls_co_read, tls_co_write, tls_close};
+static void tls_shut(struct stream *s, bool both)
+{
+    (void)shutdown(tls_fd(s), both ? SHUT_RDWR : SHUT_WR);
+}
+
+static const struct stream_ops tls_ops = {
+    .co_read = tls_co_read, .co_write = tls_co_write, .close = tls_close, .shut = tls_shut};
 
 static bool attach(struct tls_stream *t)
 {

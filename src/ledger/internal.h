@@ -216,18 +216,19 @@ struct ledger {
 
     /* shared, under mu */
     pthread_mutex_t mu;
-    pthread_cond_t more, done; /* something queued; a batch was decided (for ledger_submit) */
+    pthread_cond_t done; /* a batch was decided (for ledger_submit) */
     struct ledger_job *first, **last;
     unsigned queued;
     bool stopping;
+    bool checkpointing; /* its first turn, at the start, finds nothing to do yet */
     bool stale;       /* the writer's: after a rollback the hot rows could not be read again yet */
+    int64_t probe_ns; /* the writer's: a store that fails is not tried before, monotonic */
     uint8_t head[32]; /* the writer's: MAC of the last committed journal row */
     const char *why;  /* NULL: healthy; else why the store refuses, static text */
 
     atomic_llong seq, ops, batches, open_txns, cards, open_day, outbox;
-    pthread_t writer, checkpointer;
-    bool writer_runs, checkpointer_runs;
-    pthread_cond_t ckpt_wake;
+    const struct threading *threading;
+    struct runner *writer, *checkpointer;
     struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed, *m_queue, *m_batch,
         *m_largest;
 

@@ -36,6 +36,7 @@ void job_put(struct ledger_job *j)
 static int job_queue(struct ledger *l, struct ledger_job *j)
 {
     int rc = 0;
+    bool first = false;
     j->queued_ns = clock_mono_ns(&clock_system);
     pthread_mutex_lock(&l->mu);
     if (l->stopping)
@@ -43,12 +44,14 @@ static int job_queue(struct ledger *l, struct ledger_job *j)
     else if (l->queued >= QUEUE_MAX)
         rc = OC_EBUSY;
     if (!rc) {
+        first = l->first == NULL;
         *l->last = j;
         l->last = &j->next;
         l->queued++;
-        pthread_cond_signal(&l->more);
     }
     pthread_mutex_unlock(&l->mu);
+    if (first) /* else whoever came before has woken it, and it takes all there is */
+        runner_wake(l->writer);
     return rc;
 }
 

@@ -134,14 +134,8 @@ int ledger_lock(const char *path, int *ret_fd)
 
 static void init_locks(struct ledger *l)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&l->mu, NULL);
-    pthread_cond_init(&l->more, &attr);
-    pthread_cond_init(&l->done, &attr);
-    pthread_cond_init(&l->ckpt_wake, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&l->done, NULL);
 }
 
 static void init_metrics(struct ledger *l, struct metrics *m)
@@ -176,6 +170,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
     l->path = path;
     l->lock_fd = -1;
     l->loop = o->loop;
+    l->threading = o->threading;
     l->clock = o->clock ? o->clock : &clock_system;
     l->max_batch = o->max_batch ? o->max_batch : DEFAULT_BATCH;
     l->reader_count = o->readers ? o->readers : 1;
@@ -190,7 +185,7 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
 
 static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
 {
-    if (mode != DB_CREATE && access(l->path, F_OK) != 0)
+    if (mode != DB_CREATE && !db_exists(l->path))
         return OC_ENOENT; /* and leaves no lock beside it */
     int rc = chain_init(&l->chain, o->chain_key);
     if (!rc)
@@ -199,9 +194,9 @@ static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, e
     if (!rc)
         rc = ledger_lock(l->path, &l->lock_fd);
     if (!rc)
-        db_wal_found(l->wal, l->path);
-    if (!rc)
         rc = db_open(l->path, mode, &l->db);
+    if (!rc)
+        db_wal_found(l->wal, l->db);
     if (!rc)
         rc = db_migrate(l->db, ledger_schema, ledger_schema_len);
     if (!rc) /* a citizen's key that is deleted must be gone from its page (R20) */
@@ -231,9 +226,7 @@ void ledger_close(struct ledger **ledger)
     if (l->lock_fd >= 0)
         close(l->lock_fd);
     pthread_mutex_destroy(&l->mu);
-    pthread_cond_destroy(&l->more);
     pthread_cond_destroy(&l->done);
-    pthread_cond_destroy(&l->ckpt_wake);
     buf_fini(&l->bytes);
     free(l->path);
     free(l);
@@ -319,7 +312,7 @@ static void remove_file(const char *path)
 
 int ledger_create(const struct ledger_opts *o, const struct op_site *site)
 {
-    if (access(o->path, F_OK) == 0)
+    if (db_exists(o->path))
         return OC_EEXIST;
     struct ledger *l = ledger_new(o);
     if (!l)

@@ -27,6 +27,7 @@ struct ledger_opts {
     const char *path;
     struct loop *loop;           /* whose flows submit; NULL for tools that only verify */
     const struct clock *clock;
+    const struct threading *threading; /* writer, checkpointer, readers; NULL: the machine's threads */
     struct metrics *metrics;     /* may be NULL */
     const uint8_t *chain_key;    /* 32 bytes: keys the journal's chain */
     unsigned readers;            /* threads for reads of one row; 0: one. Lists have two of their own */
@@ -54,7 +55,7 @@ void ledger_close(struct ledger **l) WORKER_FN;
  *  the txn id of the first, but for a second attempt that links to a VOIDED first. OC_EINVAL (not an operation a right program builds: op->detail says what), OC_EBUSY (16,384
  *  operations wait already), OC_ECLOSED (the ledger is closing). */
 int ledger_co_submit(struct ledger *l, struct ledger_op *op) MUST_USE CO_FN;
-/** The same from a thread that may block (tools, start-up). */
+/** The same from a thread that may block (tools, start-up), where the writer has a thread of its own. */
 int ledger_submit(struct ledger *l, struct ledger_op *op) MUST_USE WORKER_FN;
 /** The same for `n` operations in their order, as few commits as it takes: ret_rcs[i] is what ledger_submit() would give for
  *  ops[i]. For founding a site: one that fails does not end the others. */

@@ -24,17 +24,17 @@ struct query_pool {
 };
 
 /* As many connections as threads: one is always there. */
-static WORKER_FN int readers_start(struct readers *r, const char *name, unsigned count,
-                                   const char *path)
+static WORKER_FN int readers_start(struct readers *r, const struct ledger *l, const char *name,
+                                   unsigned count)
 {
     r->count = count < 1 ? 1 : count > MAX_READERS ? MAX_READERS : count;
     while (r->idle < r->count) {
-        int rc = db_open(path, DB_READ, &r->db[r->idle]);
+        int rc = db_open(l->path, DB_READ, &r->db[r->idle]);
         if (rc)
             return rc;
         r->idle++;
     }
-    return pool_new(&r->pool, name, r->count, MAX_QUEUE, NULL, NULL);
+    return threading_pool(l->threading, name, r->count, MAX_QUEUE, &r->pool);
 }
 
 static WORKER_FN void readers_stop(struct readers *r)
@@ -63,11 +63,11 @@ int query_start(struct ledger *l)
         return OC_ENOMEM;
     (void)pthread_mutex_init(&p->rows.mu, NULL);
     (void)pthread_mutex_init(&p->lists.mu, NULL);
-    int rc = readers_start(&p->rows, "ledger-read", l->reader_count, l->path);
+    int rc = readers_start(&p->rows, l, "ledger-read", l->reader_count);
     if (!rc)
-        rc = readers_start(&p->lists, "ledger-list", LIST_READERS, l->path);
+        rc = readers_start(&p->lists, l, "ledger-list", LIST_READERS);
     if (!rc)
-        rc = pool_new(&p->longs, "ledger-long", 1, MAX_LONG, NULL, NULL);
+        rc = threading_pool(l->threading, "ledger-long", 1, MAX_LONG, &p->longs);
     if (rc) {
         pool_stop(p);
         return rc;

@@ -6,7 +6,6 @@
  * broken chain ends the replay before it begins; the books are looked at in any case. */
 #include "ledger/verify.h"
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PROGRESS_ROWS 1024
@@ -240,18 +239,9 @@ static WORKER_FN int replay(struct verify *v)
 
 /* ---- the stores ---- */
 
-static bool has_log(const char *path)
-{
-    struct stat st;
-    char *name = verify_path(path, "-wal");
-    bool has = name && stat(name, &st) == 0 && st.st_size > 0;
-    free(name);
-    return has;
-}
-
 int verify_open(const char *path, struct db **ret)
 {
-    return db_open(path, has_log(path) ? DB_READ : DB_IMMUTABLE, ret);
+    return db_open(path, db_has_log(path) ? DB_READ : DB_IMMUTABLE, ret);
 }
 
 static void remove_beside(const char *path)

@@ -11,7 +11,6 @@
 #include "ledger/fold.h"
 #include "ledger/job.h"
 #include <stdlib.h>
-#include <time.h>
 
 /* A page that many commits change is copied once a pass: so passes are few. What a start must read
  * is bounded by the log's size. */
@@ -337,7 +336,7 @@ int writer_run_one(struct ledger *l, struct ledger_op *op)
     return job_answer(j);
 }
 
-/* ---- the thread ---- */
+/* ---- the runners ---- */
 
 static struct ledger_job *take(struct ledger *l)
 {
@@ -353,35 +352,6 @@ static struct ledger_job *take(struct ledger *l)
     return jobs;
 }
 
-static void wait_ms(pthread_cond_t *c, pthread_mutex_t *mu, int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + ms * NS_PER_MS;
-    until.tv_sec += (time_t)(ns / NS_PER_S);
-    until.tv_nsec = (long)(ns % NS_PER_S);
-    pthread_cond_timedwait(c, mu, &until);
-}
-
-/* NULL: nothing came; then either the store is to be probed or the end has come. */
-static struct ledger_job *next_batch(struct ledger *l, bool *ret_stop, bool *ret_probe)
-{
-    pthread_mutex_lock(&l->mu);
-    *ret_probe = false;
-    while (!l->first && !l->stopping && !*ret_probe) {
-        if (l->why) {
-            wait_ms(&l->more, &l->mu, PROBE_MS);
-            *ret_probe = !l->first;
-        } else {
-            pthread_cond_wait(&l->more, &l->mu);
-        }
-    }
-    struct ledger_job *jobs = take(l);
-    *ret_stop = !jobs && l->stopping;
-    pthread_mutex_unlock(&l->mu);
-    return jobs;
-}
-
 static WORKER_FN void keep_log_short(struct ledger *l)
 {
     int64_t bytes = db_wal_bytes(l->wal);
@@ -389,74 +359,77 @@ static WORKER_FN void keep_log_short(struct ledger *l)
         int rc = db_wal_pass(l->wal, l->db);
         (void)rc; /* logged there; tried again after the next commit */
     } else if (bytes > WAL_PASS) {
-        pthread_cond_signal(&l->ckpt_wake);
+        runner_wake(l->checkpointer);
     }
 }
 
-static void *writer_main(void *arg)
+/* How long the writer may rest: a store that fails is tried again, whether it was woken or not. */
+static WORKER_FN int64_t try_store(struct ledger *l, bool tried)
+{
+    int64_t now = clock_mono_ns(l->clock);
+    if (ledger_healthy(l, NULL))
+        return RUNNER_REST;
+    if (tried) {
+        l->probe_ns = now + PROBE_MS * NS_PER_MS;
+    } else if (now >= l->probe_ns) {
+        if (probe(l) == 0) {
+            set_why(l, NULL);
+            return RUNNER_REST;
+        }
+        l->probe_ns = now + PROBE_MS * NS_PER_MS;
+    }
+    return (l->probe_ns - now) / NS_PER_MS + 1;
+}
+
+/* The writer: a batch a turn. */
+static int64_t writer_turn(void *arg)
 {
     ROLE_ENTER_WORKER();
-    (void)pthread_setname_np(pthread_self(), "ledger-write");
     struct ledger *l = arg;
-    for (;;) {
-        bool stop, try_store;
-        struct ledger_job *jobs = next_batch(l, &stop, &try_store);
-        if (stop)
-            return NULL;
-        if (jobs) {
-            observe_queue(l, jobs, clock_mono_ns(&clock_system));
-            run(l, jobs);
-            job_wake_all(l, jobs);
-        } else if (try_store && probe(l) == 0) {
-            set_why(l, NULL);
-        }
-        keep_log_short(l);
+    pthread_mutex_lock(&l->mu);
+    struct ledger_job *jobs = take(l);
+    bool more = l->first != NULL, stopping = l->stopping;
+    pthread_mutex_unlock(&l->mu);
+    if (jobs) {
+        observe_queue(l, jobs, clock_mono_ns(&clock_system));
+        run(l, jobs);
+        job_wake_all(l, jobs);
     }
+    int64_t rest = stopping ? RUNNER_REST : try_store(l, jobs != NULL);
+    keep_log_short(l);
+    return more ? RUNNER_AGAIN : rest;
 }
 
 /* The checkpointer: passes beside the writer, so that the writer's own are short. */
-static void *checkpointer_main(void *arg)
+static int64_t checkpointer_turn(void *arg)
 {
     ROLE_ENTER_WORKER();
-    (void)pthread_setname_np(pthread_self(), "ledger-ckpt");
     struct ledger *l = arg;
     pthread_mutex_lock(&l->mu);
-    while (!l->stopping) {
-        wait_ms(&l->ckpt_wake, &l->mu, PASS_MS);
-        if (l->stopping)
-            break;
-        pthread_mutex_unlock(&l->mu);
-        int rc = db_wal_bytes(l->wal) > 0 ? db_wal_pass(l->wal, l->ckpt_db) : 0;
-        (void)rc;
-        pthread_mutex_lock(&l->mu);
-    }
+    bool now = !l->stopping && l->checkpointing;
+    l->checkpointing = true;
     pthread_mutex_unlock(&l->mu);
-    return NULL;
+    int rc = now && db_wal_bytes(l->wal) > 0 ? db_wal_pass(l->wal, l->ckpt_db) : 0;
+    (void)rc; /* logged there; tried again at the next turn */
+    return PASS_MS;
 }
 
 int writer_start(struct ledger *l)
 {
-    if (pthread_create(&l->writer, NULL, writer_main, l) != 0)
-        return OC_EIO;
-    l->writer_runs = true;
-    if (pthread_create(&l->checkpointer, NULL, checkpointer_main, l) != 0)
-        return OC_EIO;
-    l->checkpointer_runs = true;
-    return 0;
+    /* The writer wakes the checkpointer, so that one is there first. */
+    int rc = runner_start(l->threading, "ledger-ckpt", checkpointer_turn, l, &l->checkpointer);
+    if (rc)
+        return rc;
+    return runner_start(l->threading, "ledger-write", writer_turn, l, &l->writer);
 }
 
 void writer_stop(struct ledger *l)
 {
     pthread_mutex_lock(&l->mu);
     l->stopping = true;
-    pthread_cond_broadcast(&l->more);
-    pthread_cond_broadcast(&l->ckpt_wake);
     pthread_mutex_unlock(&l->mu);
-    if (l->writer_runs)
-        pthread_join(l->writer, NULL);
-    if (l->checkpointer_runs)
-        pthread_join(l->checkpointer, NULL);
-    l->writer_runs = l->checkpointer_runs = false;
+    runner_stop(&l->writer);
+    runner_stop(&l->checkpointer);
 }
 
 bool ledger_healthy(struct ledger *l, const char **ret_why)

@@ -83,7 +83,7 @@ static void queue_at_once(struct ledger *l, struct ledger_job **jobs, unsigned n
         l->last = &jobs[i]->next;
         l->queued++;
     }
-    pthread_cond_signal(&l->more);
+    runner_wake(l->writer);
     while (!jobs[n - 1]->done)
         pthread_cond_wait(&l->done, &l->mu);
     pthread_mutex_unlock(&l->mu);
