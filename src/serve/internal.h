@@ -81,6 +81,8 @@ struct night {
     int64_t offset_ms; /* wall minus monotonic at the start */
     bool jumped;       /* it was told */
     int64_t close_not_before_ns, settle_not_before_ns;
+    struct flow_mutex closing; /* one closes at a time */
+    bool for_a_person;         /* what is due was too much to close by itself */
     date_t forgot; /* the day on which citizens' due documents were erased last */
     date_t swept;  /* the day on which the missed appointments before it were counted; 0: not yet */
 };
@@ -339,6 +341,10 @@ int64_t watch_co_oldest_doubt(struct serve *s) CO_FN;
  * another day is open. */
 int night_co_close_day(struct serve *s, date_t day, const char *who,
                        struct ledger_op *op) MUST_USE CO_FN;
+/** A request came on a date after the open clearing day's: closes what is due before it goes on, so
+ * that no transaction clears on a day before its own (R11). As txn_env wants it; `arg` is the
+ * daemon. */
+int night_co_new_day(void *arg) CO_FN MUST_USE;
 /** Remembers how the wall clock stands against the monotonic one. */
 void night_init(struct serve *s);
 /** Does it still stand so, within ten minutes? A change of the answer is logged. */

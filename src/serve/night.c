@@ -1,4 +1,5 @@
-/* The night: at the city's cut-over the clearing day closes, at the settlement time every closed
+/* The night: at the city's cut-over the clearing day closes (the first request after it sees to that
+ * where nobody else was quicker), at the settlement time every closed
  * day that is not settled yet is published. Both look at what is due, not at what the clock struck,
  * so a night that was slept through is made up for in the morning.
  *
@@ -19,6 +20,7 @@
 #define LOOK_MS      20000  /* how often it looks; sooner when something is due */
 #define RETRY_MS     600000 /* after a settlement that failed */
 #define RECLOSE_MS   60000  /* after a close that failed */
+#define CLOSE_WAIT_MS 2000  /* for another who closes */
 #define JUMP_MS      600000 /* the wall clock may be set by so much */
 #define DUE_MAX      32
 #define DAYS_AT_ONCE 40 /* more than these are closed by a person only */
@@ -31,6 +33,7 @@ static int64_t offset_ms(const struct serve *s)
 void night_init(struct serve *s)
 {
     s->night.offset_ms = offset_ms(s);
+    flow_mutex_init(&s->night.closing);
 }
 
 bool night_clock_good(struct serve *s)
@@ -111,6 +114,35 @@ static CO_FN int close_due(struct serve *s, struct ledger_op *op)
     return rc;
 }
 
+static int64_t later(const struct serve *s, int rc, int64_t retry_ms)
+{
+    return rc == 0 ? 0 : loop_now_ns(s->loop) + retry_ms * NS_PER_MS;
+}
+
+/* Closes what is due. */
+static CO_FN int close_in_turn(struct serve *s, struct ledger_op *op)
+{
+    struct night *n = &s->night;
+    int rc = flow_co_lock(&n->closing, flow_deadline_ms(CLOSE_WAIT_MS));
+    if (rc != 0)
+        return rc;
+    rc = close_due(s, op);
+    n->for_a_person = rc == OC_ESTATE || rc == OC_EREFUSED;
+    n->close_not_before_ns = later(s, rc, RECLOSE_MS);
+    flow_unlock(&n->closing);
+    return n->for_a_person ? 0 : rc;
+}
+
+/* Whose clock is not believed, and who waits for a person, goes on as it is. */
+int night_co_new_day(void *arg)
+{
+    struct serve *s = arg;
+    if (s->night.for_a_person || !night_clock_good(s))
+        return 0;
+    struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
+    return op ? close_in_turn(s, op) : OC_ENOMEM;
+}
+
 /* A day is settled at the first settlement time after it was over (or was closed before that). */
 static CO_FN bool is_time(struct serve *s, date_t day, struct day_row *row)
 {
@@ -158,11 +190,6 @@ static CO_FN int settle_due(struct serve *s, struct day_row *row)
     return rc;
 }
 
-static int64_t later(const struct serve *s, int rc, int64_t retry_ms)
-{
-    return rc == 0 ? 0 : loop_now_ns(s->loop) + retry_ms * NS_PER_MS;
-}
-
 /* Once a day what citizens wished to be forgotten and the law does not want any more. */
 static CO_FN void forget_due(struct serve *s)
 {
@@ -203,7 +230,7 @@ static int look_flow(void *arg)
     struct night *n = &s->night;
     bool good = night_clock_good(s);
     if (good && loop_now_ns(s->loop) >= n->close_not_before_ns)
-        n->close_not_before_ns = later(s, close_due(s, op), RECLOSE_MS);
+        (void)!close_in_turn(s, op); /* logged; tried again */
     if (loop_now_ns(s->loop) >= n->settle_not_before_ns)
         n->settle_not_before_ns = later(s, settle_due(s, row), RETRY_MS);
     if (good) {

@@ -350,6 +350,21 @@ static void own_hash(struct dialogue *d)
         log_warn("txn", "terminal=%s no randomness for a request of ours", d->req->terminal);
 }
 
+/* No transaction clears on a day before its own (R11): the first of a new day does not wait for the night's next look. */
+static CO_FN bool new_day(struct dialogue *d)
+{
+    struct ledger_stats stats;
+    if (d->env->co_new_day == NULL)
+        return true;
+    ledger_stats(d->env->ledger, &stats);
+    if (stats.open_day == 0 || stats.open_day >= d->business_date || d->env->co_new_day(d->env->night) == 0)
+        return true;
+    d->res->outcome = OC_REFUSED;
+    d->res->reason = OC_R_STORE;
+    snprintf(d->res->detail, sizeof d->res->detail, "the clearing day before could not be closed: try again");
+    return false;
+}
+
 static CO_FN int run(struct dialogue *d)
 {
     own_hash(d);
@@ -359,7 +374,7 @@ static CO_FN int run(struct dialogue *d)
     if (rc == 1) /* the first answer again */
         rc = 0;
     else if (rc == 0)
-        rc = flow_cancelled() ? OC_ECANCELED : answer(d);
+        rc = flow_cancelled() ? OC_ECANCELED : new_day(d) ? answer(d) : 0;
     if (d->same != 0)
         resume_co_same(d);
     if (rc == OC_ECANCELED && d->torn == 0 && d->res->outcome != OC_VOIDED && !d->res->replayed) {

@@ -76,6 +76,10 @@ struct txn_env {
     int (*co_seal)(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes plain, struct buf *ret);
     int (*co_unseal)(void *vault, const char *citizen, uint8_t what, struct bytes place, struct bytes blob, struct buf *ret);
     void *vault;
+    /** Asked before a request goes on whose date is after the open clearing day's: closes that day where it is due. Suspends.
+     *  An error: it could not, and the request is refused for now. NULL: days close by themselves. */
+    int (*co_new_day)(void *night);
+    void *night;
     /* txn's own */
     struct list live;        /* dialogues between intent and outcome */
     struct flow_cond ended;  /* one of them has left it */
