@@ -94,7 +94,7 @@ static WORKER_FN int open_keystore(struct serve *s)
         rc = keystore_open(path, wanted ? buf_cstr(&pass) : NULL, &s->keystore);
     buf_fini(&pass);
     if (rc == 0)
-        rc = crypto_new(NULL, &s->crypto);
+        rc = crypto_new(s->env.rng, &s->crypto);
     if (rc == 0)
         rc = vault_init(s);
     if (rc == 0)
@@ -122,19 +122,26 @@ static WORKER_FN void raise_descriptors(rlim_t wanted)
                  (unsigned long long)l.rlim_cur);
 }
 
+static const struct threading *threading_of(const struct serve *s)
+{
+    return s->opts.world ? s->opts.world->threading : NULL;
+}
+
 static WORKER_FN int open_loop(struct serve *s)
 {
     s->metrics = metrics_new();
     unsigned remote =
         s->fixed->terminals.listen.count > 0 ? s->fixed->terminals.max_connections : 0;
-    struct loop_opts lo = {.metrics = s->metrics, .max_flows = FLOWS + remote};
+    struct loop_opts lo = s->opts.world ? s->opts.world->loop : (struct loop_opts){0};
+    lo.metrics = s->metrics;
+    lo.max_flows = lo.max_flows ? lo.max_flows : FLOWS + remote;
     if (s->metrics && remote > 0)
         raise_descriptors(remote + FDS);
     int rc = s->metrics ? loop_new(&s->loop, &lo) : OC_ENOMEM;
     if (rc == 0)
         admit_init(&s->admit, s->loop, s->metrics);
     if (rc == 0)
-        rc = pool_new(&s->pool, "work", WORKERS, WORK_QUEUE, NULL, NULL);
+        rc = threading_pool(threading_of(s), "work", WORKERS, WORK_QUEUE, &s->pool);
     if (rc != 0)
         log_error("serve", "event loop: %s", oc_strerror(rc));
     return rc;
@@ -146,7 +153,8 @@ static WORKER_FN int open_ledger(struct serve *s)
     int rc = keystore_key(s->keystore, s->crypto, "journal", chain);
     struct ledger_opts lo = {.path = s->fixed->paths.ledger,
                              .loop = s->loop,
-                             .clock = &clock_system,
+                             .clock = s->env.clock,
+                             .threading = threading_of(s),
                              .metrics = s->metrics,
                              .chain_key = chain,
                              .readers = 2};
@@ -188,6 +196,7 @@ static WORKER_FN int open_modules(struct serve *s)
                               .tree = conf_snapshot_tree(s->first),
                               .conf = serve_module_conf(s->fixed),
                               .metrics = s->metrics,
+                              .clock = s->env.clock,
                               .slow_limit = SLOW_IN_A_ROW};
     int rc = s->opts.modules ? module_set_static(&mo, s->opts.modules, &errors, &s->modules)
                              : module_set_load(&mo, &errors, &s->modules);
@@ -222,17 +231,17 @@ static void fill_env(struct serve *s)
     s->env.profiles = s->profiles;
     s->env.custody = s->custody;
     s->env.crypto = s->crypto;
-    s->env.rng = &rng_system;
-    s->env.clock = &clock_system;
     s->env.metrics = s->metrics;
     s->env.city_offset_min = s->fixed->city.offset_min;
     s->env.co_seal = vault_co_seal_for;
     s->env.co_unseal = vault_co_unseal_for;
     s->env.vault = s;
+    s->env.co_new_day = night_co_new_day;
+    s->env.night = s;
     s->settle = (struct settle_env){.ledger = s->ledger,
                                     .pool = s->pool,
                                     .crypto = s->crypto,
-                                    .clock = &clock_system,
+                                    .clock = s->env.clock,
                                     .dir = s->fixed->paths.settlement,
                                     .city_offset_min = s->fixed->city.offset_min};
     memcpy(s->settle.key, s->manifest_key, sizeof s->settle.key);
@@ -245,8 +254,9 @@ static struct serve *serve_new(const struct serve_opts *o)
     if (!s)
         return NULL;
     s->opts = *o;
-    s->env.clock = &clock_system;
-    s->started_ns = clock_mono_ns(&clock_system);
+    s->env.clock = o->world ? o->world->clock : &clock_system;
+    s->env.rng = o->world ? o->world->rng : &rng_system;
+    s->started_ns = clock_mono_ns(s->env.clock);
     night_init(s);
     arena_init(&s->arena, 0);
     list_init(&s->lanes);
@@ -299,9 +309,9 @@ static CO_FN int start_all(struct serve *s)
         rc = watch_start(s);
     if (rc == 0)
         rc = terminals_co_start(s);
-    if (rc == 0)
+    if (rc == 0 && !s->opts.world)
         rc = partners_start(s);
-    if (rc == 0)
+    if (rc == 0 && !s->opts.world)
         rc = api_open(s);
     return rc;
 }

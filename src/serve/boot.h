@@ -4,10 +4,28 @@
 
 #include "base/base.h"
 #include "card/card.h"
+#include "crypto/crypto.h"
+#include "flow/flow.h"
 #include "serve/config.h"
 
 struct serve;
 struct onecard_module;
+struct upstream_answer;
+struct upstream_exchange;
+struct upstream_route;
+
+/** What the daemon stands on instead of this machine: a simulator's. Must outlive it. */
+struct serve_world {
+    const struct clock *clock;
+    const struct rng *rng;
+    const struct threading *threading;
+    struct loop_opts loop; /* clock, order, idle; how many flows and the metrics are the daemon's */
+    /** Instead of HTTP to institutions; NULL: there are none. */
+    int (*co_exchange)(void *arg, const struct upstream_exchange *e, struct upstream_answer *ret);
+    void *arg;
+    const struct upstream_route *routes;
+    size_t route_count;
+};
 
 struct serve_opts {
     const char *file; /* configuration file */
@@ -15,6 +33,8 @@ struct serve_opts {
     bool no_signals;  /* several daemons in one process (tests): nobody asks for signals */
     const struct onecard_module *const
         *modules; /* linked-in ones instead (tests), NULL-terminated */
+    const struct serve_world *world; /* NULL: this machine. Else nothing is listened to: neither the
+                                        API nor terminals nor institutions have a door */
     /** Called on the loop when everything serves. NULL: nothing. */
     void (*ready)(struct serve *s, void *arg);
     void *arg;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define SILENT_BEATS  3
 #define REST_MS       1000
@@ -405,7 +404,7 @@ static CO_FN void let_read(struct session *se)
     int64_t deadline = flow_deadline_ms(LINGER_MS);
     if (se->broken || strcmp(se->why, "closed") == 0)
         return;
-    (void)shutdown(tls_fd(se->stream), SHUT_WR);
+    stream_shut(se->stream, false);
     while (all < LINGER_BYTES && stream_co_read(se->stream, bin, sizeof bin, &got, deadline) == 0)
         all += got;
 }
@@ -426,7 +425,7 @@ static CO_FN void finish(struct session *se)
     while (se->asked_count > 0 || se->writing > 0) {
         if (flow_co_wait(&se->idle, flow_deadline_ms(LAST_WORDS_MS)) == OC_ETIMEDOUT &&
             se->writing > 0)
-            (void)shutdown(tls_fd(se->stream), SHUT_RDWR);
+            stream_shut(se->stream, true);
     }
     se->broken = true;
     list_del(&se->dirty);

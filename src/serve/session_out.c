@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 void session_drop(struct session *se)
 {
@@ -20,7 +19,7 @@ static void break_off(struct session *se)
 {
     se->broken = true;
     session_drop(se);
-    (void)shutdown(tls_fd(se->stream), SHUT_RDWR); /* whoever writes now is woken */
+    stream_shut(se->stream, true); /* whoever writes now is woken */
 }
 
 static bool room(struct session *se, size_t len)

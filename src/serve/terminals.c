@@ -49,7 +49,7 @@ static struct terminals *terminals_new(struct serve *s)
 
 int terminals_open(struct serve *s)
 {
-    if (s->fixed->terminals.listen.count == 0)
+    if (s->fixed->terminals.listen.count == 0 && !s->opts.world)
         return 0;
     struct terminals *t = s->terminals = terminals_new(s);
     if (!t)
@@ -57,7 +57,7 @@ int terminals_open(struct serve *s)
     int rc = authority_read_external(t);
     if (rc == 0)
         rc = script_book_new(s->profiles, &t->scripts);
-    if (rc == 0)
+    if (rc == 0 && !s->opts.world)
         rc = pool_new(&t->pool, "handshake", HANDSHAKE_THREADS, t->config->handshakes + 64U,
                       be_modest, NULL);
     if (rc != 0)
@@ -96,6 +96,16 @@ static void on_stop(struct loop_task *task)
     drain(CONTAINER_OF(at, struct session, link));
 }
 
+static CO_FN int open_doors(struct terminals *t)
+{
+    int rc = authority_co_open(t);
+    if (rc == 0)
+        rc = authority_server(t);
+    if (rc == 0)
+        rc = authority_keep(t);
+    return rc == 0 ? listener_open(t) : rc;
+}
+
 int terminals_co_start(struct serve *s)
 {
     struct terminals *t = s->terminals;
@@ -105,15 +115,9 @@ int terminals_co_start(struct serve *s)
     t->connections_max = t->config->max_connections;
     if (flows < t->connections_max + FLOWS_KEPT)
         t->connections_max = flows > 2 * FLOWS_KEPT ? flows - FLOWS_KEPT : flows / 2;
-    int rc = authority_co_open(t);
-    if (rc == 0)
-        rc = authority_server(t);
-    if (rc == 0)
-        rc = authority_keep(t);
+    int rc = s->opts.world ? 0 : open_doors(t);
     if (rc == 0)
         rc = out_start(t);
-    if (rc == 0)
-        rc = listener_open(t);
     t->on_stop.fn = on_stop;
     if (rc == 0)
         loop_on_stop(s->loop, &t->on_stop);

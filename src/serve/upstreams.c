@@ -109,8 +109,33 @@ static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upst
     return rc;
 }
 
+/* A simulator's: what an institution answers is a function call. */
+static int open_simulated(struct serve *s, const struct serve_world *w)
+{
+    uint8_t seed[ED25519_LEN];
+    if (!w->co_exchange)
+        return 0;
+    int rc = site_seed(s, seed);
+    struct upstream_opts o = {.loop = s->loop,
+                              .clock = w->clock,
+                              .metrics = s->metrics,
+                              .crypto = s->crypto,
+                              .rng = w->rng,
+                              .seed = seed,
+                              .routes = w->routes,
+                              .route_count = w->route_count,
+                              .co_exchange = w->co_exchange,
+                              .arg = w->arg};
+    if (rc == 0)
+        rc = upstream_open(&o, &s->upstream);
+    secret_wipe(seed, sizeof seed);
+    return rc;
+}
+
 int upstreams_open(struct serve *s)
 {
+    if (s->opts.world)
+        return open_simulated(s, s->opts.world);
     size_t count = s->fixed->upstreams.count;
     if (count == 0)
         return 0;

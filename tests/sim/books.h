@@ -1,0 +1,39 @@
+/* What the ledger says of one transaction, as far as the books of a simulated city want to know;
+ * between books.c (claims, what was seen before) and rules.c (what must hold at the end). */
+#ifndef TESTS_SIM_BOOKS_H
+#define TESTS_SIM_BOOKS_H
+
+#include "city.h"
+
+struct entry {
+    int64_t id, created_ms, request_no, link, card;
+    char terminal[LEDGER_ID];
+    fen_t amount, legs;
+    date_t business, clearing;
+    uint32_t terminal_seq;
+    uint16_t counter;
+    uint8_t state, kind, evidence, reason, tac_verdict, suspense;
+    bool refund;
+};
+
+struct books {
+    struct entry *rows; /* by id, oldest first; read at the end */
+    size_t count, cap;
+    struct final { /* what was final once */
+        int64_t id;
+        uint8_t state;
+        date_t clearing, business;
+    } * finals;
+    size_t final_count, final_cap;
+    size_t told; /* claims that were looked at after a start */
+};
+
+/** The row of that id; NULL: there is none. */
+const struct entry *books_entry(const struct city *c, int64_t id);
+
+/** Each rule by its number; ends the process where one does not hold. */
+void rules_check(struct city *c);
+/** Cards and accounts, at the end. */
+int rules_co_balances(struct city *c) CO_FN MUST_USE;
+
+#endif

@@ -1,0 +1,165 @@
+/* A simulated city: the whole daemon (serve, txn, ledger, modules) on a simulated machine and disk,
+ * with cards in software and people who use them; faults, crashes and losses of power by the seed.
+ *
+ *   main.c     seeds, processes, what is printed      city.c    a city's life: incarnations
+ *   till.c     people with cards at readers           reader.c  readers, and what cards did
+ *   found.c    what stands in the ledger at first     books.c   what must hold, always
+ *   machine.c  time, threads                          disk*.c   the disk
+ *
+ * What a daemon says counts only while it lives: from the moment of a crash nothing of it reaches a
+ * card, a person or the disk that comes after it. */
+#ifndef TESTS_SIM_CITY_H
+#define TESTS_SIM_CITY_H
+
+#include "cardsim.h"
+#include "disk.h"
+#include "machine.h"
+#include "rand.h"
+#include "serve/session.h"
+
+#define CITY_TILLS 10
+#define CITY_CARDS 16
+
+/* ---- cards ---- */
+
+/** A change of the chip's purse, seen from outside. */
+struct card_move {
+    int64_t ns;
+    fen_t delta;
+    uint16_t online, offline; /* counters after it */
+};
+struct city_card {
+    struct cardsim *chip;
+    int64_t id; /* in the ledger */
+    uint8_t serial[OC_SERIAL_LEN];
+    fen_t balance; /* the chip's, when it was last looked at */
+    bool taken;    /* somebody has it in the hand */
+    bool lied;     /* it gave counters that were not its own: the ledger may await records of it */
+    int64_t denied_ms; /* wall: its denial was acknowledged as durable; 0: none */
+    struct card_move *moves;
+    size_t move_count, move_cap;
+};
+
+/* ---- what people were told ---- */
+
+struct claim {
+    int till;
+    int card; /* -1: none */
+    int64_t number, txn;
+    enum oc_outcome outcome;
+    fen_t amount;
+    date_t business;
+    bool credit, moves; /* to the chip; money at all */
+};
+
+struct city;
+/** A desk, a shop, a bus: one reader, somebody who works there. */
+struct till {
+    struct city *city;
+    unsigned index;
+    char id[16];
+    struct reader *reader; /* the daemon's; of this incarnation */
+    int lies;              /* the card on the reader; -1: none */
+    struct flow_cond never;
+    /* what outlives a crash */
+    int64_t last_number;
+    bool asks; /* `req` has no final answer yet */
+    bool wants_card;
+    int again; /* the card it was asked with last */
+    unsigned tries;
+    int card; /* the one in the hand; -1: none */
+    struct txn_request req;
+    struct txn_result res;
+    struct sim_rand rand;
+};
+
+struct city_plan {
+    uint64_t seed;
+    unsigned transactions;
+    bool trace;
+    bool verbose;
+};
+
+struct city {
+    struct city_plan plan;
+    struct sim_machine machine;
+    struct sim_disk *disk, *next_disk; /* in use; what the next incarnation finds */
+    struct sim_trace trace;
+    struct sim_rand rand;  /* what people do */
+    struct sim_rand fault; /* what goes wrong */
+    struct rng rng;
+    struct sim_rand rng_state;
+    char dir[64];
+    char conf[1024], conf_path[96], ledger_path[96];
+    uint8_t chain_key[32];
+    struct serve_world world;
+    struct serve *serve;
+    unsigned incarnation;
+    bool founding; /* nothing goes wrong, nobody asks yet */
+    bool opening;  /* the daemon is not up yet: its disk works */
+    bool calm;     /* the end: no more faults */
+    bool dead;     /* this incarnation has crashed */
+    bool full;     /* the disk is */
+    bool over;
+    const char *crash_at; /* what kind of moment the next one comes at; NULL: none */
+    uint64_t crash_step, crash_write, crash_sync;
+    unsigned crashes, power_losses, crashes_left, denials_left;
+    unsigned tills_at_work, asked, posted, refused, doubts, voided, replays, faults;
+    unsigned io_one_in,
+        full_one_in;        /* disk operations that fail; steps until it is full; 0: never */
+    unsigned fault_percent; /* presentations in which the card does something wrong */
+    int pace_ms;            /* how long people take between two things, at most */
+    struct till tills[CITY_TILLS];
+    struct city_card cards[CITY_CARDS];
+    struct claim *claims;
+    size_t claim_count, claim_cap;
+    struct books *books;
+};
+
+/** Runs a city's life to its end. Ends the process where an invariant broke. */
+void city_live(struct city *c, const struct city_plan *plan);
+void city_fini(struct city *c);
+
+/** An invariant broke: says what, and how to see it again; ends the process. */
+_Noreturn void city_broke(const struct city *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+#define MUST(c, cond, ...) ((cond) ? (void)0 : city_broke((c), __VA_ARGS__))
+
+/** This incarnation ends here, as by kill -9; `power`: with the loss of power. */
+void city_crash(struct city *c, bool power);
+int64_t city_now_ms(const struct city *c);
+
+/* ---- found.c ---- */
+extern const uint8_t found_issuer[OC_ISSUER_LEN];
+/** Submits what a city begins with. */
+int found_co_city(struct city *c) CO_FN MUST_USE;
+void found_cards(struct city *c);
+/** The card keys, into the custody of a daemon that was opened. */
+void found_keys(struct city *c);
+
+/* ---- reader.c ---- */
+/** Puts a reader into the daemon for each till. */
+void readers_plug(struct city *c);
+void till_insert(struct till *t, int card);
+void till_remove(struct till *t);
+/** A chip's purse moved, or not, since the last look. */
+void card_look(struct city *c, struct city_card *card);
+
+/* ---- till.c ---- */
+void tills_init(struct city *c);
+/** Starts the people; when all is done they close the city. */
+int tills_start(struct city *c) MUST_USE;
+
+/* ---- books.c ---- */
+void books_init(struct city *c);
+void books_fini(struct city *c);
+/** What somebody was told, and who lived to tell it. */
+void books_claim(struct city *c, const struct claim *claim);
+/** After each start: what was acknowledged is there, what was final still is. */
+int books_co_look(struct city *c) CO_FN MUST_USE;
+/** At the end, with every doubt settled. */
+int books_co_close(struct city *c) CO_FN MUST_USE;
+/** The file at rest: chain, replay, books. */
+void books_verify_file(struct city *c);
+
+#endif

@@ -1,0 +1,154 @@
+/* Readers with cards in software, as real ones are: a command takes time on its way and back, and
+ * whatever happens meanwhile (the card is torn out, the daemon dies) finds it there. */
+#include "city.h"
+
+#include <stdlib.h>
+
+#define WAY_NS (8 * NS_PER_MS)
+
+void card_look(struct city *c, struct city_card *card)
+{
+    struct cardsim_status st;
+    cardsim_status(card->chip, &st);
+    fen_t delta = st.balance_fen - card->balance;
+    if (delta == 0)
+        return;
+    if (card->move_count == card->move_cap) {
+        card->move_cap = card->move_cap ? 2 * card->move_cap : 64;
+        card->moves = reallocarray(card->moves, card->move_cap, sizeof *card->moves);
+        CHECK(card->moves);
+    }
+    card->moves[card->move_count++] = (struct card_move){
+        .ns = c->machine.now_ns, .delta = delta, .online = st.online, .offline = st.offline};
+    sim_trace_put(&c->trace, c->machine.now_ns, "chip %d moves %lld to %lld, counters %u %u",
+                  (int)(card - c->cards), (long long)delta, (long long)st.balance_fen, st.online,
+                  st.offline);
+    card->balance = st.balance_fen;
+}
+
+/* ---- the field ---- */
+
+static void show(struct till *t, bool new_card)
+{
+    if (t->reader)
+        reader_set_state(t->reader, t->lies >= 0 ? READER_CARD : READER_EMPTY, new_card);
+}
+
+void till_insert(struct till *t, int card)
+{
+    t->lies = card;
+    cardsim_power_on(t->city->cards[card].chip);
+    show(t, true);
+}
+
+void till_remove(struct till *t)
+{
+    if (t->lies >= 0)
+        cardsim_power_off(t->city->cards[t->lies].chip);
+    t->lies = -1;
+    show(t, false);
+}
+
+static CO_FN int come_back(void *arg)
+{
+    struct till *t = arg;
+    int rc = flow_co_sleep_ms(sim_range(&t->rand, 100, 4000));
+    if (rc == 0 && t->lies < 0 && t->card >= 0)
+        till_insert(t, t->card);
+    return rc;
+}
+
+static CO_FN void torn(struct till *t)
+{
+    till_remove(t);
+    if (t->city->calm || sim_chance(&t->rand, 2, 3))
+        (void)!flow_start(flow_loop(), "card comes back", come_back, t, NULL);
+}
+
+/* Whether the deadline came first. Nobody is cancelled half-way. */
+static CO_FN int on_its_way(struct till *t, int64_t ns, int64_t deadline_ns)
+{
+    int64_t until = t->city->machine.now_ns + ns;
+    bool late = until > deadline_ns;
+    flow_shield();
+    (void)!flow_co_wait(&t->never, late ? deadline_ns : until);
+    flow_unshield();
+    return late ? OC_ETIMEDOUT : 0;
+}
+
+/* ---- as the daemon sees it ---- */
+
+static CO_FN int sim_co_connect(struct reader *r, struct reader_card *ret, int64_t deadline_ns)
+{
+    struct till *t = r->driver;
+    int rc = on_its_way(t, sim_range(&t->rand, 1, 4 * WAY_NS), deadline_ns);
+    if (rc)
+        return rc;
+    if (t->lies < 0 || t->city->dead)
+        return OC_ECARD_GONE;
+    struct cardsim *chip = t->city->cards[t->lies].chip;
+    cardsim_power_on(chip);
+    ret->atr_len = cardsim_atr(chip, ret->atr);
+    ret->protocol = cardsim_options(chip)->t0 ? CARD_T0 : CARD_T1;
+    return 0;
+}
+
+static CO_FN int at_card(struct till *t, const uint8_t *cmd, size_t len, struct reader_answer *ret,
+                         int64_t deadline_ns)
+{
+    struct city *c = t->city;
+    struct city_card *card = &c->cards[t->lies];
+    int err = cardsim_transmit(card->chip, cmd, len, ret->bytes, sizeof ret->bytes, &ret->len);
+    card_look(c, card);
+    sim_trace_bytes(&c->trace, cmd, len);
+    if (err == CARDSIM_TORN || err == CARDSIM_EOFF) {
+        sim_trace_put(&c->trace, c->machine.now_ns, "card %d torn at %s", t->lies,
+                      cardsim_command_name(cmd, len));
+        torn(t);
+        return OC_EIO;
+    }
+    if (err == CARDSIM_MUTE) {
+        int rc = on_its_way(t, FLOW_FOREVER - c->machine.now_ns, deadline_ns);
+        return rc ? rc : OC_ECARD_MUTE;
+    }
+    if (err)
+        return OC_EIO;
+    sim_trace_bytes(&c->trace, ret->bytes, ret->len);
+    int64_t slow = (int64_t)cardsim_take_delay_ms(card->chip) * NS_PER_MS;
+    return on_its_way(t, slow + sim_range(&t->rand, 1, WAY_NS), deadline_ns);
+}
+
+static CO_FN int sim_co_transmit(struct reader *r, const uint8_t *cmd, size_t len,
+                                 struct reader_answer *ret, int64_t deadline_ns)
+{
+    struct till *t = r->driver;
+    int rc = on_its_way(t, sim_range(&t->rand, 1, WAY_NS), deadline_ns);
+    if (rc)
+        return rc;
+    if (t->city->dead || t->lies < 0)
+        return t->city->dead ? OC_EIO : OC_ECARD_GONE;
+    return at_card(t, cmd, len, ret, deadline_ns);
+}
+
+static CO_FN void sim_co_disconnect(struct reader *r)
+{
+    struct till *t = r->driver;
+    if (t->lies >= 0 && !t->city->dead)
+        cardsim_reset(t->city->cards[t->lies].chip);
+}
+
+static const struct reader_ops ops = {
+    .co_connect = sim_co_connect,
+    .co_transmit = sim_co_transmit,
+    .co_disconnect = sim_co_disconnect,
+};
+
+void readers_plug(struct city *c)
+{
+    for (unsigned i = 0; i < CITY_TILLS; i++) {
+        struct till *t = &c->tills[i];
+        t->lies = -1;
+        CHECK(readers_add(serve_readers(c->serve), t->id, &ops, t, &t->reader) == 0);
+        show(t, false);
+    }
+}

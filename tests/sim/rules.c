@@ -1,0 +1,248 @@
+/* The rules of money, each a check of everything a city did. What a chip really did is known here:
+ * its purse was looked at after every command. */
+#include "books.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text(int64_t id)
+{
+    static char out[2][IDENT_TEXT];
+    static unsigned at;
+    return ident_text(id, out[at++ % 2]);
+}
+
+static bool on_chip(const struct entry *e)
+{
+    return e->kind == OC_PLAN_DEBIT || e->kind == OC_PLAN_CREDIT;
+}
+
+static bool open(const struct entry *e)
+{
+    return e->state == OC_TXN_INTENDED || e->state == OC_TXN_IN_DOUBT;
+}
+
+/* ---- what was told ---- */
+
+static void acknowledged_is_there(struct city *c)
+{
+    for (size_t i = 0; i < c->claim_count; i++) {
+        const struct claim *a = &c->claims[i];
+        const struct entry *e = a->txn ? books_entry(c, a->txn) : NULL;
+        if (a->txn == 0)
+            continue;
+        MUST(c, e, "%s was told of, and is not there", text(a->txn));
+        bool agrees = a->outcome == OC_POSTED ? e->state == OC_TXN_POSTED && e->amount == a->amount
+                      : a->outcome == OC_VOIDED ? e->state == OC_TXN_VOIDED
+                      : a->outcome == OC_IN_DOUBT
+                          ? e->state != OC_TXN_REFUSED
+                          : e->state == OC_TXN_REFUSED || e->state == OC_TXN_VOIDED;
+        MUST(c, agrees, "%s: told %s, the ledger says %s", text(a->txn),
+             oc_outcome_name(a->outcome), oc_txn_state_name((enum oc_txn_state)e->state));
+        MUST(c, a->business == 0 || a->business == e->business,
+             "R11: the business date of %s changed", text(a->txn));
+    }
+}
+
+static int by_request(const void *x, const void *y)
+{
+    const struct entry *a = *(const struct entry *const *)x, *b = *(const struct entry *const *)y;
+    int rc = strcmp(a->terminal, b->terminal);
+    if (rc != 0)
+        return rc;
+    if (a->request_no != b->request_no)
+        return a->request_no < b->request_no ? -1 : 1;
+    return a->id < b->id ? -1 : 1;
+}
+
+/* One request moves money once, however often it was asked for. */
+static void nothing_is_twice(struct city *c)
+{
+    const struct books *b = c->books;
+    const struct entry **at = calloc(b->count + 1, sizeof(struct entry *));
+    CHECK(at);
+    for (size_t i = 0; i < b->count; i++)
+        at[i] = &b->rows[i];
+    qsort(at, b->count, sizeof(struct entry *), by_request);
+    for (size_t i = 1; i < b->count; i++) {
+        const struct entry *x = at[i - 1], *y = at[i];
+        bool same = x->request_no != 0 && x->request_no == y->request_no &&
+                    strcmp(x->terminal, y->terminal) == 0;
+        MUST(c, !same || x->state != OC_TXN_POSTED || y->state != OC_TXN_POSTED,
+             "request %lld of %s was posted twice: %s and %s", (long long)x->request_no,
+             x->terminal, text(x->id), text(y->id));
+        MUST(c,
+             !same ||
+                 (y->link == x->id || x->state == OC_TXN_REFUSED || y->state == OC_TXN_REFUSED),
+             "request %lld of %s: %s does not follow %s", (long long)x->request_no, x->terminal,
+             text(y->id), text(x->id));
+    }
+    free(at);
+}
+
+/* ---- chip and ledger ---- */
+
+static bool fits(const struct entry *e, const struct card_move *m)
+{
+    if (e->kind == OC_PLAN_CREDIT)
+        return m->delta == e->amount && m->online == (uint16_t)(e->counter + 1);
+    return m->delta == -e->amount && m->offline == (uint16_t)(e->counter + 1);
+}
+
+/* R1, R2, R3, R7: the chip's movements and the POSTED transactions of its card are the same list.
+ */
+static void chip_equals_postings(struct city *c, const struct city_card *card)
+{
+    const struct books *b = c->books;
+    bool *used = calloc(card->move_count + 1, sizeof *used);
+    CHECK(used);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->rows[i];
+        if (e->card != card->id || !on_chip(e) || e->amount == 0 || e->state != OC_TXN_POSTED)
+            continue;
+        size_t m = 0;
+        while (m < card->move_count && (used[m] || !fits(e, &card->moves[m])))
+            m++;
+        MUST(c, m < card->move_count, "R3: %s is POSTED and card %d did not do it", text(e->id),
+             (int)(card - c->cards));
+        used[m] = true;
+        int64_t at_ms = c->machine.wall_ms + card->moves[m].ns / NS_PER_MS;
+        MUST(c, e->created_ms <= at_ms, "R2: the intent of %s came after the chip moved",
+             text(e->id));
+        MUST(c, card->denied_ms == 0 || e->created_ms <= card->denied_ms,
+             "R15: %s moved money after the card's denial was durable", text(e->id));
+    }
+    for (size_t m = 0; m < card->move_count; m++)
+        MUST(c, used[m], "R1: card %d moved %lld at %.3f s, and no posting says so",
+             (int)(card - c->cards), (long long)card->moves[m].delta,
+             (double)card->moves[m].ns / 1e9);
+    free(used);
+}
+
+/* ---- rows ---- */
+
+/* R4: what was voided was voided by evidence, never because time went by. */
+static bool voided_by_evidence(const struct entry *e)
+{
+    return e->evidence == EV_NOT_SENT || e->evidence == EV_CARD_REFUSED ||
+           e->evidence == EV_COUNTER || e->evidence == EV_COUNTER_OTHER ||
+           e->evidence == EV_CAPP_RECORD || e->evidence == EV_LOG;
+}
+
+static bool posted_by_evidence(const struct entry *e)
+{
+    return e->evidence == EV_ANSWER || e->evidence == EV_PROVE || e->evidence == EV_LOG ||
+           e->evidence == EV_CAPP_RECORD;
+}
+
+static void row_holds(struct city *c, const struct entry *e)
+{
+    const char *id = text(e->id);
+    MUST(c, e->legs == 0, "the legs of %s sum to %lld", id, (long long)e->legs);
+    MUST(c, e->state != OC_TXN_POSTED || e->clearing >= e->business,
+         "R11: %s cleared before its business date", id);
+    MUST(c, !open(e), "R3: %s is still open though its card was looked at", id);
+    MUST(c, e->state != OC_TXN_VOIDED || !on_chip(e) || voided_by_evidence(e),
+         "R4: %s was voided without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
+    MUST(c, e->state != OC_TXN_POSTED || !on_chip(e) || posted_by_evidence(e),
+         "R3: %s was posted without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
+    MUST(c, e->state != OC_TXN_POSTED || e->tac_verdict != TAC_WRONG,
+         "R5: %s was posted with a wrong TAC", id);
+    MUST(c, e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED || e->amount <= 2500,
+         "limits: %s is over the most of one transaction", id);
+}
+
+/* R10: a SAM's sequence is never used again. Rows are by id, so each SAM's sequences ascend. */
+static void sequences_ascend(struct city *c)
+{
+    const struct books *b = c->books;
+    uint32_t last[CITY_TILLS] = {0};
+    for (size_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->rows[i];
+        for (unsigned t = 0; e->terminal_seq && t < CITY_TILLS; t++) {
+            if (strcmp(c->tills[t].id, e->terminal) != 0)
+                continue;
+            MUST(c, e->terminal_seq > last[t], "R10: sequence %u of %s was used before (%s)",
+                 e->terminal_seq, e->terminal, text(e->id));
+            last[t] = e->terminal_seq;
+        }
+    }
+}
+
+/* Limits: what a card paid on one business day. */
+static void days_within_limits(struct city *c)
+{
+    const struct books *b = c->books;
+    for (int k = 0; k < CITY_CARDS; k++) {
+        date_t day = 0;
+        fen_t sum = 0;
+        for (size_t i = 0; i < b->count; i++) {
+            const struct entry *e = &b->rows[i];
+            if (e->card != c->cards[k].id || e->kind != OC_PLAN_DEBIT || e->state != OC_TXN_POSTED)
+                continue;
+            if (e->business > day) {
+                day = e->business;
+                sum = 0;
+            }
+            sum += e->business == day ? e->amount : 0;
+            MUST(c, sum <= 15000, "limits: card %d paid %lld on %d", k, (long long)sum, day);
+        }
+    }
+}
+
+void rules_check(struct city *c)
+{
+    for (size_t i = 0; i < c->books->count; i++)
+        row_holds(c, &c->books->rows[i]);
+    acknowledged_is_there(c);
+    nothing_is_twice(c);
+    for (int i = 0; i < CITY_CARDS; i++)
+        chip_equals_postings(c, &c->cards[i]);
+    sequences_ascend(c);
+    days_within_limits(c);
+}
+
+/* ---- balances ---- */
+
+static CO_FN int cards_balance(struct city *c, fen_t *all)
+{
+    struct card_row *row = arena_alloc(flow_arena(), sizeof *row);
+    int rc = row ? 0 : OC_ENOMEM;
+    for (int i = 0; rc == 0 && i < CITY_CARDS; i++) {
+        rc = ledger_co_card_id(c->serve->ledger, c->cards[i].id, row);
+        if (rc != 0)
+            break;
+        MUST(c, row->purse == c->cards[i].balance, "R1: card %d holds %lld, its purse account %lld",
+             i, (long long)c->cards[i].balance, (long long)row->purse);
+        MUST(c,
+             row->open_txn == 0 && row->purse_debits_pending == 0 &&
+                 row->purse_credits_pending == 0,
+             "card %d has something reserved and nothing open", i);
+        MUST(c, c->cards[i].lied || (row->alarm == 0 && row->awaiting == 0),
+             "R1: card %d: alarm %u, %u records awaited", i, row->alarm, row->awaiting);
+        MUST(c, row->pending_load_reserved == 0, "card %d: a pending load is reserved", i);
+        *all += row->purse + row->pending_load;
+    }
+    return rc;
+}
+
+int rules_co_balances(struct city *c)
+{
+    struct account_row *rows = arena_alloc(flow_arena(), 64 * sizeof *rows);
+    fen_t all = 0;
+    unsigned n = 0;
+    int rc = rows ? cards_balance(c, &all) : OC_ENOMEM;
+    if (rc == 0)
+        rc = ledger_co_accounts(c->serve->ledger, rows, 64, &n);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        const struct account_row *a = &rows[i];
+        if (a->kind == ACCT_PURSE || a->kind == ACCT_PENDING_LOAD)
+            continue;
+        all += a->credits_posted - a->debits_posted;
+        MUST(c, a->credits_pending == 0 && a->debits_pending == 0,
+             "account %s %s: something is reserved", acct_kind_name((enum acct_kind)a->kind),
+             a->owner);
+    }
+    MUST(c, rc != 0 || all == 0, "all accounts sum to %lld", (long long)all);
+    return rc;
+}
