@@ -46,6 +46,7 @@ void city_crash(struct city *c, bool power)
     sim_disk_forsake(c->disk);
     c->crash_at = NULL;
     sim_trace_put(&c->trace, c->machine.now_ns, "CRASH%s", power ? ", power lost" : "");
+    lanes_cut(c);
     if (c->serve && c->serve->loop)
         loop_stop(c->serve->loop, 0);
 }
@@ -130,7 +131,7 @@ static CO_FN int begin_flow(void *arg)
     }
     int rc = books_co_look(c);
     if (rc == 0 && !c->dead)
-        rc = tills_start(c);
+        rc = tills_co_start(c);
     MUST(c, rc == 0 || c->dead, "nobody can work: %s", oc_strerror(rc));
     return 0;
 }
@@ -163,6 +164,7 @@ static WORKER_FN void incarnate(struct city *c)
     if (rc == 0 && !c->dead) {
         found_keys(c);
         readers_plug(c);
+        lanes_init(c);
         rc = serve_run(c->serve);
         MUST(c, rc == 0 || c->dead, "the daemon ended: %s", oc_strerror(rc));
         MUST(c, rc != OC_EBUSY, "a flow did not end when it was cancelled");
@@ -170,6 +172,7 @@ static WORKER_FN void incarnate(struct city *c)
     for (unsigned i = 0; i < CITY_TILLS; i++)
         c->tills[i].reader = NULL;
     serve_close(&c->serve);
+    lanes_fini(c);
     MUST(c, c->machine.count == 0, "something is left of a daemon that was closed");
     if (c->dead) {
         sim_disk_free(&c->disk);
@@ -238,6 +241,7 @@ static void draw_fate(struct city *c)
     c->fault_percent = 4 + sim_pick(&c->fault, 28);
     c->crashes_left = sim_pick(&c->fault, 8);
     c->denials_left = sim_pick(&c->fault, 4);
+    c->wire_one_in = sim_chance(&c->fault, 2, 3) ? 20 + sim_pick(&c->fault, 300) : 0;
     c->io_one_in = sim_chance(&c->fault, 1, 3) ? 200 + sim_pick(&c->fault, 2000) : 0;
     c->full_one_in = sim_chance(&c->fault, 1, 4) ? 20000 : 0;
 }

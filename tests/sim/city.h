@@ -4,6 +4,7 @@
  *   main.c     seeds, processes, what is printed      city.c    a city's life: incarnations
  *   till.c     people with cards at readers           reader.c  readers, and what cards did
  *   found.c    what stands in the ledger at first     books.c   what must hold, always
+ *   lane.c     terminals over the network             wire.c    what carries their frames
  *   machine.c  time, threads                          disk*.c   the disk
  *
  * What a daemon says counts only while it lives: from the moment of a crash nothing of it reaches a
@@ -17,7 +18,8 @@
 #include "rand.h"
 #include "serve/session.h"
 
-#define CITY_TILLS 10
+#define CITY_TILLS 14 /* the last ones are terminals over the network */
+#define CITY_LOCAL 10
 #define CITY_CARDS 16
 
 /* ---- cards ---- */
@@ -61,6 +63,8 @@ struct till {
     struct reader *reader; /* the daemon's; of this incarnation */
     int lies;              /* the card on the reader; -1: none */
     struct flow_cond never;
+    bool net; /* a terminal over the network: `lane` */
+    struct sim_lane *lane;
     /* what outlives a crash */
     int64_t last_number;
     bool asks; /* `req` has no final answer yet */
@@ -104,7 +108,8 @@ struct city {
     const char *crash_at; /* what kind of moment the next one comes at; NULL: none */
     uint64_t crash_step, crash_write, crash_sync;
     unsigned crashes, power_losses, crashes_left, denials_left;
-    unsigned tills_at_work, asked, posted, refused, doubts, voided, replays, faults;
+    unsigned tills_at_work, asked, posted, refused, doubts, voided, replays, faults, cuts;
+    unsigned wire_one_in; /* frames that something befalls; 0: none */
     unsigned io_one_in,
         full_one_in;        /* disk operations that fail; steps until it is full; 0: never */
     unsigned fault_percent; /* presentations in which the card does something wrong */
@@ -140,15 +145,48 @@ void found_keys(struct city *c);
 /* ---- reader.c ---- */
 /** Puts a reader into the daemon for each till. */
 void readers_plug(struct city *c);
-void till_insert(struct till *t, int card);
-void till_remove(struct till *t);
+void till_co_insert(struct till *t, int card) CO_FN;
+void till_co_remove(struct till *t) CO_FN;
 /** A chip's purse moved, or not, since the last look. */
 void card_look(struct city *c, struct city_card *card);
+
+/** One command to a card, whoever brings it; errors of cardsim. Never suspends. */
+int card_transmit(struct city *c, int card, const uint8_t *cmd, size_t len, uint8_t *resp,
+                  size_t cap, size_t *ret_len);
+/** Nobody is cancelled on the way. OC_ETIMEDOUT: the deadline came first. */
+int till_co_pass(struct till *t, int64_t ns, int64_t deadline_ns) CO_FN MUST_USE;
+/** The card has left the field; somebody may put it back. */
+void till_co_torn(struct till *t) CO_FN;
+
+/* ---- wire.c ---- */
+struct sim_wire;
+/** Two streams, each the other's end: the switch's and the terminal's. */
+struct sim_wire *wire_new(struct city *c, struct stream **ret_switch, struct stream **ret_terminal);
+/** What is on its way is lost, and both ends hear that it is over. */
+void wire_cut(struct sim_wire *w);
+
+/* ---- lane.c ---- */
+/** This incarnation's: not connected yet. */
+void lanes_init(struct city *c);
+void lanes_fini(struct city *c);
+/** The daemon has died. */
+void lanes_cut(struct city *c);
+/** Asks what t->req says, connecting first where need be; fills t->res. OC_ECLOSED: no answer came.
+ */
+int lane_co_ask(struct till *t) CO_FN MUST_USE;
+/** Lives so long without a request: listens, says that it is there. */
+int lane_co_rest(struct till *t, int64_t ms) CO_FN MUST_USE;
+void lane_co_card_came(struct till *t) CO_FN;
+/** That the card of that arrival has gone. */
+void lane_co_card_left(struct till *t) CO_FN;
+/** Says goodbye. */
+void lane_hang_up(struct till *t);
+void lane_pin(const struct till *t, uint8_t ret[TLS_PIN_LEN]);
 
 /* ---- till.c ---- */
 void tills_init(struct city *c);
 /** Starts the people; when all is done they close the city. */
-int tills_start(struct city *c) MUST_USE;
+int tills_co_start(struct city *c) CO_FN MUST_USE;
 
 /* ---- books.c ---- */
 void books_init(struct city *c);

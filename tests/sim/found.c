@@ -98,11 +98,33 @@ static CO_FN int terminals(struct city *c, struct ledger_op *op)
                        (int)strcspn(t->id, "0123456789"), t->id);
         t->sam[0] = 0x10;
         t->sam[5] = (uint8_t)(i + 1);
-        (void)snprintf(t->reader, sizeof t->reader, "%s", t->id);
+        if (!c->tills[i].net)
+            (void)snprintf(t->reader, sizeof t->reader, "%s", t->id);
         (void)snprintf(t->services, sizeof t->services, "*");
         (void)snprintf(t->params, sizeof t->params,
                        "{\"fare\":\"2.00\",\"line\":\"12\",\"same_card_seconds\":\"0\"}");
         rc = submit(c, op);
+    }
+    return rc;
+}
+
+/* As if each had enrolled: a token, and its key. */
+static CO_FN int terminal_keys(struct city *c, struct ledger_op *op)
+{
+    int rc = 0;
+    for (unsigned i = CITY_LOCAL; rc == 0 && i < CITY_TILLS; i++) {
+        for (uint8_t action = TERMINAL_KEY_TOKEN; rc == 0 && action <= TERMINAL_KEY_PIN; action++) {
+            struct op_terminal_key *k = &fresh(op, LOP_TERMINAL_KEY)->terminal_key;
+            (void)snprintf(k->terminal, sizeof k->terminal, "%s", c->tills[i].id);
+            k->action = action;
+            memset(k->token_hash, (int)(i + 1), sizeof k->token_hash);
+            k->token_until_ms = city_now_ms(c) + MS_PER_DAY;
+            if (action == TERMINAL_KEY_PIN) {
+                lane_pin(&c->tills[i], k->pin);
+                k->not_after_ms = city_now_ms(c) + 400 * MS_PER_DAY;
+            }
+            rc = submit(c, op);
+        }
     }
     return rc;
 }
@@ -133,5 +155,7 @@ int found_co_city(struct city *c)
     int rc = op ? participants(c, op) : OC_ENOMEM;
     if (rc == 0)
         rc = terminals(c, op);
+    if (rc == 0)
+        rc = terminal_keys(c, op);
     return rc == 0 ? cards(c, op) : rc;
 }

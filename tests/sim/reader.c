@@ -26,6 +26,21 @@ void card_look(struct city *c, struct city_card *card)
     card->balance = st.balance_fen;
 }
 
+int card_transmit(struct city *c, int card, const uint8_t *cmd, size_t len, uint8_t *resp,
+                  size_t cap, size_t *ret_len)
+{
+    struct cardsim *chip = c->cards[card].chip;
+    int err = cardsim_transmit(chip, cmd, len, resp, cap, ret_len);
+    card_look(c, &c->cards[card]);
+    sim_trace_bytes(&c->trace, cmd, len);
+    if (err == 0)
+        sim_trace_bytes(&c->trace, resp, *ret_len);
+    else
+        sim_trace_put(&c->trace, c->machine.now_ns, "card %d %s at %s", card,
+                      err == CARDSIM_MUTE ? "mute" : "torn", cardsim_command_name(cmd, len));
+    return err;
+}
+
 /* ---- the field ---- */
 
 static void show(struct till *t, bool new_card)
@@ -34,19 +49,24 @@ static void show(struct till *t, bool new_card)
         reader_set_state(t->reader, t->lies >= 0 ? READER_CARD : READER_EMPTY, new_card);
 }
 
-void till_insert(struct till *t, int card)
+void till_co_insert(struct till *t, int card)
 {
     t->lies = card;
     cardsim_power_on(t->city->cards[card].chip);
     show(t, true);
+    if (t->net)
+        lane_co_card_came(t);
 }
 
-void till_remove(struct till *t)
+void till_co_remove(struct till *t)
 {
-    if (t->lies >= 0)
+    bool was = t->lies >= 0;
+    if (was)
         cardsim_power_off(t->city->cards[t->lies].chip);
     t->lies = -1;
     show(t, false);
+    if (was && t->net)
+        lane_co_card_left(t);
 }
 
 static CO_FN int come_back(void *arg)
@@ -54,19 +74,19 @@ static CO_FN int come_back(void *arg)
     struct till *t = arg;
     int rc = flow_co_sleep_ms(sim_range(&t->rand, 100, 4000));
     if (rc == 0 && t->lies < 0 && t->card >= 0)
-        till_insert(t, t->card);
+        till_co_insert(t, t->card);
     return rc;
 }
 
-static CO_FN void torn(struct till *t)
+void till_co_torn(struct till *t)
 {
-    till_remove(t);
+    till_co_remove(t);
     if (t->city->calm || sim_chance(&t->rand, 2, 3))
         (void)!flow_start(flow_loop(), "card comes back", come_back, t, NULL);
 }
 
 /* Whether the deadline came first. Nobody is cancelled half-way. */
-static CO_FN int on_its_way(struct till *t, int64_t ns, int64_t deadline_ns)
+int till_co_pass(struct till *t, int64_t ns, int64_t deadline_ns)
 {
     int64_t until = t->city->machine.now_ns + ns;
     bool late = until > deadline_ns;
@@ -81,7 +101,7 @@ static CO_FN int on_its_way(struct till *t, int64_t ns, int64_t deadline_ns)
 static CO_FN int sim_co_connect(struct reader *r, struct reader_card *ret, int64_t deadline_ns)
 {
     struct till *t = r->driver;
-    int rc = on_its_way(t, sim_range(&t->rand, 1, 4 * WAY_NS), deadline_ns);
+    int rc = till_co_pass(t, sim_range(&t->rand, 1, 4 * WAY_NS), deadline_ns);
     if (rc)
         return rc;
     if (t->lies < 0 || t->city->dead)
@@ -97,32 +117,27 @@ static CO_FN int at_card(struct till *t, const uint8_t *cmd, size_t len, struct 
                          int64_t deadline_ns)
 {
     struct city *c = t->city;
-    struct city_card *card = &c->cards[t->lies];
-    int err = cardsim_transmit(card->chip, cmd, len, ret->bytes, sizeof ret->bytes, &ret->len);
-    card_look(c, card);
-    sim_trace_bytes(&c->trace, cmd, len);
+    struct cardsim *chip = c->cards[t->lies].chip;
+    int err = card_transmit(c, t->lies, cmd, len, ret->bytes, sizeof ret->bytes, &ret->len);
     if (err == CARDSIM_TORN || err == CARDSIM_EOFF) {
-        sim_trace_put(&c->trace, c->machine.now_ns, "card %d torn at %s", t->lies,
-                      cardsim_command_name(cmd, len));
-        torn(t);
+        till_co_torn(t);
         return OC_EIO;
     }
     if (err == CARDSIM_MUTE) {
-        int rc = on_its_way(t, FLOW_FOREVER - c->machine.now_ns, deadline_ns);
+        int rc = till_co_pass(t, FLOW_FOREVER - c->machine.now_ns, deadline_ns);
         return rc ? rc : OC_ECARD_MUTE;
     }
     if (err)
         return OC_EIO;
-    sim_trace_bytes(&c->trace, ret->bytes, ret->len);
-    int64_t slow = (int64_t)cardsim_take_delay_ms(card->chip) * NS_PER_MS;
-    return on_its_way(t, slow + sim_range(&t->rand, 1, WAY_NS), deadline_ns);
+    int64_t slow = (int64_t)cardsim_take_delay_ms(chip) * NS_PER_MS;
+    return till_co_pass(t, slow + sim_range(&t->rand, 1, WAY_NS), deadline_ns);
 }
 
 static CO_FN int sim_co_transmit(struct reader *r, const uint8_t *cmd, size_t len,
                                  struct reader_answer *ret, int64_t deadline_ns)
 {
     struct till *t = r->driver;
-    int rc = on_its_way(t, sim_range(&t->rand, 1, WAY_NS), deadline_ns);
+    int rc = till_co_pass(t, sim_range(&t->rand, 1, WAY_NS), deadline_ns);
     if (rc)
         return rc;
     if (t->city->dead || t->lies < 0)
@@ -148,6 +163,8 @@ void readers_plug(struct city *c)
     for (unsigned i = 0; i < CITY_TILLS; i++) {
         struct till *t = &c->tills[i];
         t->lies = -1;
+        if (t->net)
+            continue;
         CHECK(readers_add(serve_readers(c->serve), t->id, &ops, t, &t->reader) == 0);
         show(t, false);
     }

@@ -233,7 +233,7 @@ int rules_co_balances(struct city *c)
     unsigned n = 0;
     int rc = rows ? cards_balance(c, &all) : OC_ENOMEM;
     if (rc == 0)
-        rc = ledger_co_accounts(c->serve->ledger, rows, 64, &n);
+        rc = ledger_co_accounts(c->serve->ledger, 0, "", rows, 64, &n);
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         const struct account_row *a = &rows[i];
         if (a->kind == ACCT_PURSE || a->kind == ACCT_PENDING_LOAD)

@@ -112,17 +112,17 @@ static int free_card(struct till *t)
     return -1;
 }
 
-static void take_card(struct till *t, int card)
+static CO_FN void take_card(struct till *t, int card)
 {
     t->card = card;
     t->city->cards[card].taken = true;
     spoil(t, &t->city->cards[card]);
-    till_insert(t, card);
+    till_co_insert(t, card);
 }
 
-static void put_away(struct till *t)
+static CO_FN void put_away(struct till *t)
 {
-    till_remove(t);
+    till_co_remove(t);
     if (t->card >= 0)
         t->city->cards[t->card].taken = false;
     t->card = -1;
@@ -174,21 +174,31 @@ static bool satisfied(struct till *t)
     return ++t->tries > TRIES_MAX || sim_chance(&t->rand, 1, 4);
 }
 
-static CO_FN int ask(struct till *t)
+/* The dialogue is a flow of its own, as in the daemon: its arena ends with it. */
+static CO_FN int ask_here(struct till *t)
 {
-    struct city *c = t->city;
     struct flow *f = NULL;
-    t->req.phase = TXN_PHASE_NEW;
+    int result = 0;
     t->req.arrival = t->reader->arrival;
-    t->req.received_ns = 0;
-    memset(&t->res, 0, sizeof t->res);
-    int rc = flow_start(flow_loop(), t->id, dialogue, t, &f), result = 0;
+    int rc = flow_start(flow_loop(), t->id, dialogue, t, &f);
     if (rc != 0)
         return rc;
     flow_shield();
     rc = flow_co_join(f, &result, FLOW_FOREVER);
     flow_unshield();
     flow_put(f);
+    return rc;
+}
+
+static CO_FN int ask(struct till *t)
+{
+    struct city *c = t->city;
+    t->req.phase = TXN_PHASE_NEW;
+    t->req.received_ns = 0;
+    memset(&t->res, 0, sizeof t->res);
+    int rc = t->net ? lane_co_ask(t) : ask_here(t);
+    if (rc == OC_ECLOSED && !c->dead)
+        return 0; /* no answer came: it is asked again */
     if (c->dead || rc != 0)
         return OC_ECANCELED;
     claimed(t);
@@ -228,10 +238,13 @@ static CO_FN int till_flow(void *arg)
     struct till *t = arg;
     int rc = 0;
     while (rc == 0) {
-        rc = flow_co_sleep_ms(sim_range(&t->rand, 1, t->city->pace_ms));
+        int64_t ms = sim_range(&t->rand, 1, t->city->pace_ms);
+        rc = t->net ? lane_co_rest(t, ms) : flow_co_sleep_ms(ms);
         if (rc == 0)
             rc = visit(t);
     }
+    if (t->net)
+        lane_hang_up(t);
     if (rc == OC_ECLOSED && !t->city->dead)
         t->city->tills_at_work--;
     return 0;
@@ -325,17 +338,19 @@ static CO_FN int closing_flow(void *arg)
 void tills_init(struct city *c)
 {
     static const char *const names[CITY_TILLS] = {"shop1", "shop2", "shop3", "shop4", "shop5",
-                                                  "bank1", "bank2", "bank3", "bus1",  "bus2"};
+                                                  "bank1", "bank2", "bank3", "bus1",  "bus2",
+                                                  "shop6", "shop7", "bank4", "bank5"};
     for (unsigned i = 0; i < CITY_TILLS; i++) {
         struct till *t = &c->tills[i];
-        *t = (struct till){.city = c, .index = i, .lies = -1, .card = -1, .again = -1};
+        *t = (struct till){
+            .city = c, .index = i, .lies = -1, .card = -1, .again = -1, .net = i >= CITY_LOCAL};
         (void)snprintf(t->id, sizeof t->id, "%s", names[i]);
         sim_rand_init(&t->rand, c->plan.seed, t->id);
         flow_cond_init(&t->never);
     }
 }
 
-int tills_start(struct city *c)
+int tills_co_start(struct city *c)
 {
     int rc = 0;
     c->tills_at_work = CITY_TILLS;
