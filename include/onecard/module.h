@@ -1,4 +1,4 @@
-/* The module ABI, version 1.2. A module is a shared object with one exported constant,
+/* The module ABI, version 1.3. A module is a shared object with one exported constant,
  * `onecard_module`; it links against nothing: what the switch can do for it comes in as `struct
  * onecard_host`. docs/MODULES.md shows a complete one.
  *
@@ -21,7 +21,7 @@
 #include <onecard/types.h>
 
 #define ONECARD_ABI_MAJOR 1
-#define ONECARD_ABI_MINOR 2
+#define ONECARD_ABI_MINOR 3
 
 /** Put before the definition of `onecard_module`: everything else may be compiled with
  * -fvisibility=hidden. */
@@ -423,6 +423,12 @@ struct onecard_host {
      * the card is presented; then the reply has the member chip_<app>. */
     void (*plan_slot)(struct onecard_plan *plan, const char *app, const char *category, int32_t from,
                       int32_t until);
+    /** (1.3) This will be asked for by co_doc() or co_record(), by co_account(): it is read along with the
+     * next of them that has to wait, so that several cost one wait. Eight at a time; more are read
+     * when they are asked for. What is found is as of that wait, and is given once. */
+    void (*want_doc)(const struct onecard_request *req, const char *owner, const char *key);
+    void (*want_account)(const struct onecard_request *req, enum onecard_account account,
+                         const char *owner);
 };
 
 /* ---- what a module exports ------------------------------------------------------------------- */

@@ -240,7 +240,17 @@ int ledger_co_txn(struct ledger *l, int64_t txn, struct txn_row *ret) MUST_USE C
 /** By idempotency key. Of a dialogue whose card was tapped again this is the last attempt: an intent with the request number and
  *  hash of its `link`, which is VOIDED, takes the number over. The earlier row's `in.request_no` still says what it was. */
 int ledger_co_txn_request(struct ledger *l, const char *terminal, int64_t request_no, struct txn_row *ret) MUST_USE CO_FN;
-/** The document goes into `a`. */
+/** Of several rows that are looked for at once: a record, or an account where `kind` says one. */
+struct ledger_look {
+    uint8_t kind;                    /* enum acct_kind; 0: a record */
+    const char *scope, *owner, *key; /* of an account: its owner alone */
+    int rc;                          /* [out] 0, OC_ENOENT */
+    struct record_row record;        /* [out] */
+    struct account_row account;      /* [out] */
+};
+/** Looks for all of them in one turn. 0: each says whether it is there; documents go into `a`. Each row is of a moment of its own. */
+int ledger_co_looks(struct ledger *l, struct ledger_look *looks, unsigned n, struct arena *a) MUST_USE CO_FN;
+/** One record. */
 int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key, struct arena *a,
                      struct record_row *ret) MUST_USE CO_FN;
 /** The next record of that owner by key, in order of bytes, whose key begins with `prefix` and comes after `after` ("": the first).

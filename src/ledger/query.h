@@ -73,6 +73,10 @@ int query_request(struct query *q, struct db *db, int64_t request_no) MUST_USE W
 /** One more row with the card of q->issuer, q->serial; none where there is no such card. */
 int query_card(struct query *q, struct db *db) MUST_USE WORKER_FN;
 
+/** The account's row, as a look function's part. OC_ENOENT. */
+int query_account(struct query *q, struct db *db, int64_t kind, const char *owner,
+                  struct account_row *ret) MUST_USE WORKER_FN;
+
 /** Runs `job` on the thread for long work (copies, proofs) and waits as long as it takes. */
 int query_co_long(struct ledger *l, struct offload_job *job) MUST_USE CO_FN;
 

@@ -2,6 +2,7 @@
  * `docs` with a NUL behind it, in the order of the rows; the flow copies them into the caller's
  * arena in one piece. */
 #include "ledger/query.h"
+#include <stdlib.h>
 
 static WORKER_FN uint32_t keep_doc(struct query *q, struct db_q *s)
 {
@@ -56,15 +57,98 @@ static WORKER_FN void push_record(struct query *q, struct db_q *s)
 #define RECORD                                                                                     \
     "SELECT version, key, doc FROM record WHERE shard = ?1 AND scope = ?2 AND owner = ?3 "
 
-static WORKER_FN int record(struct query *q, struct db *db)
+struct look_name {
+    bool possible; /* else no row has such a key */
+    uint8_t kind;
+    char scope[QUERY_TEXT], owner[QUERY_TEXT], key[QUERY_TEXT];
+};
+struct looked {
+    int rc;
+    struct record_row record;
+    struct account_row account;
+};
+
+static WORKER_FN int record(struct query *q, struct db *db, const struct look_name *n,
+                            struct record_row *ret)
 {
     struct db_q s;
     db_q(&s, db, RECORD "AND key = ?4");
     db_put_i64(&s, q->l->shard);
-    for (unsigned i = 0; i < 3; i++)
-        db_put_text(&s, q->text[i]);
-    push_record(q, &s);
-    return db_end(&s);
+    db_put_text(&s, n->scope);
+    db_put_text(&s, n->owner);
+    db_put_text(&s, n->key);
+    bool found = db_row(&s);
+    if (found) {
+        ret->version = (uint32_t)db_get_i64(&s);
+        db_skip(&s);
+        ret->doc_len = keep_doc(q, &s);
+    }
+    int rc = db_end(&s);
+    return rc ? rc : found ? 0 : OC_ENOENT;
+}
+
+static WORKER_FN int look_all(struct query *q, struct db *db)
+{
+    const struct look_name *names = q->extra;
+    int rc = 0;
+    for (unsigned i = 0; i < q->cap && !rc; i++) {
+        const struct look_name *n = &names[i];
+        struct looked *r = query_row(q);
+        if (!r)
+            return OC_ENOMEM;
+        r->rc = !n->possible ? OC_ENOENT
+                : n->kind    ? query_account(q, db, n->kind, n->owner, &r->account)
+                             : record(q, db, n, &r->record);
+        rc = r->rc == OC_ENOENT ? 0 : r->rc;
+    }
+    return rc;
+}
+
+static bool name_part(char to[QUERY_TEXT], const char *from)
+{
+    size_t len = from ? strlen(from) : 0;
+    if (len >= QUERY_TEXT)
+        return false;
+    if (len)
+        memcpy(to, from, len);
+    return true;
+}
+
+static void answer(const struct query *q, char *docs, struct ledger_look *looks)
+{
+    for (unsigned i = 0; i < q->n; i++) {
+        const struct looked *r = (const struct looked *)(const void *)q->rows + i;
+        looks[i].rc = r->rc;
+        looks[i].record = r->record;
+        looks[i].account = r->account;
+        if (r->rc == 0 && !looks[i].kind) {
+            looks[i].record.doc = docs;
+            docs += r->record.doc_len + 1;
+        }
+    }
+}
+
+int ledger_co_looks(struct ledger *l, struct ledger_look *looks, unsigned n, struct arena *a)
+{
+    struct query *q = query_new(l, look_all, sizeof(struct looked), n);
+    struct look_name *names = q ? calloc(n, sizeof *names) : NULL;
+    if (q)
+        q->extra = names;
+    for (unsigned i = 0; names && i < n; i++) {
+        names[i].kind = looks[i].kind;
+        names[i].possible = name_part(names[i].scope, looks[i].scope) &&
+                            name_part(names[i].owner, looks[i].owner) &&
+                            name_part(names[i].key, looks[i].key);
+    }
+    int rc = names ? query_co_ask(q) : OC_ENOMEM;
+    char *docs = !rc && q->docs.len ? arena_copy(a, q->docs.data, q->docs.len) : NULL;
+    if (!rc && q->docs.len && !docs)
+        rc = OC_ENOMEM;
+    if (!rc)
+        answer(q, docs, looks);
+    if (q)
+        offload_job_put(&q->job);
+    return rc;
 }
 
 /* text[2]: where it begins, at that key or (num[0]) after it. */
@@ -82,10 +166,20 @@ static WORKER_FN int record_next(struct query *q, struct db *db)
     return db_end(&s);
 }
 
-static struct query *about_record(struct ledger *l, int (*ask)(struct query *, struct db *),
-                                  const char *const texts[3], int *ret_err)
+int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
+                     struct arena *a, struct record_row *ret)
 {
-    struct query *q = query_new(l, ask, sizeof(struct found_record), 1);
+    struct ledger_look one = {.scope = scope, .owner = owner, .key = key};
+    int rc = ledger_co_looks(l, &one, 1, a);
+    rc = rc ? rc : one.rc;
+    if (!rc)
+        *ret = one.record;
+    return rc;
+}
+
+static struct query *about_next(struct ledger *l, const char *const texts[3], int *ret_err)
+{
+    struct query *q = query_new(l, record_next, sizeof(struct found_record), 1);
     *ret_err = OC_ENOMEM;
     for (unsigned i = 0; q && i < 3; i++)
         if (!query_text(q, i, texts[i])) { /* no row has such a key */
@@ -94,23 +188,6 @@ static struct query *about_record(struct ledger *l, int (*ask)(struct query *, s
             *ret_err = OC_ENOENT;
         }
     return q;
-}
-
-int ledger_co_record(struct ledger *l, const char *scope, const char *owner, const char *key,
-                     struct arena *a, struct record_row *ret)
-{
-    int rc;
-    char *doc;
-    struct found_record found;
-    const char *const texts[] = {scope, owner, key};
-    struct query *q = about_record(l, record, texts, &rc);
-    if (q)
-        rc = one_with_doc(q, a, &found, &doc);
-    if (rc)
-        return rc;
-    *ret = found.row;
-    ret->doc = doc;
-    return 0;
 }
 
 int ledger_co_record_next(struct ledger *l, const char *scope, const char *owner,
@@ -122,7 +199,7 @@ int ledger_co_record_next(struct ledger *l, const char *scope, const char *owner
     struct found_record found;
     bool past = after && strcmp(after, prefix) >= 0 && after[0];
     const char *const texts[] = {scope, owner, past ? after : prefix};
-    struct query *q = about_record(l, record_next, texts, &rc);
+    struct query *q = about_next(l, texts, &rc);
     if (q)
         q->num[0] = past;
     if (q)

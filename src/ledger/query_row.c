@@ -61,18 +61,29 @@ int ledger_co_participant(struct ledger *l, const char *id, struct participant_r
     return q ? query_co_one(q, ret) : rc;
 }
 
-static WORKER_FN int account(struct query *q, struct db *db)
+int query_account(struct query *q, struct db *db, int64_t kind, const char *owner,
+                  struct account_row *ret)
 {
     struct db_q s;
     db_q(&s, db,
          "SELECT " ROW_ACCOUNT " FROM account WHERE shard = ?1 AND kind = ?2 AND owner = ?3");
     db_put_i64(&s, q->l->shard);
-    db_put_i64(&s, q->num[0]);
-    db_put_text(&s, q->text[0]);
-    struct account_row *r = db_row(&s) ? query_row(q) : NULL;
-    if (r)
-        row_account(&s, r);
-    return db_end(&s);
+    db_put_i64(&s, kind);
+    db_put_text(&s, owner);
+    bool found = db_row(&s);
+    if (found)
+        row_account(&s, ret);
+    int rc = db_end(&s);
+    return rc ? rc : found ? 0 : OC_ENOENT;
+}
+
+static WORKER_FN int account(struct query *q, struct db *db)
+{
+    struct account_row *r = query_row(q);
+    int rc = r ? query_account(q, db, q->num[0], q->text[0], r) : OC_ENOMEM;
+    if (rc && r)
+        query_drop(q);
+    return rc == OC_ENOENT ? 0 : rc;
 }
 
 int ledger_co_account(struct ledger *l, enum acct_kind kind, const char *owner,

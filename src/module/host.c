@@ -280,6 +280,8 @@ static const struct onecard_host host_table = {
     .co_txn = host_co_txn,
     .journey_int = host_journey_int,
     .journey_text = host_journey_text,
+    .want_doc = host_want_doc,
+    .want_account = host_want_account,
 };
 
 const struct onecard_host *module_host(void)

@@ -15,19 +15,27 @@ struct fact_text {
     size_t len;
 };
 
+/** One of the rows that a service asks for: a record of its module, or an account. */
+struct fact_look {
+    int account; /* enum onecard_account; 0: a record */
+    const char *owner, *key; /* key: of a record */
+    int rc;      /* [out] 0; OC_ENOENT: an account holds nothing then; or why this one cannot be read */
+    uint32_t version;     /* [out] of a record, and it, unsealed */
+    struct fact_text doc;
+    fen_t fen; /* [out] what an account holds, free of reservations */
+};
+
 /** What the host's co_ functions ask; each runs in the flow that decides, and may suspend. `arg` is
  * decide_input's. A member that is NULL: there is no such thing (OC_ENOENT; balances are 0). Errors
  * are as of the host table's function; texts live in the decision's arena. */
 struct decide_facts {
-    /** A record, unsealed. `scope` is the module's name. */
-    int (*co_doc)(void *arg, const char *scope, const char *owner, const char *key,
-                  uint32_t *ret_version, struct fact_text *ret);
+    /** Several at once. `scope` is the module's name. 0: each look has its own answer. */
+    int (*co_look)(void *arg, const char *scope, struct fact_look *looks, unsigned n);
     int (*co_next_doc)(void *arg, const char *scope, const char *owner, const char *prefix,
                        char key[40], uint32_t *ret_version, struct fact_text *ret);
     /** OC_EREFUSED: *ret says why, where it said so (json NULL: it did not). */
     int (*co_call)(void *arg, const char *participant, const char *kind,
                    const struct fact_text *doc, struct fact_text *ret);
-    int (*co_account)(void *arg, int account, const char *owner, fen_t *ret_fen);
     int (*co_holder)(void *arg, const char *card_number, char ret_citizen[32]);
     int (*co_citizen)(void *arg, const char *citizen);
     /** `service` looks at the personal data: it is noted for the citizen. */

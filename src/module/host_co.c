@@ -12,8 +12,7 @@
 
 static const struct decide_facts no_facts;
 
-/* What may be asked at all: a service on a worker has no flow to wait in. */
-static int begin(struct decision *d)
+int host_co_begin(struct decision *d)
 {
     if (service_needs(d->service) & OC_BLOCKING) {
         return OC_ENOTSUP;
@@ -22,8 +21,7 @@ static int begin(struct decision *d)
     return 0;
 }
 
-/* `expected`: an answer that the module is meant to look at. */
-static int end(struct decision *d, int rc, int expected)
+int host_co_end(struct decision *d, int rc, int expected)
 {
     decision_resume(d);
     if (rc < 0 && rc != expected) {
@@ -43,8 +41,7 @@ static const char *scope_of(const struct decision *d)
     return d->service->module->abi->name;
 }
 
-/* What the store gave is ours: no document of it is a failure of the store. */
-static int take(struct decision *d, const struct fact_text *t, struct onecard_doc **ret)
+int host_co_take(struct decision *d, const struct fact_text *t, struct onecard_doc **ret)
 {
     const char *why = "";
     struct onecard_doc *doc = t->json ? doc_read(d->arena, t->json, t->len, &why) : NULL;
@@ -58,66 +55,21 @@ static int take(struct decision *d, const struct fact_text *t, struct onecard_do
     return 0;
 }
 
-static int read_record(struct decision *d, const char *owner, const char *key,
-                       uint32_t *ret_version, struct fact_text *t)
-{
-    const struct decide_facts *f = facts_of(d);
-    if (!owner || !key) {
-        return OC_EINVAL;
-    }
-    *ret_version = 0;
-    int rc = begin(d);
-    if (rc) {
-        return rc;
-    }
-    uint32_t version = 0;
-    rc = f->co_doc ? f->co_doc(d->facts_arg, scope_of(d), owner, key, &version, t) : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
-    if (rc == 0) {
-        *ret_version = version;
-    }
-    return rc;
-}
-
-int host_co_record(const struct onecard_request *req, const char *owner, const char *key,
-                   uint32_t *ret_version, char *doc, size_t cap)
-{
-    struct fact_text t = {0};
-    int rc = read_record(decision_of(req), owner, key, ret_version, &t);
-    if (rc == 0 && t.len >= cap) {
-        return OC_ELIMIT;
-    }
-    if (rc == 0) {
-        memcpy(doc, t.json, t.len);
-        doc[t.len] = '\0';
-    }
-    return rc;
-}
-
-int host_co_doc(const struct onecard_request *req, const char *owner, const char *key,
-                uint32_t *ret_version, struct onecard_doc **ret_doc)
-{
-    struct fact_text t = {0};
-    struct decision *d = decision_of(req);
-    int rc = read_record(d, owner, key, ret_version, &t);
-    return rc == 0 ? take(d, &t, ret_doc) : rc;
-}
-
 int host_co_next_doc(const struct onecard_request *req, const char *owner, const char *prefix,
                      char key[40], uint32_t *ret_version, struct onecard_doc **ret_doc)
 {
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
     struct fact_text t = {0};
-    int rc = owner && key ? begin(d) : OC_EINVAL;
+    int rc = owner && key ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_next_doc ? f->co_next_doc(d->facts_arg, scope_of(d), owner, prefix ? prefix : "",
                                          key, ret_version, &t)
                         : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
-    return rc == 0 ? take(d, &t, ret_doc) : rc;
+    rc = host_co_end(d, rc, OC_ENOENT);
+    return rc == 0 ? host_co_take(d, &t, ret_doc) : rc;
 }
 
 /* ---- institutions ---------------------------------------------------------------------------- */
@@ -149,12 +101,12 @@ int host_co_call(const struct onecard_request *req, const char *participant, con
     if (doc) {
         q.json = doc_text(doc, d->arena, ONECARD_DOC_BYTES, &q.len);
     }
-    int rc = q.json ? begin(d) : OC_EINVAL;
+    int rc = q.json ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_call ? f->co_call(d->facts_arg, participant, kind, &q, &t) : OC_ENOENT;
-    rc = end(d, rc, 0);
+    rc = host_co_end(d, rc, 0);
     struct onecard_doc *answer = NULL;
     if (t.json && (rc == 0 || rc == OC_EREFUSED)) {
         answer = doc_read(d->arena, t.json, t.len, NULL);
@@ -174,46 +126,28 @@ int host_co_call(const struct onecard_request *req, const char *participant, con
 
 /* ---- the ledger ------------------------------------------------------------------------------ */
 
-int host_co_account(const struct onecard_request *req, enum onecard_account account,
-                    const char *owner, fen_t *ret_fen)
-{
-    struct decision *d = decision_of(req);
-    const struct decide_facts *f = facts_of(d);
-    fen_t fen = 0;
-    int rc = owner ? begin(d) : OC_EINVAL;
-    if (rc) {
-        return rc;
-    }
-    rc = f->co_account ? f->co_account(d->facts_arg, (int)account, owner, &fen) : 0;
-    rc = end(d, rc == OC_ENOENT ? 0 : rc, 0);
-    if (rc == 0) {
-        *ret_fen = fen;
-    }
-    return rc;
-}
-
 int host_co_holder(const struct onecard_request *req, const char *number, char ret_citizen[32])
 {
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
-    int rc = number ? begin(d) : OC_EINVAL;
+    int rc = number ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_holder ? f->co_holder(d->facts_arg, number, ret_citizen) : OC_ENOENT;
-    return end(d, rc, OC_ENOENT);
+    return host_co_end(d, rc, OC_ENOENT);
 }
 
 int host_co_citizen(const struct onecard_request *req, const char *citizen)
 {
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
-    int rc = citizen ? begin(d) : OC_EINVAL;
+    int rc = citizen ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_citizen && *citizen ? f->co_citizen(d->facts_arg, citizen) : OC_ENOENT;
-    return end(d, rc, OC_ENOENT);
+    return host_co_end(d, rc, OC_ENOENT);
 }
 
 int host_co_person(const struct onecard_request *req, const char *citizen,
@@ -227,13 +161,13 @@ int host_co_person(const struct onecard_request *req, const char *citizen,
                   d->service->abi->name);
         return OC_EPERM;
     }
-    int rc = citizen && ret_person ? begin(d) : OC_EINVAL;
+    int rc = citizen && ret_person ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_person ? f->co_person(d->facts_arg, d->service->abi->name, citizen, &t) : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
-    return rc == 0 ? take(d, &t, ret_person) : rc;
+    rc = host_co_end(d, rc, OC_ENOENT);
+    return rc == 0 ? host_co_take(d, &t, ret_person) : rc;
 }
 
 int host_co_slot(const struct onecard_request *req, const char *app, struct onecard_doc **ret_slot)
@@ -241,7 +175,7 @@ int host_co_slot(const struct onecard_request *req, const char *app, struct onec
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
     struct fact_text t = {0};
-    int rc = app && ret_slot ? begin(d) : OC_EINVAL;
+    int rc = app && ret_slot ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
@@ -250,8 +184,8 @@ int host_co_slot(const struct onecard_request *req, const char *app, struct onec
         log_warn("module", "%s asks for slot \"%.15s\", which cards of this profile do not have",
                  d->service->abi->name, app);
     }
-    rc = end(d, rc, rc == OC_EPROFILE ? OC_EPROFILE : OC_ENOENT);
-    return rc == 0 ? take(d, &t, ret_slot) : rc;
+    rc = host_co_end(d, rc, rc == OC_EPROFILE ? OC_EPROFILE : OC_ENOENT);
+    return rc == 0 ? host_co_take(d, &t, ret_slot) : rc;
 }
 
 int host_co_totals(const struct onecard_request *req, const char *terminal, int64_t first,
@@ -260,13 +194,13 @@ int host_co_totals(const struct onecard_request *req, const char *terminal, int6
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
     struct fact_text t = {0};
-    int rc = terminal && ret_totals ? begin(d) : OC_EINVAL;
+    int rc = terminal && ret_totals ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_totals ? f->co_totals(d->facts_arg, terminal, first, &t) : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
-    return rc == 0 ? take(d, &t, ret_totals) : rc;
+    rc = host_co_end(d, rc, OC_ENOENT);
+    return rc == 0 ? host_co_take(d, &t, ret_totals) : rc;
 }
 
 #define HISTORY_MAX 50
@@ -277,14 +211,14 @@ int host_co_history(const struct onecard_request *req, unsigned count,
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
     struct fact_text t = {"[]", 2};
-    int rc = ret_rows ? begin(d) : OC_EINVAL;
+    int rc = ret_rows ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_history ? f->co_history(d->facts_arg, count < HISTORY_MAX ? count : HISTORY_MAX, &t)
                        : 0;
-    rc = end(d, rc, 0);
-    return rc == 0 ? take(d, &t, ret_rows) : rc;
+    rc = host_co_end(d, rc, 0);
+    return rc == 0 ? host_co_take(d, &t, ret_rows) : rc;
 }
 
 int host_co_txn(const struct onecard_request *req, const char *txn, struct onecard_doc **ret_txn)
@@ -292,13 +226,13 @@ int host_co_txn(const struct onecard_request *req, const char *txn, struct oneca
     struct decision *d = decision_of(req);
     const struct decide_facts *f = facts_of(d);
     struct fact_text t = {0};
-    int rc = txn && ret_txn ? begin(d) : OC_EINVAL;
+    int rc = txn && ret_txn ? host_co_begin(d) : OC_EINVAL;
     if (rc) {
         return rc;
     }
     rc = f->co_txn ? f->co_txn(d->facts_arg, txn, &t) : OC_ENOENT;
-    rc = end(d, rc, OC_ENOENT);
-    return rc == 0 ? take(d, &t, ret_txn) : rc;
+    rc = host_co_end(d, rc, OC_ENOENT);
+    return rc == 0 ? host_co_take(d, &t, ret_txn) : rc;
 }
 
 /* ---- the chip -------------------------------------------------------------------------------- */

@@ -19,6 +19,9 @@ int host_co_record(const struct onecard_request *req, const char *owner, const c
                    uint32_t *ret_version, char *doc, size_t cap);
 int host_co_doc(const struct onecard_request *req, const char *owner, const char *key,
                 uint32_t *ret_version, struct onecard_doc **ret_doc);
+void host_want_doc(const struct onecard_request *req, const char *owner, const char *key);
+void host_want_account(const struct onecard_request *req, enum onecard_account account,
+                       const char *owner);
 int host_co_next_doc(const struct onecard_request *req, const char *owner, const char *prefix,
                      char key[40], uint32_t *ret_version, struct onecard_doc **ret_doc);
 int host_co_ask(const struct onecard_request *req, struct onecard_plan *plan, const char *service,

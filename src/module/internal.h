@@ -68,6 +68,8 @@ struct params {
 };
 
 /** One call of decide(): what request->opaque points to. */
+#define WANTS_MAX 8
+
 struct decision {
     struct service *service;
     struct module_ctx *ctx; /* held while it lasts */
@@ -79,11 +81,21 @@ struct decision {
     const struct decision *up; /* the decision that asks this one; NULL: the requester's own */
     int64_t mark_ns;           /* since when the module holds the loop */
     bool slow;
+    struct fact_look *wants; /* WANTS_MAX; what the module said it will ask: host_look.c */
+    unsigned want_count;
     int co_err; /* the last error that a fact gave: passes through */
     enum oc_reason
         refused; /* what a refusal by co_call() means where the module only passes it on */
     char detail[96];
 };
+
+/* host_co.c: around each question that leaves the module */
+/** What may be asked at all: OC_ENOTSUP for a service on a worker, which has no flow to wait in. */
+int host_co_begin(struct decision *d) MUST_USE;
+/** Gives rc; keeps an error that the module is not meant to look at (`expected` is one that it is). */
+int host_co_end(struct decision *d, int rc, int expected);
+/** What the store gave is ours: no document of it is a failure of the store. */
+int host_co_take(struct decision *d, const struct fact_text *t, struct onecard_doc **ret) MUST_USE;
 
 /* params.c */
 /** Reads a JSON object of texts, integers and booleans (null: absent). `text` NULL or "" is empty.

@@ -36,19 +36,57 @@ static void put_text(struct buf *b, const char *name, const char *value)
     plan_json_text(b, value);
 }
 
-/* ---- records --------------------------------------------------------------------------------- */
+/* ---- records and accounts --------------------------------------------------------------------------------- */
 
-static CO_FN int co_doc(void *arg, const char *scope, const char *owner, const char *key,
-                        uint32_t *ret_version, struct fact_text *ret)
+/* What the dialogue knows itself, or nobody may ask: true, and the look has its answer. */
+static bool answered(const struct dialogue *d, struct fact_look *k)
+{
+    bool pending = k->account == OC_ACCT_PENDING_LOAD && k->owner[0] == '\0';
+    if (k->account == 0)
+        return false;
+    if (pending && d->has_card) {
+        k->rc = 0;
+        k->fen = d->card->pending_load - d->card->pending_load_reserved;
+        return true;
+    }
+    k->rc = OC_EINVAL;
+    return k->account == OC_ACCT_PURSE || k->account == OC_ACCT_PENDING_LOAD ||
+           acct_kind_name((enum acct_kind)k->account) == NULL;
+}
+
+static CO_FN int take_look(const struct dialogue *d, const char *scope, const struct ledger_look *l,
+                           struct fact_look *k)
+{
+    if (l->rc != 0)
+        return l->rc;
+    if (k->account != 0) {
+        k->fen = l->account.credits_posted - l->account.debits_posted - l->account.debits_pending;
+        return 0;
+    }
+    k->version = l->record.version;
+    return vault_doc_co_open(d->env, scope, k->owner, k->key,
+                             (struct bytes){l->record.doc, l->record.doc_len}, flow_arena(), &k->doc);
+}
+
+static CO_FN int co_look(void *arg, const char *scope, struct fact_look *looks, unsigned n)
 {
     struct dialogue *d = arg;
-    struct record_row r;
-    int rc = ledger_co_record(ledger_of(d), scope, owner, key, flow_arena(), &r);
-    if (rc == 0)
-        rc = vault_doc_co_open(d->env, scope, owner, key, (struct bytes){r.doc, r.doc_len},
-                               flow_arena(), ret);
-    if (rc == 0)
-        *ret_version = r.version;
+    struct ledger_look *asked = arena_alloc(flow_arena(), n * sizeof *asked);
+    unsigned count = 0;
+    if (asked == NULL)
+        return OC_ENOMEM;
+    for (unsigned i = 0; i < n; i++)
+        if (!answered(d, &looks[i]))
+            asked[count++] = (struct ledger_look){.kind = (uint8_t)looks[i].account,
+                                                  .scope = looks[i].account != 0 ? "" : scope,
+                                                  .owner = looks[i].owner,
+                                                  .key = looks[i].key};
+    int rc = count > 0 ? ledger_co_looks(ledger_of(d), asked, count, flow_arena()) : 0;
+    for (unsigned i = 0, at = 0; rc == 0 && i < n; i++)
+        if (!answered(d, &looks[i])) {
+            looks[i].rc = take_look(d, scope, &asked[at++], &looks[i]);
+            rc = looks[i].rc == OC_ECANCELED ? OC_ECANCELED : 0;
+        }
     return rc;
 }
 
@@ -125,28 +163,7 @@ static CO_FN int co_call(void *arg, const char *participant, const char *kind,
     return rc != 0 ? rc : read_answer(&answer, ret);
 }
 
-/* ---- accounts and cards ---------------------------------------------------------------------- */
-
-static CO_FN int co_account(void *arg, int account, const char *owner, fen_t *ret_fen)
-{
-    struct dialogue *d = arg;
-    if (account == OC_ACCT_PENDING_LOAD && owner[0] == '\0') {
-        if (!d->has_card)
-            return OC_EINVAL;
-        *ret_fen = d->card->pending_load - d->card->pending_load_reserved;
-        return 0;
-    }
-    if (account == OC_ACCT_PURSE || account == OC_ACCT_PENDING_LOAD ||
-        acct_kind_name((enum acct_kind)account) == NULL)
-        return OC_EINVAL;
-    struct account_row *a = arena_alloc(flow_arena(), sizeof *a);
-    if (a == NULL)
-        return OC_ENOMEM;
-    int rc = ledger_co_account(ledger_of(d), (enum acct_kind)account, owner, a);
-    if (rc == 0)
-        *ret_fen = a->credits_posted - a->debits_posted - a->debits_pending;
-    return rc;
-}
+/* ---- cards ---------------------------------------------------------------------- */
 
 static CO_FN int co_holder(void *arg, const char *number, char ret_citizen[32])
 {
@@ -407,10 +424,9 @@ static const char *journey(void *arg, const char *field)
     return chip_journey_text(arg, field);
 }
 
-const struct decide_facts txn_facts = {.co_doc = co_doc,
+const struct decide_facts txn_facts = {.co_look = co_look,
                                        .co_next_doc = co_next_doc,
                                        .co_call = co_call,
-                                       .co_account = co_account,
                                        .co_holder = co_holder,
                                        .co_citizen = co_citizen,
                                        .co_person = co_person,

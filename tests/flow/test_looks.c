@@ -50,6 +50,8 @@ WRAP(ledger_co_record,
      (struct ledger * l, const char *s, const char *o, const char *k, struct arena *a,
       struct record_row *r),
      (l, s, o, k, a, r), others)
+WRAP(ledger_co_looks, (struct ledger * l, struct ledger_look *k, unsigned n, struct arena *a),
+     (l, k, n, a), others)
 
 static int setup(void **state)
 {

@@ -252,6 +252,17 @@ static int h_co_account(const struct onecard_request *req, enum onecard_account 
     return 0;
 }
 
+static void h_want_doc(const struct onecard_request *req, const char *owner, const char *key)
+{
+    (void)req, (void)owner, (void)key; /* nobody waits here */
+}
+
+static void h_want_account(const struct onecard_request *req, enum onecard_account account,
+                           const char *owner)
+{
+    (void)req, (void)account, (void)owner;
+}
+
 static int h_co_holder(const struct onecard_request *req, const char *number, char ret_citizen[32])
 {
     const char *c = fake_find(fake_frame(req)->f->holders, number);
@@ -380,6 +391,8 @@ void fake_facts_table(struct onecard_host *h)
     h->co_next_doc = h_co_next_doc;
     h->co_call = h_co_call;
     h->co_account = h_co_account;
+    h->want_doc = h_want_doc;
+    h->want_account = h_want_account;
     h->co_holder = h_co_holder;
     h->co_citizen = h_co_citizen;
     h->co_person = h_co_person;

@@ -133,11 +133,25 @@ static int co_gather_year(struct settlement *t, const char *replaces)
     return rc;
 }
 
+/* Read with the insurance, which says whether they are needed: of nearly every bill they are. */
+static void want_what_follows(struct settlement *t)
+{
+    const struct onecard_host *h = t->req->host;
+    year_key(t, split_year(t->date, 101));
+    h->want_doc(t->req, t->owner, t->year_key);
+    if (t->use_personal) {
+        h->want_account(t->req, OC_ACCT_PERSONAL, t->citizen);
+    }
+}
+
 static int co_gather(struct settlement *t)
 {
     const struct onecard_host *h = t->req->host;
     const char *replaces = t->show_only ? NULL : h->param_text(t->req, "replaces");
     int rc = bill_read(t);
+    if (rc == 0) {
+        want_what_follows(t);
+    }
     rc = rc ? rc : insured_co_find(t->req, t->citizen, t->date, &t->who);
     if (rc) {
         return rc;

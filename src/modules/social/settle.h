@@ -69,6 +69,8 @@ struct settlement {
 int bill_read(struct settlement *t);
 
 /* year.c */
+/** Makes the key of a year's record. */
+void year_key(struct settlement *t, int32_t year);
 int year_co_read(struct settlement *t);
 int admission_co_read(struct settlement *t, const char *name);
 /** Takes off what `delta` and the admission's part had used; both records must have been read. */

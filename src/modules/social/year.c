@@ -7,15 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[SPLIT_KINDS] = {"outpatient", "inpatient", "chronic"};
+static const struct {
+    const char *deductible, *fund;
+} names[SPLIT_KINDS] = {{"outpatient_deductible_fen", "outpatient_fund_fen"},
+                        {"inpatient_deductible_fen", "inpatient_fund_fen"},
+                        {"chronic_deductible_fen", "chronic_fund_fen"}};
 
 static fen_t *plain(struct split_used *u, const char **ret_name, int i)
 {
-    static const char *const names[] = {"serious_base_fen", "serious_fen", "civil_fen",
-                                        "assistance_fen", "admissions"};
+    static const char *const plain_names[] = {"serious_base_fen", "serious_fen", "civil_fen",
+                                              "assistance_fen", "admissions"};
     fen_t *const members[] = {&u->serious_base, &u->serious, &u->civil, &u->assistance,
                               &u->admissions};
-    *ret_name = names[i];
+    *ret_name = plain_names[i];
     return members[i];
 }
 
@@ -25,13 +29,10 @@ void used_doc(const struct onecard_request *req, struct onecard_doc *to,
               const struct split_used *from)
 {
     struct split_used u = *from;
-    char name[40];
     const char *member;
     for (int k = 0; k < SPLIT_KINDS; k++) {
-        snprintf(name, sizeof(name), "%s_deductible_fen", kinds[k]);
-        req->host->doc_set_int(to, name, u.deductible[k]);
-        snprintf(name, sizeof(name), "%s_fund_fen", kinds[k]);
-        req->host->doc_set_int(to, name, u.fund[k]);
+        req->host->doc_set_int(to, names[k].deductible, u.deductible[k]);
+        req->host->doc_set_int(to, names[k].fund, u.fund[k]);
     }
     for (int i = 0; i < PLAIN; i++) {
         fen_t value = *plain(&u, &member, i);
@@ -41,14 +42,11 @@ void used_doc(const struct onecard_request *req, struct onecard_doc *to,
 
 void used_get(const struct onecard_request *req, const struct onecard_doc *d, struct split_used *u)
 {
-    char name[40];
     const char *member;
     memset(u, 0, sizeof(*u));
     for (int k = 0; k < SPLIT_KINDS; k++) {
-        snprintf(name, sizeof(name), "%s_deductible_fen", kinds[k]);
-        u->deductible[k] = get_int(req, d, name, 0);
-        snprintf(name, sizeof(name), "%s_fund_fen", kinds[k]);
-        u->fund[k] = get_int(req, d, name, 0);
+        u->deductible[k] = get_int(req, d, names[k].deductible, 0);
+        u->fund[k] = get_int(req, d, names[k].fund, 0);
     }
     for (int i = 0; i < PLAIN; i++) {
         fen_t *to = plain(u, &member, i);
@@ -56,9 +54,14 @@ void used_get(const struct onecard_request *req, const struct onecard_doc *d, st
     }
 }
 
+void year_key(struct settlement *t, int32_t year)
+{
+    snprintf(t->year_key, sizeof(t->year_key), "year/%04d", (int)year);
+}
+
 int year_co_read(struct settlement *t)
 {
-    snprintf(t->year_key, sizeof(t->year_key), "year/%04d", (int)t->year);
+    year_key(t, t->year);
     int rc =
         co_optional(t->req, t->owner, t->year_key, &t->year_record.version, &t->year_record.doc);
     if (rc == 0) {

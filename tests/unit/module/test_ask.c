@@ -87,6 +87,27 @@ static int settle(void *ctx, const struct onecard_request *req, struct onecard_p
     return 0;
 }
 
+/* What is wanted goes along with the first question that waits; each answer is given once. */
+static int wants(const struct onecard_request *req, struct onecard_plan *plan)
+{
+    const struct onecard_host *h = req->host;
+    struct onecard_doc *d = NULL;
+    uint32_t version = 0;
+    fen_t fen = -1;
+    h->want_doc(req, "o", "a");
+    h->want_doc(req, "o", "sealed");
+    h->want_doc(req, "o", "a");
+    h->want_account(req, OC_ACCT_FUND, "f");
+    h->want_doc(req, NULL, "a");
+    int rc = h->co_doc(req, "o", "b", &version, &d);
+    rc = rc ? rc : h->co_doc(req, "o", "a", &version, &d);
+    rc = rc ? rc : h->co_account(req, OC_ACCT_FUND, "f", &fen);
+    h->plan_reply_int(plan, "version", version);
+    h->plan_reply_int(plan, "fen", fen);
+    rc = rc ? rc : h->co_doc(req, "o", "sealed", &version, &d);
+    return rc ? rc : h->co_doc(req, "o", "a", &version, &d); /* asked again */
+}
+
 static int facts_of(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
 {
     const struct onecard_host *h = req->host;
@@ -96,6 +117,9 @@ static int facts_of(void *ctx, const struct onecard_request *req, struct onecard
     int64_t n = 0;
     fen_t fen = -1;
     (void)ctx;
+    if (is("want")) {
+        return wants(req, plan);
+    }
     if (is("call")) {
         return h->co_call(req, "bank", "balance", NULL, &d);
     }
@@ -197,18 +221,24 @@ MODULE(old, "old", 1, old_services, 1);
 static int store_rc, call_rc;
 static const char *call_json;
 
-static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
-                  uint32_t *ret_version, struct fact_text *ret) CO_FN;
-static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
-                  uint32_t *ret_version, struct fact_text *ret)
+static unsigned turns, looked;
+static int sealed_rc; /* of the record "sealed" alone */
+
+static int co_look(void *arg, const char *scope, struct fact_look *looks, unsigned n) CO_FN;
+static int co_look(void *arg, const char *scope, struct fact_look *looks, unsigned n)
 {
-    (void)arg, (void)key;
-    int rc = flow_co_sleep_ms(strcmp(owner, "sleep") == 0 ? 30 : 1);
+    (void)arg;
+    int rc = flow_co_sleep_ms(strcmp(looks[0].owner, "sleep") == 0 ? 30 : 1);
+    turns++;
     if (rc || store_rc) {
         return rc ? rc : store_rc;
     }
-    *ret_version = strcmp(scope, "soc") == 0 ? 5 : 6;
-    *ret = (struct fact_text){"{\"used\":1}", 10};
+    for (unsigned i = 0; i < n; i++, looked++) {
+        struct fact_look *k = &looks[i];
+        k->rc = k->account ? OC_ENOENT : strcmp(k->key, "sealed") == 0 ? sealed_rc : 0;
+        k->version = strcmp(scope, "soc") == 0 ? 5 : 6;
+        k->doc = (struct fact_text){"{\"used\":1}", 10};
+    }
     return 0;
 }
 
@@ -246,7 +276,7 @@ static const char *journey(void *arg, const char *field)
     (void)arg;
     return strcmp(field, "line") == 0 ? "7" : strcmp(field, "word") == 0 ? "x" : NULL;
 }
-static const struct decide_facts facts = {.co_doc = co_doc,
+static const struct decide_facts facts = {.co_look = co_look,
                                           .co_next_doc = co_next,
                                           .co_call = co_call,
                                           .co_citizen = co_citizen,
@@ -418,6 +448,25 @@ static void facts_reach_the_module(void **state)
     refused(run("med.facts", ""), OC_R_PARAMETER);
 }
 
+static void what_is_wanted_is_read_with_the_first_question(void **state)
+{
+    (void)state;
+    turns = looked = 0;
+    sealed_rc = 0;
+    assert_int_equal(run("med.facts", "want"), 0);
+    assert_string_equal(plan.reply, "{\"version\":6,\"fen\":0}");
+    assert_int_equal(turns, 2);
+    assert_int_equal(looked, 4 + 1);
+    sealed_rc = OC_ESEAL; /* hits only who asks for that one, and is not the module's fault */
+    turns = 0;
+    assert_int_equal(run("med.facts", "want"), OC_ESEAL);
+    assert_int_equal(turns, 1);
+    assert_string_equal(plan.reply, "{\"version\":6,\"fen\":0}");
+    sealed_rc = 0;
+    store_rc = OC_EDB;
+    assert_int_equal(run("med.facts", "want"), OC_EDB);
+}
+
 static void R12_institutions_silence_and_refusal_are_told_as_such(void **state)
 {
     (void)state;
@@ -519,6 +568,7 @@ int main(void)
         TEST(R21_needs_of_1_2_are_refused_before_the_module_is_asked),
         TEST(module_of_1_1_means_nothing_by_later_flags),
         TEST(facts_reach_the_module),
+        TEST(what_is_wanted_is_read_with_the_first_question),
         TEST(R12_institutions_silence_and_refusal_are_told_as_such),
         TEST(
             reload_takes_effect_for_the_next_decision_and_the_old_context_lives_as_long_as_it_is_used),

@@ -234,10 +234,8 @@ static struct onecard_original original;
 static const char *service;
 static int record_rc;
 
-static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
-                  uint32_t *ret_version, struct fact_text *ret) CO_FN;
-static int co_doc(void *arg, const char *scope, const char *owner, const char *key,
-                  uint32_t *ret_version, struct fact_text *ret)
+static int co_look(void *arg, const char *scope, struct fact_look *looks, unsigned n) CO_FN;
+static int co_look(void *arg, const char *scope, struct fact_look *looks, unsigned n)
 {
     static const char text[] = "{\"n\":3,\"name\":\"abc\"}";
     (void)arg;
@@ -246,16 +244,19 @@ static int co_doc(void *arg, const char *scope, const char *owner, const char *k
         return rc;
     }
     if (record_rc) {
-        return record_rc;
+        looks->rc = record_rc;
+        return record_rc == OC_ENOENT ? 0 : record_rc;
     }
-    if (strcmp(scope, "t") != 0 || strcmp(owner, "card:1") != 0 || strcmp(key, "rides") != 0) {
+    if (n != 1 || strcmp(scope, "t") != 0 || strcmp(looks->owner, "card:1") != 0 ||
+        strcmp(looks->key, "rides") != 0) {
         return OC_EINVAL;
     }
-    *ret = (struct fact_text){text, sizeof(text) - 1};
-    *ret_version = 9;
+    looks->rc = 0;
+    looks->doc = (struct fact_text){text, sizeof(text) - 1};
+    looks->version = 9;
     return 0;
 }
-static const struct decide_facts facts = {.co_doc = co_doc};
+static const struct decide_facts facts = {.co_look = co_look};
 
 static int body(void *arg) CO_FN;
 static int body(void *arg)

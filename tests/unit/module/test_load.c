@@ -93,8 +93,8 @@ static void wrong_modules_are_refused_with_file_and_reason(void **state)
         int rc;
         const char *words;
     } cases[] = {
-        {"major", OC_EABI, "/major.so: built for module ABI 2.2; this program has 1.2"},
-        {"minor", OC_EABI, "/minor.so: built for module ABI 1.7; this program has 1.2"},
+        {"major", OC_EABI, "/major.so: built for module ABI 2.3; this program has 1.3"},
+        {"minor", OC_EABI, "/minor.so: built for module ABI 1.7; this program has 1.3"},
         {"short", OC_EABI, "/short.so: its onecard_module says 40 bytes"},
         {"long", OC_EABI, "/long.so: its onecard_module is shorter than it says"},
 #ifndef __SANITIZE_ADDRESS__ /* its red zones belong to the symbol: nothing is short any more */
