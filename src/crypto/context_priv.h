@@ -17,6 +17,8 @@ struct crypto {
     EVP_MD_CTX *md_ctx;
     EVP_MAC *hmac;
     EVP_MAC_CTX *hmac_ctx;
+    uint8_t nonces[64 * 12]; /* of sealed blobs, not used yet: seal.c */
+    unsigned nonces_left;
     uint8_t hmac_key[32]; /* the key that hmac_ctx holds: a chain uses one all day */
     bool hmac_keyed;
 };

@@ -31,32 +31,53 @@ static int gcm_seal(EVP_CIPHER_CTX *ctx, struct bytes plain, uint8_t *out, uint8
     return 0;
 }
 
+/* Drawn many at a time: asking for twelve bytes costs as much as for hundreds. */
+static int take_nonce(struct crypto *x, uint8_t ret[NONCE_LEN])
+{
+    if (x->nonces_left == 0) {
+        int err = crypto_random(x, x->nonces, sizeof x->nonces);
+        if (err)
+            return err;
+        x->nonces_left = sizeof x->nonces / NONCE_LEN;
+    }
+    uint8_t *at = x->nonces + (size_t)--x->nonces_left * NONCE_LEN;
+    memcpy(ret, at, NONCE_LEN);
+    memset(at, 0, NONCE_LEN);
+    return 0;
+}
+
+/* What was appended goes again: it may be clear text. */
+static void take_back(struct buf *b, size_t len)
+{
+    if (b->len > len)
+        secret_wipe(b->data + len, b->len - len);
+    b->len = len;
+}
+
 int seal_wrap(struct crypto *x, const struct seal_key *key, struct bytes aad, struct bytes plain,
               struct buf *ret)
 {
     EVP_CIPHER_CTX *ctx = x->cipher_ctx[CIPHER_GCM];
     if (plain.len > SEAL_MAX || aad.len > SEAL_MAX)
         return OC_ELIMIT;
-    struct buf b;
-    buf_init(&b, SEAL_MAX + SEAL_OVERHEAD);
-    buf_put_u8(&b, VERSION);
-    buf_put_u32(&b, key->id);
     uint8_t filler[TAG_LEN] = {0};
-    int err = crypto_random(x, filler, NONCE_LEN);
-    buf_put(&b, filler, NONCE_LEN);
-    buf_put(&b, plain.data, plain.len);
-    buf_put(&b, filler, TAG_LEN);
+    size_t at = ret->len;
+    int err = take_nonce(x, filler);
+    if (err)
+        return err;
+    buf_put_u8(ret, VERSION);
+    buf_put_u32(ret, key->id);
+    buf_put(ret, filler, NONCE_LEN);
+    buf_put(ret, plain.data, plain.len);
+    buf_put(ret, filler, TAG_LEN);
+    err = ret->err;
     if (!err)
-        err = b.err;
+        err = gcm_begin(ctx, key->bytes, ret->data + at, aad, 1);
     if (!err)
-        err = gcm_begin(ctx, key->bytes, b.data, aad, 1);
-    if (!err)
-        err = gcm_seal(ctx, plain, b.data + HEADER_LEN + NONCE_LEN, b.data + b.len - TAG_LEN);
-    if (!err) {
-        buf_put(ret, b.data, b.len);
-        err = ret->err;
-    }
-    buf_fini(&b);
+        err = gcm_seal(ctx, plain, ret->data + at + HEADER_LEN + NONCE_LEN,
+                       ret->data + ret->len - TAG_LEN);
+    if (err)
+        take_back(ret, at);
     return err;
 }
 
@@ -82,19 +103,15 @@ int seal_unwrap(struct crypto *x, const struct seal_key *key, struct bytes aad, 
     if (seal_key_id(blob, &id) || id != key->id || blob.len > SEAL_MAX + SEAL_OVERHEAD ||
         aad.len > SEAL_MAX)
         return OC_ESEAL;
-    struct buf b;
-    buf_init(&b, SEAL_MAX + SEAL_OVERHEAD);
-    buf_put(&b, blob.data, blob.len);
-    int err = b.err;
+    size_t at = ret->len;
+    buf_put(ret, (const uint8_t *)blob.data + HEADER_LEN + NONCE_LEN, blob.len - SEAL_OVERHEAD);
+    int err = ret->err;
     if (!err)
         err = gcm_begin(ctx, key->bytes, blob.data, aad, 0);
     if (!err)
-        err = gcm_open(ctx, blob, b.data);
-    if (!err) {
-        buf_put(ret, b.data, blob.len - SEAL_OVERHEAD);
-        err = ret->err;
-    }
-    buf_fini(&b);
+        err = gcm_open(ctx, blob, ret->data + at);
+    if (err)
+        take_back(ret, at);
     return err;
 }
 

@@ -117,7 +117,7 @@ int record_look(struct fold *f, const struct op_record *r, uint32_t *ret_version
     return db_end(&q);
 }
 
-static int one_row(struct fold *f, struct db_q *q)
+static WORKER_FN int one_row(struct fold *f, struct db_q *q)
 {
     int rc = db_end(q);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;

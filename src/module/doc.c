@@ -44,7 +44,8 @@ static struct onecard_doc **find(const struct onecard_doc *d, const char *member
         return NULL;
     }
     for (uint32_t i = 0; i < d->count; i++) {
-        if (strcmp(d->items[i]->name, member) == 0) {
+        const char *name = d->items[i]->name;
+        if (*name == *member && strcmp(name, member) == 0) {
             return &d->items[i];
         }
     }

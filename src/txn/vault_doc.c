@@ -9,6 +9,7 @@
 #define OWNER "citizen:"
 #define MARK  '~'
 #define PLACE 160
+#define SEAL_ROOM 128 /* more than a sealed blob is longer than what is in it */
 
 static struct bytes place_of(const char *a, const char *b, const char *c, char out[PLACE])
 {
@@ -41,12 +42,14 @@ static CO_FN int seal(const struct txn_env *env, const char *citizen, struct byt
     struct buf blob;
     if (env->co_seal == NULL)
         return OC_ENOTSUP;
-    buf_init(&blob, 2 * LEDGER_DOC_MAX);
+    char *sealed = arena_alloc(a, doc->len + SEAL_ROOM);
+    if (sealed == NULL)
+        return OC_ENOMEM;
+    buf_over(&blob, sealed, doc->len + SEAL_ROOM);
     int rc = env->co_seal(env->vault, citizen, VAULT_DOCUMENTS, place,
                           (struct bytes){doc->json, doc->len}, &blob);
     if (rc == 0)
         rc = to_text(&blob, a, &doc->json, &doc->len);
-    buf_fini(&blob);
     return rc == 0 && doc->len > LEDGER_DOC_MAX ? OC_ELIMIT : rc;
 }
 
@@ -149,27 +152,24 @@ static CO_FN int unseal(const struct txn_env *env, const char *citizen, struct b
                         struct bytes text, struct arena *a, struct fact_text *ret)
 {
     struct buf blob, plain;
+    size_t most = text.len / 4 * 3 + 3; /* of bytes that so many characters stand for */
     if (text.len == 0 || ((const char *)text.data)[0] != MARK) {
         *ret = (struct fact_text){text.data, text.len};
         return 0;
     }
     if (env->co_unseal == NULL)
         return OC_ESEAL;
-    buf_init(&blob, 2 * LEDGER_DOC_MAX);
-    buf_init(&plain, 2 * LEDGER_DOC_MAX);
+    char *sealed = arena_alloc(a, most), *open = arena_alloc(a, most + 1);
+    if (sealed == NULL || open == NULL)
+        return OC_ENOMEM;
+    buf_over(&blob, sealed, most);
+    buf_over(&plain, open, most);
     int rc = base64_decode((const char *)text.data + 1, text.len - 1, &blob);
     if (rc == 0)
         rc = env->co_unseal(env->vault, citizen, VAULT_DOCUMENTS, place,
                             (struct bytes){blob.data, blob.len}, &plain);
-    char *copy = rc == 0 ? arena_alloc(a, plain.len + 1) : NULL;
-    if (rc == 0 && copy == NULL)
-        rc = OC_ENOMEM;
-    if (rc == 0) {
-        memcpy(copy, plain.data, plain.len);
-        *ret = (struct fact_text){copy, plain.len};
-    }
-    buf_fini(&plain);
-    buf_fini(&blob);
+    if (rc == 0)
+        *ret = (struct fact_text){open, plain.len};
     return rc == OC_EINVAL ? OC_ESEAL : rc;
 }
 

@@ -49,6 +49,40 @@ static void same_text_seals_differently_each_time(void **state)
     buf_fini(&b);
 }
 
+static void no_nonce_comes_twice(void **state)
+{
+    enum { MANY = 200 };
+    static uint8_t nonces[MANY][12];
+    struct buf b;
+    for (unsigned i = 0; i < MANY; i++) {
+        buf_init(&b, 0);
+        assert_int_equal(seal_wrap(*state, &key, aad, (struct bytes){"secret", 6}, &b), 0);
+        memcpy(nonces[i], b.data + 5, 12);
+        buf_fini(&b);
+        for (unsigned j = 0; j < i; j++)
+            assert_memory_not_equal(nonces[i], nonces[j], 12);
+    }
+}
+
+static void what_does_not_fit_leaves_nothing_behind(void **state)
+{
+    uint8_t memory[64] = {0};
+    struct buf small, blob;
+    buf_init(&blob, 0);
+    buf_over(&small, memory, 40);
+    buf_puts(&small, "> ");
+    assert_int_equal(seal_wrap(*state, &key, aad, (struct bytes){"secret", 6}, &small), OC_ELIMIT);
+    assert_int_equal(small.len, 2);
+    for (unsigned i = 2; i < sizeof memory; i++)
+        assert_int_equal(memory[i], 0);
+    assert_int_equal(seal_wrap(*state, &key, aad, (struct bytes){"secret", 6}, &blob), 0);
+    buf_over(&small, memory, 4);
+    assert_int_equal(
+        seal_unwrap(*state, &key, aad, (struct bytes){blob.data, blob.len}, &small), OC_ELIMIT);
+    assert_int_equal(small.len, 0);
+    buf_fini(&blob);
+}
+
 static void every_changed_byte_is_noticed(void **state)
 {
     struct buf blob, plain;
@@ -107,6 +141,8 @@ int main(void)
         cmocka_unit_test(sealed_text_comes_back),
         cmocka_unit_test(empty_text_can_be_sealed),
         cmocka_unit_test(same_text_seals_differently_each_time),
+        cmocka_unit_test(no_nonce_comes_twice),
+        cmocka_unit_test(what_does_not_fit_leaves_nothing_behind),
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(other_key_and_other_place_do_not_open),
         cmocka_unit_test(search_hash_keeps_domains_apart),
