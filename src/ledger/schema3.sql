@@ -24,7 +24,7 @@ CREATE TABLE outbox (
     id          INTEGER NOT NULL PRIMARY KEY,
     shard       INTEGER NOT NULL,
     txn         INTEGER NOT NULL,
-    due_ms      INTEGER NOT NULL, -- since when it is due
+    created_ms  INTEGER NOT NULL,
     state       INTEGER NOT NULL CHECK (state IN (1, 3)),
     participant TEXT    NOT NULL,
     kind        TEXT    NOT NULL,
