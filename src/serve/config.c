@@ -263,7 +263,7 @@ static const struct conf_item config_items[] = {
      .help = "How long citizens' documents outlive the wish to be forgotten. Changed by a reload."},
     {CONF_AT(struct serve_config, upstreams, CONF_SECTION_MAP), .section = &serve_upstream_schema,
      .max = 4096,
-     .help = "Routes to the systems of institutions, by the participant's id. Read at the start."},
+     .help = "Routes to the systems of institutions, by the participant's id. Changed by a reload, with their files."},
     {CONF_AT(struct serve_config, modules, CONF_TREE),
      .help = "Backend modules to load: a list [payment, transit], or each name with its section."},
 };

@@ -141,7 +141,7 @@ struct serve {
     struct pcsc *pcsc;
     struct txn_env env;
     struct settle_env settle;
-    struct upstream *upstream; /* NULL: no routes */
+    struct upstream *upstream;
     struct http_server *http;
     struct partners *partners; /* institutions' own door; NULL: institutions.listen is not set */
     struct list lanes, stations;
@@ -318,8 +318,16 @@ json_t *txn_json(const struct serve *s, const struct txn_row *row, bool full);
 json_t *card_json(const struct serve *s, const struct card_row *c);
 
 /* ---- upstreams.c ---- */
-/** Opens the configured routes. Logs. */
+/** Opens the configured routes; s->upstream is there where there are none, too. Logs. */
 int upstreams_open(struct serve *s) MUST_USE WORKER_FN;
+/** The routes of a configuration, which must live as long, with the contents of their files; each
+ * mistake is a line in `errors`. OC_ENOMEM, OC_EPERM, errors of file_read. */
+struct upstream_set;
+int upstreams_read(const struct serve_config *c, struct buf *errors,
+                   struct upstream_set **ret) MUST_USE WORKER_FN;
+void upstreams_drop(struct upstream_set **set);
+/** Puts them in force: all or, where one makes no sense (logged), none. */
+int upstreams_adopt(struct serve *s, const struct upstream_set *set) MUST_USE;
 /** Whether a private key's file keeps it from strangers; `place` is the configuration's. OC_EPERM:
  * everybody may read it (logged). */
 int serve_check_key_file(const char *place, const char *path) MUST_USE WORKER_FN;

@@ -1,6 +1,6 @@
-/* Reloading: the file is read on a worker, modules take their parts of it beside what is in force, and
- * only when everything is right is what can change at run time put in force. What cannot is named, in
- * the log and to whoever asked. */
+/* Reloading: the file is read on a worker, modules take their parts of it beside what is in force,
+ * and only when everything is right is what can change at run time put in force. What cannot is
+ * named, in the log and to whoever asked. */
 #include "serve/internal.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@ struct reload_job {
     const struct modules *set; /* of the daemon: it lives as long */
     struct conf_snapshot *snapshot;
     struct modules_next *modules;
+    struct upstream_set *routes;
     struct buf errors;
 };
 
@@ -18,6 +19,7 @@ static void destroy(struct offload_job *job)
 {
     struct reload_job *r = CONTAINER_OF(job, struct reload_job, job);
     module_set_drop(&r->modules);
+    upstreams_drop(&r->routes); /* they point into the snapshot */
     conf_snapshot_put(&r->snapshot);
     buf_fini(&r->errors);
     free(r->file);
@@ -41,6 +43,8 @@ static void run(struct offload_job *job)
     if (job->result == 0)
         job->result = prepare_modules(r, &errors);
     conf_errors_print(&errors, &r->errors);
+    if (job->result == 0)
+        job->result = upstreams_read(conf_snapshot_value(r->snapshot), &r->errors, &r->routes);
     if (job->result != 0 && r->errors.len == 0)
         buf_printf(&r->errors, "%s: %s\n", r->file, oc_strerror(job->result));
     conf_errors_fini(&errors);
@@ -117,8 +121,8 @@ static bool same_terminals(const struct serve_config *was, const struct serve_co
 static void find_left(const struct serve_config *was, const struct serve_config *is,
                       struct reload_left *ret)
 {
-    static const char *const fixed[] = {"site",    "city",         "paths",    "api", "keys", "sam",
-                                        "readers", "institutions", "upstreams"};
+    static const char *const fixed[] = {"site", "city", "paths",   "api",
+                                        "keys", "sam",  "readers", "institutions"};
     _Static_assert(ARRAY_LEN(fixed) + 2 <= RELOAD_LEFT_MAX, "each fits");
     ret->count = 0;
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
@@ -142,6 +146,8 @@ static void adopt(struct serve *s, struct conf_snapshot *snapshot, struct reload
     s->snapshot = snapshot;
     s->config = is;
     reload_apply(s);
+    if (txn_outbox_routes(&s->env) != 0)
+        log_error("serve", "messages to new routes go after a restart: no memory");
     log_info("serve", "configuration %s is in force", s->opts.file);
 }
 
@@ -156,7 +162,10 @@ int reload_co(struct serve *s, struct buf *errors, struct reload_left *ret)
     int rc = r->file ? flow_co_offload(s->pool, &r->job, flow_deadline_ms(10000)) : OC_ENOMEM;
     if (rc == 0) {
         rc = r->job.result;
+        if (rc == 0 && (rc = upstreams_adopt(s, r->routes)) != 0)
+            buf_puts(&r->errors, "upstreams: a route makes no sense: see the log\n");
         if (rc == 0) {
+            upstreams_drop(&r->routes);
             module_set_adopt(s->modules, &r->modules);
             adopt(s, r->snapshot, ret);
             r->snapshot = NULL;

@@ -1,6 +1,6 @@
-/* Routes to institutions, as the configuration has them: files read once at the start, opened,
- * ended. Also the key that this site signs its messages with: it follows from the key store, so
- * that a backup of that has it too. */
+/* Routes to institutions, as the configuration has them: their files are read at the start and by a
+ * reload, on a worker. Also the key that this site signs its messages with: it follows from the key
+ * store, so that a backup of that has it too. */
 #include "serve/internal.h"
 
 #include <stdio.h>
@@ -37,14 +37,20 @@ int site_public_key(const struct serve *s, uint8_t ret[ED25519_LEN])
 struct pems {
     struct buf ca, certificate, key;
 };
+struct upstream_set {
+    size_t count;
+    struct pems *pems;
+    struct upstream_route *routes;
+};
 
-static WORKER_FN int read_pem(const char *to, const char *path, struct buf *b, const char **ret)
+static WORKER_FN int read_pem(const char *to, const char *path, struct buf *b, struct buf *errors,
+                              const char **ret)
 {
     if (path == NULL || path[0] == '\0')
         return 0;
     int rc = file_read(path, b);
     if (rc != 0)
-        log_error("serve", "upstreams.%s: %s: %s", to, path, oc_strerror(rc));
+        buf_printf(errors, "upstreams.%s: %s: %s\n", to, path, oc_strerror(rc));
     *ret = buf_cstr(b);
     return rc;
 }
@@ -60,7 +66,7 @@ int serve_check_key_file(const char *place, const char *path)
     return OC_EPERM;
 }
 
-static WORKER_FN int fill_route(const struct serve_upstream *c, struct pems *p,
+static WORKER_FN int fill_route(const struct serve_upstream *c, struct pems *p, struct buf *errors,
                                 struct upstream_route *r)
 {
     *r = (struct upstream_route){.participant = c->name,
@@ -76,24 +82,75 @@ static WORKER_FN int fill_route(const struct serve_upstream *c, struct pems *p,
                                  .attempts = c->attempts,
                                  .retry_ms = c->retry_ms,
                                  .retry_max_ms = c->retry_max_ms};
-    int rc = read_pem(c->name, c->ca, &p->ca, &r->ca);
+    int rc = read_pem(c->name, c->ca, &p->ca, errors, &r->ca);
     if (rc == 0)
-        rc = read_pem(c->name, c->certificate, &p->certificate, &r->certificate);
-    if (rc == 0)
-        rc = serve_check_key_file("upstreams: key", c->key);
-    return rc != 0 ? rc : read_pem(c->name, c->key, &p->key, &r->key);
+        rc = read_pem(c->name, c->certificate, &p->certificate, errors, &r->certificate);
+    if (rc == 0 && (rc = serve_check_key_file("upstreams: key", c->key)) != 0)
+        buf_printf(errors, "upstreams.%s: %s may be read by everybody: set its mode to 0600\n",
+                   c->name, c->key);
+    return rc != 0 ? rc : read_pem(c->name, c->key, &p->key, errors, &r->key);
 }
 
-static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upstream_route *routes)
+static struct upstream_set *set_new(size_t count)
 {
-    const struct conf_array *conf = &s->fixed->upstreams;
-    const struct serve_upstream *items = conf->items;
+    struct upstream_set *set = calloc(1, sizeof *set);
+    if (!set)
+        return NULL;
+    set->pems = calloc(count + 1, sizeof *set->pems);
+    set->routes = calloc(count + 1, sizeof *set->routes);
+    for (size_t i = 0; set->pems && i < count; i++) {
+        buf_init(&set->pems[i].ca, PEM_MAX);
+        buf_init(&set->pems[i].certificate, PEM_MAX);
+        buf_init(&set->pems[i].key, PEM_MAX);
+        set->count++;
+    }
+    if (!set->pems || !set->routes)
+        upstreams_drop(&set);
+    return set;
+}
+
+int upstreams_read(const struct serve_config *c, struct buf *errors, struct upstream_set **ret)
+{
+    const struct serve_upstream *items = c->upstreams.items;
+    struct upstream_set *set = set_new(c->upstreams.count);
+    int rc = set ? 0 : OC_ENOMEM;
+    for (size_t i = 0; rc == 0 && i < set->count; i++)
+        rc = fill_route(&items[i], &set->pems[i], errors, &set->routes[i]);
+    if (rc != 0)
+        upstreams_drop(&set);
+    *ret = set;
+    return rc;
+}
+
+void upstreams_drop(struct upstream_set **ref)
+{
+    struct upstream_set *set = *ref;
+    *ref = NULL;
+    if (!set)
+        return;
+    for (size_t i = 0; set->pems && i < set->count; i++) {
+        buf_fini(&set->pems[i].ca);
+        buf_fini(&set->pems[i].certificate);
+        buf_fini(&set->pems[i].key);
+    }
+    free(set->pems);
+    free(set->routes);
+    free(set);
+}
+
+int upstreams_adopt(struct serve *s, const struct upstream_set *set)
+{
+    if (s->opts.world) /* its routes are its own */
+        return 0;
+    return upstream_change(s->upstream, set->routes, set->count);
+}
+
+static WORKER_FN int open_routes(struct serve *s, const struct upstream_set *set)
+{
     uint8_t seed[ED25519_LEN];
     char name[SIGNED_NAME_MAX + 1];
     int rc = site_seed(s, seed);
     site_message_name(s, name);
-    for (size_t i = 0; rc == 0 && i < conf->count; i++)
-        rc = fill_route(&items[i], &pems[i], &routes[i]);
     struct upstream_opts o = {.loop = s->loop,
                               .clock = &clock_system,
                               .metrics = s->metrics,
@@ -101,8 +158,8 @@ static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upst
                               .rng = &rng_system,
                               .seed = seed,
                               .from = name,
-                              .routes = routes,
-                              .route_count = conf->count};
+                              .routes = set->routes,
+                              .route_count = set->count};
     if (rc == 0)
         rc = upstream_open(&o, &s->upstream);
     secret_wipe(seed, sizeof seed);
@@ -113,15 +170,18 @@ static WORKER_FN int open_routes(struct serve *s, struct pems *pems, struct upst
 static int open_simulated(struct serve *s, const struct serve_world *w)
 {
     uint8_t seed[ED25519_LEN];
+    char name[SIGNED_NAME_MAX + 1];
     if (!w->co_exchange)
         return 0;
     int rc = site_seed(s, seed);
+    site_message_name(s, name);
     struct upstream_opts o = {.loop = s->loop,
                               .clock = w->clock,
                               .metrics = s->metrics,
                               .crypto = s->crypto,
                               .rng = w->rng,
                               .seed = seed,
+                              .from = name,
                               .routes = w->routes,
                               .route_count = w->route_count,
                               .co_exchange = w->co_exchange,
@@ -136,25 +196,16 @@ int upstreams_open(struct serve *s)
 {
     if (s->opts.world)
         return open_simulated(s, s->opts.world);
-    size_t count = s->fixed->upstreams.count;
-    if (count == 0)
-        return 0;
-    struct pems *pems = calloc(count, sizeof *pems);
-    struct upstream_route *routes = calloc(count, sizeof *routes);
-    for (size_t i = 0; pems && i < count; i++) {
-        buf_init(&pems[i].ca, PEM_MAX);
-        buf_init(&pems[i].certificate, PEM_MAX);
-        buf_init(&pems[i].key, PEM_MAX);
-    }
-    int rc = pems && routes ? open_routes(s, pems, routes) : OC_ENOMEM;
-    for (size_t i = 0; pems && i < count; i++) {
-        buf_fini(&pems[i].ca);
-        buf_fini(&pems[i].certificate);
-        buf_fini(&pems[i].key);
-    }
-    free(pems);
-    free(routes);
+    struct upstream_set *set = NULL;
+    struct buf errors;
+    buf_init(&errors, 64 * 1024);
+    int rc = upstreams_read(s->fixed, &errors, &set);
+    if (rc == 0)
+        rc = open_routes(s, set);
+    upstreams_drop(&set);
     if (rc != 0)
-        log_error("serve", "routes to institutions: %s (section upstreams)", oc_strerror(rc));
+        log_error("serve", "routes to institutions: %s%s%s", oc_strerror(rc),
+                  errors.len > 0 ? ": " : "", buf_cstr(&errors));
+    buf_fini(&errors);
     return rc;
 }

@@ -45,7 +45,7 @@ struct dest {
     unsigned wait_count, busy;
     int64_t cursor; /* everything up to it is done, or in waits */
     int64_t all_ns; /* when to begin from the start again */
-    bool kicked;
+    bool kicked, routed; /* without a route what waits here may be fetched, or the route comes back */
     struct flow_cond work, free;
     struct metric *m_sent, *m_dead;
 };
@@ -273,15 +273,25 @@ static int64_t next_try(const struct dest *t)
     return next < awake && rest > 0 ? awake : next;
 }
 
+/* As the route is now: a reload may have changed it. */
+static void take_route(struct dest *t)
+{
+    t->routed = upstream_delivery(t->env->upstream, t->to, &t->how);
+    t->how.lanes = t->how.lanes > 1 ? t->how.lanes / 2 : 1; /* the others are for people who wait */
+}
+
 static CO_FN int look(struct dest *t)
 {
     int64_t now = loop_now_ns(t->env->loop);
     int more = 1;
+    t->kicked = false;
+    take_route(t);
+    if (!t->routed)
+        return 0;
     if (now >= t->all_ns) {
         t->cursor = 0;
         t->all_ns = now + ALL_MS * NS_PER_MS;
     }
-    t->kicked = false;
     int rc = start_waits(t);
     while (rc == 0 && more == 1) {
         struct flow *f;
@@ -302,7 +312,7 @@ static int dest_flow(void *arg)
     flow_set_note(t->to);
     for (;;) {
         int rc = look(t);
-        int64_t until = flow_deadline_ms(LOOK_MS), next = next_try(t);
+        int64_t until = flow_deadline_ms(LOOK_MS), next = t->routed ? next_try(t) : FLOW_FOREVER;
         until = rc == 0 && next < until ? next : until;
         if (rc != OC_ECANCELED && (rc != 0 || !t->kicked))
             rc = flow_co_wait(&t->work, until);
@@ -321,8 +331,6 @@ static int dest_new(struct txn_env *env, const char *to)
         return OC_ENOMEM;
     t->env = env;
     (void)snprintf(t->to, sizeof t->to, "%s", to);
-    (void)upstream_delivery(env->upstream, to, &t->how);
-    t->how.lanes = t->how.lanes > 1 ? t->how.lanes / 2 : 1; /* the others are for people who wait */
     list_init(&t->waits);
     flow_cond_init(&t->work);
     flow_cond_init(&t->free);
@@ -339,16 +347,35 @@ static int dest_new(struct txn_env *env, const char *to)
 
 int txn_outbox_start(struct txn_env *env)
 {
-    struct upstream_state s;
-    int rc = 0;
     if (env->upstream == NULL || env->outbox != NULL)
         return 0;
     env->outbox = calloc(1, sizeof *env->outbox);
     if (env->outbox == NULL)
         return OC_ENOMEM;
     list_init(&env->outbox->dests);
+    return txn_outbox_routes(env);
+}
+
+static bool is_dest(const struct txn_env *env, const char *to)
+{
+    LIST_EACH(pos, &env->outbox->dests)
+    {
+        if (strcmp(CONTAINER_OF(pos, struct dest, link)->to, to) == 0)
+            return true;
+    }
+    return false;
+}
+
+int txn_outbox_routes(struct txn_env *env)
+{
+    struct upstream_state s;
+    int rc = 0;
+    if (env->outbox == NULL)
+        return 0;
     for (size_t i = 0; rc == 0 && upstream_state_at(env->upstream, i, &s); i++)
-        rc = dest_new(env, s.participant);
+        if (!is_dest(env, s.participant))
+            rc = dest_new(env, s.participant);
+    txn_outbox_retry(env, NULL);
     return rc;
 }
 

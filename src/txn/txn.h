@@ -203,6 +203,8 @@ int txn_co_sweep(struct txn_env *env, unsigned *ret_count) MUST_USE CO_FN;
 /** Begins to deliver what the outbox holds, to those that have a route; ends with the loop. Once, when env->upstream is set; without
  *  it does nothing. OC_ENOMEM, OC_ELIMIT. */
 int txn_outbox_start(struct txn_env *env) MUST_USE;
+/** The routes of env->upstream changed: those that are new get their messages, too. Before txn_outbox_start it does nothing. OC_ENOMEM, OC_ELIMIT. */
+int txn_outbox_routes(struct txn_env *env) MUST_USE;
 /** There is something new for that participant (NULL: for whoever). Never suspends. */
 void txn_outbox_kick(struct txn_env *env, const char *to);
 /** The same, and what waits for its next try goes at once, as if for the first time. */

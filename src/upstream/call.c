@@ -177,12 +177,14 @@ static CO_FN int call(struct upstream *u, struct route *r, struct upstream_excha
     }
     if (rc != 0) {
         count(r, OUT_BUSY);
+        upstream_leave_(r);
         return rc;
     }
     show(r);
     rc = exchange(u, r, e, ret);
     give_lane(r);
     show(r);
+    upstream_leave_(r);
     return rc;
 }
 

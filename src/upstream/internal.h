@@ -41,6 +41,8 @@ struct link;
 struct route {
     struct list link;
     char participant[UPSTREAM_PARTICIPANT];
+    uint8_t mark[SHA256_LEN]; /* of what it was made from: two that are equal are the same */
+    bool kept, retired;       /* while routes change; out of the list: goes with its last call */
     char *url, *path;        /* path: inside url, "" or "/onecard" */
     struct upstream_route o; /* numbers only */
     struct breaker breaker;
@@ -55,10 +57,11 @@ struct upstream {
     struct upstream_opts o;
     uint8_t *seed;
     char from[UPSTREAM_PARTICIPANT];
-    struct list routes;
-    size_t count;
+    struct list routes, retired;
 };
 struct route *upstream_route_(const struct upstream *u, const char *participant);
+/** A call ended: a retired route without others goes. */
+void upstream_leave_(struct route *r);
 
 /* ---- link.c ---- */
 /** libcurl's side of a route. OC_EINVAL (logged), OC_ENOMEM. */

@@ -1,21 +1,24 @@
-/* Routes: made, found, looked at, ended. */
+/* Routes: made, found, changed, looked at, ended. */
 #include "upstream/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct route *upstream_route_(const struct upstream *u, const char *participant)
+static struct route *find(const struct list *routes, const char *participant)
 {
-    if (!u)
-        return NULL;
-    LIST_EACH(pos, &u->routes)
+    LIST_EACH(pos, routes)
     {
         struct route *r = CONTAINER_OF(pos, struct route, link);
         if (strcmp(r->participant, participant) == 0)
             return r;
     }
     return NULL;
+}
+
+struct route *upstream_route_(const struct upstream *u, const char *participant)
+{
+    return u ? find(&u->routes, participant) : NULL;
 }
 
 bool upstream_has(const struct upstream *u, const char *participant)
@@ -139,16 +142,35 @@ static void route_free(struct route *r)
     free(r);
 }
 
-static int add_route(struct upstream *u, const struct upstream_route *o)
+static int mark_of(const struct upstream *u, const struct upstream_route *o,
+                   uint8_t ret[SHA256_LEN])
 {
-    if (strlen(o->participant) >= UPSTREAM_PARTICIPANT || upstream_has(u, o->participant)) {
-        log_error("upstream", "route to=%.40s: named twice, or too long a name", o->participant);
-        return OC_EINVAL;
+    const char *const texts[] = {o->url, o->ca, o->certificate, o->key};
+    struct buf b;
+    buf_init(&b, 0);
+    buf_printf(&b, "%lld %lld %lld %lld %u %u %lld %lld %u %lld %lld", (long long)o->connect_ms,
+               (long long)o->timeout_ms, (long long)o->lane_wait_ms, (long long)o->slow_ms,
+               o->lanes, o->failures, (long long)o->open_ms, (long long)o->open_max_ms, o->attempts,
+               (long long)o->retry_ms, (long long)o->retry_max_ms);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        buf_put_u8(&b, 0);
+        buf_puts(&b, texts[i] ? texts[i] : "");
     }
+    int rc = b.err ? b.err : hash_sha256(u->o.crypto, (struct bytes){b.data, b.len}, ret);
+    if (b.data)
+        secret_wipe(b.data, b.len);
+    buf_fini(&b);
+    return rc;
+}
+
+static int route_new(const struct upstream *u, const struct upstream_route *o,
+                     const uint8_t mark[SHA256_LEN], struct list *into)
+{
     struct route *r = calloc(1, sizeof *r);
     if (!r)
         return OC_ENOMEM;
     flow_cond_init(&r->free);
+    memcpy(r->mark, mark, sizeof r->mark);
     (void)snprintf(r->participant, sizeof r->participant, "%s", o->participant);
     fill_numbers(r, o);
     int rc = copy_url(r, o->url);
@@ -159,9 +181,73 @@ static int add_route(struct upstream *u, const struct upstream_route *o)
         return rc;
     }
     make_metrics(r, u->o.metrics);
-    list_add_tail(&u->routes, &r->link);
-    u->count++;
+    list_add_tail(into, &r->link);
     return 0;
+}
+
+/* ---- changing ---- */
+
+void upstream_leave_(struct route *r)
+{
+    if (!r->retired || r->busy > 0 || r->waiting > 0)
+        return;
+    list_del(&r->link);
+    route_free(r);
+}
+
+static void free_all(struct list *routes)
+{
+    while (!list_empty(routes))
+        route_free(CONTAINER_OF(list_pop(routes), struct route, link));
+}
+
+/* Into `fresh`, unless it is there already and reads the same. */
+static int take(struct upstream *u, const struct upstream_route *o, struct list *fresh)
+{
+    uint8_t mark[SHA256_LEN];
+    struct route *old = find(&u->routes, o->participant);
+    if (strlen(o->participant) >= UPSTREAM_PARTICIPANT || find(fresh, o->participant) ||
+        (old && old->kept)) {
+        log_error("upstream", "route to=%.40s: named twice, or too long a name", o->participant);
+        return OC_EINVAL;
+    }
+    int rc = mark_of(u, o, mark);
+    if (rc != 0)
+        return rc;
+    if (!old || memcmp(old->mark, mark, sizeof mark) != 0)
+        return route_new(u, o, mark, fresh);
+    old->kept = true;
+    return 0;
+}
+
+static void settle(struct upstream *u, bool changed, struct list *fresh)
+{
+    LIST_EACH_SAFE(pos, tmp, &u->routes)
+    {
+        struct route *r = CONTAINER_OF(pos, struct route, link);
+        bool goes = changed && !r->kept;
+        r->kept = false;
+        if (!goes)
+            continue;
+        list_del(&r->link);
+        list_add_tail(&u->retired, &r->link);
+        r->retired = true;
+        upstream_leave_(r);
+    }
+    while (changed && !list_empty(fresh))
+        list_add_tail(&u->routes, list_pop(fresh));
+    free_all(fresh);
+}
+
+int upstream_change(struct upstream *u, const struct upstream_route *routes, size_t count)
+{
+    struct list fresh;
+    int rc = 0;
+    list_init(&fresh);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = take(u, &routes[i], &fresh);
+    settle(u, rc == 0, &fresh);
+    return rc;
 }
 
 int upstream_open(const struct upstream_opts *o, struct upstream **ret)
@@ -170,6 +256,7 @@ int upstream_open(const struct upstream_opts *o, struct upstream **ret)
     if (!u)
         return OC_ENOMEM;
     list_init(&u->routes);
+    list_init(&u->retired);
     u->o = *o;
     u->o.routes = NULL;
     u->seed = secret_alloc(ED25519_LEN);
@@ -177,8 +264,8 @@ int upstream_open(const struct upstream_opts *o, struct upstream **ret)
     if (rc == 0)
         memcpy(u->seed, o->seed, ED25519_LEN);
     (void)snprintf(u->from, sizeof u->from, "%s", o->from);
-    for (size_t i = 0; rc == 0 && i < o->route_count; i++)
-        rc = add_route(u, &o->routes[i]);
+    if (rc == 0)
+        rc = upstream_change(u, o->routes, o->route_count);
     if (rc != 0) {
         upstream_close(&u);
         return rc;
@@ -193,11 +280,8 @@ void upstream_close(struct upstream **ref)
     *ref = NULL;
     if (!u)
         return;
-    LIST_EACH_SAFE(pos, tmp, &u->routes)
-    {
-        list_del(pos);
-        route_free(CONTAINER_OF(pos, struct route, link));
-    }
+    free_all(&u->routes);
+    free_all(&u->retired);
     secret_free(u->seed, ED25519_LEN);
     free(u);
 }

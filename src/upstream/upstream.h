@@ -77,6 +77,11 @@ int upstream_open(const struct upstream_opts *o, struct upstream **ret) MUST_USE
 /** Ends; before loop_free, with no flow inside (flows that the loop dropped are forgotten). NULL is
  * fine. */
 void upstream_close(struct upstream **u);
+/** Makes these the routes. Those that read the same go on as they are, with their connections and
+ * breaker; others begin anew; calls at work on a route that goes end as they are. All of them or,
+ * with an error of upstream_open, none. Never suspends. */
+int upstream_change(struct upstream *u, const struct upstream_route *routes,
+                    size_t count) MUST_USE;
 /** Is there a route? False for u == NULL. */
 bool upstream_has(const struct upstream *u, const char *participant);
 

@@ -698,6 +698,24 @@ static void messages_for_those_without_a_route_wait_to_be_fetched(void **state)
     assert_int_equal(bank.messages, 0);
 }
 
+static void messages_wait_without_a_route_and_go_when_it_is_there(void **state)
+{
+    struct upstream_route routes[] = {
+        {.participant = "bank", .url = "https://bank.test", .failures = 1000, .lanes = 4, .retry_ms = 20, .retry_max_ms = 100, .attempts = 3},
+        {.participant = "shop", .url = "https://shop.test", .failures = 1000, .lanes = 4, .retry_ms = 20, .retry_max_ms = 100, .attempts = 3}};
+    (void)state;
+    expect(run("holdtest.note", 0, "tell", "shop"), OC_POSTED, OC_R_NONE);
+    assert_int_equal(upstream_change(c.env.upstream, NULL, 0), 0);
+    assert_int_equal(txn_outbox_routes(&c.env), 0);
+    expect(run("holdtest.note", 0, "tell", "bank"), OC_POSTED, OC_R_NONE);
+    assert_false(city_delivered(&c, 300));
+    assert_int_equal(bank.messages, 0);
+    assert_int_equal(upstream_change(c.env.upstream, routes, 2), 0);
+    assert_int_equal(txn_outbox_routes(&c.env), 0);
+    assert_true(city_delivered(&c, 1000));
+    assert_int_equal(bank.messages, 2);
+}
+
 #define DAYS(n) ((n) * INT64_C(86400000))
 
 static int expire_flow(void *arg) CO_FN;
@@ -758,6 +776,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(message_that_is_refused_dies_and_a_person_sends_it_again, setup, teardown),
         cmocka_unit_test_setup_teardown(institution_that_is_away_kills_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_for_those_without_a_route_wait_to_be_fetched, setup, teardown),
+        cmocka_unit_test_setup_teardown(messages_wait_without_a_route_and_go_when_it_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(message_that_nobody_fetches_dies, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,9 +356,9 @@ static void reload_names_each_section_that_counts_after_a_restart_only(void **st
 {
     (void)state;
     ROLE_ENTER_WORKER();
-    reload_with("upstreams: {bank: {url: \"https://bank.test\", ca: none}}\nmodules: [payment]\n"
+    reload_with("institutions: {burst: 300}\nmodules: [payment]\n"
                 "terminals: {heartbeat: 3s}\nwatch: {doubt_age: 2h}\n");
-    assert_string_equal(reloaded(), "upstreams terminals modules");
+    assert_string_equal(reloaded(), "institutions terminals modules");
     reload_with("terminals: {queue: 3, max_active: 2}\nmodules:\n  payment:\n  transit:\n");
     assert_string_equal(reloaded(), "");
     assert_int_equal(file_write_atomic(site.config, site.text, strlen(site.text), 0600), 0);

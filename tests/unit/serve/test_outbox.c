@@ -104,6 +104,33 @@ static void routes_are_listed_with_their_breakers(void **state)
     json_decref(j);
 }
 
+static size_t routes_after(const char *extra, int status, const char *words)
+{
+    static char text[sizeof site.text + 256];
+    ROLE_ENTER_WORKER();
+    (void)snprintf(text, sizeof text, "%s%s", site.text, extra);
+    assert_int_equal(file_write_atomic(site.config, text, strlen(text), 0600), 0);
+    json_t *j = site_expect(&site, status, "POST", "/v1/reload", "{}");
+    char *told = json_dumps(j, JSON_COMPACT);
+    if (strstr(told, words) == NULL)
+        fail_msg("nothing of \"%s\" in %s", words, told);
+    free(told);
+    json_decref(j);
+    return items("/v1/upstreams");
+}
+
+static void a_reload_changes_routes_or_says_what_is_wrong_with_one(void **state)
+{
+    char more[200];
+    (void)state;
+    (void)snprintf(more, sizeof more, "  bureau:\n    url: https://127.0.0.1:1/y\n    ca: %s\n", ca);
+    assert_int_equal(routes_after(more, 200, "\"restart_for\":[]"), 2);
+    assert_int_equal(routes_after("  tax:\n    url: https://127.0.0.1:1/z\n    ca: /none\n", 409,
+                                  "upstreams.tax: /none"),
+                     2);
+    assert_int_equal(routes_after("", 200, "true"), 1);
+}
+
 static void the_sites_key_stays_the_same_over_a_restart(void **state)
 {
     uint8_t key[32];
@@ -159,6 +186,7 @@ int main(void)
         cmocka_unit_test(nothing_waits_in_a_new_site),
         cmocka_unit_test(what_is_not_there_or_not_said_is_refused),
         cmocka_unit_test(routes_are_listed_with_their_breakers),
+        cmocka_unit_test(a_reload_changes_routes_or_says_what_is_wrong_with_one),
         cmocka_unit_test(the_sites_key_stays_the_same_over_a_restart),
         cmocka_unit_test(mistakes_in_a_route_are_told_with_their_place),
     };

@@ -306,6 +306,74 @@ static void urls_that_make_no_sense_are_refused(void **state)
     rig_free(r);
 }
 
+static void lanes_are(struct rig *r, unsigned lanes, enum breaker_state breaker)
+{
+    struct upstream_state s;
+    assert_true(upstream_state_at(r->u, 0, &s));
+    assert_int_equal(s.lanes, lanes);
+    assert_int_equal(s.breaker, breaker);
+    assert_false(upstream_state_at(r->u, 1, &s));
+}
+
+static void routes_that_read_the_same_go_on_and_others_begin_anew(void **state)
+{
+    struct rig *r = rig_new();
+    struct upstream_route route = bank_route();
+    (void)state;
+    r->rc = OC_EIO;
+    assert_int_equal(post(r), OC_EIO);
+    assert_int_equal(post(r), OC_EIO);
+    assert_int_equal(upstream_change(r->u, &route, 1), 0);
+    lanes_are(r, 2, BREAKER_OPEN);
+    route.lanes = 3;
+    assert_int_equal(upstream_change(r->u, &route, 1), 0);
+    lanes_are(r, 3, BREAKER_CLOSED);
+    r->rc = 0;
+    assert_int_equal(post(r), 0);
+    rig_free(r);
+}
+
+static void call_at_work_on_a_route_that_goes_ends_as_it_is(void **state)
+{
+    struct rig *r = rig_new();
+    struct one o[4]; /* two work, two wait for their lanes */
+    (void)state;
+    r->takes_ms = 300;
+    for (int i = 0; i < 4; i++) {
+        o[i] = (struct one){.r = r, .rc = OC_EINTERNAL};
+        assert_int_equal(flow_start(r->loop, "post", post_flow, &o[i], &o[i].flow), 0);
+    }
+    sleep_for(r, 10);
+    assert_int_equal(upstream_change(r->u, NULL, 0), 0);
+    assert_false(upstream_has(r->u, "bank"));
+    assert_int_equal(post(r), OC_ENOENT);
+    sleep_for(r, 2000);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(o[i].rc, 0);
+        flow_put(o[i].flow);
+    }
+    assert_int_equal(r->calls, 4);
+    rig_free(r);
+}
+
+static void route_that_makes_no_sense_changes_none(void **state)
+{
+    struct rig *r = rig_new();
+    struct upstream_route routes[] = {bank_route(), bank_route()};
+    (void)state;
+    routes[0].lanes = 3;
+    assert_int_equal(upstream_change(r->u, routes, 2), OC_EINVAL); /* named twice */
+    lanes_are(r, 2, BREAKER_CLOSED);
+    routes[1].participant = "hospital";
+    routes[1].url = "http://hospital.test";
+    assert_int_equal(upstream_change(r->u, routes, 2), OC_EINVAL);
+    lanes_are(r, 2, BREAKER_CLOSED);
+    routes[0].lanes = 2;
+    assert_int_equal(upstream_change(r->u, &routes[0], 1), 0);
+    lanes_are(r, 2, BREAKER_CLOSED);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +387,9 @@ int main(void)
         cmocka_unit_test(route_bounds_the_deadline_and_a_nearer_one_of_the_caller_wins),
         cmocka_unit_test(cancelled_call_gives_its_lane_back_and_counts_nothing),
         cmocka_unit_test(urls_that_make_no_sense_are_refused),
+        cmocka_unit_test(routes_that_read_the_same_go_on_and_others_begin_anew),
+        cmocka_unit_test(call_at_work_on_a_route_that_goes_ends_as_it_is),
+        cmocka_unit_test(route_that_makes_no_sense_changes_none),
     };
     log_set_level(LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
