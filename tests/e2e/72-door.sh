@@ -139,8 +139,14 @@ has "says why" "$(jq -r .detail <<<"$body")" 'used already'
 reports 12 "oc2:$number.$(($(date +%s) / 60)).00112233445566778899"
 is "made up" "$(jq -r .outcome+.reason <<<"$body")" refusedparameter
 shown=$(code_new)
+sleep 1
+once=(--idempotency once --date "$(date -u -d '+30 seconds' +%FT%TZ)" GET /v1/outbox)
+call h1 "${once[@]}"
+is "read once" "$status" 200
 daemon_stop
 door_start
+call h1 "${once[@]}"
+is "the very same after a restart" "$status/$code" 425/too_early
 reports 13 "$shown"
 is "of before a restart" "$(jq -r .outcome+.reason <<<"$body")" refusedparameter
 reports 14 "$(code_new)"

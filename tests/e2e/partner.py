@@ -4,7 +4,7 @@ signed request, its answer on standard output: the status, a blank, the body.
 
     partner.py --port P --ca CA.pem --from ID --to SITE --key KEY.pem METHOD TARGET [BODY]
 
---key may be missing (nothing is signed); --date-off S, --idempotency KEY, --cert/--cert-key as their names say;
+--key may be missing (nothing is signed); --date-off S, --date TEXT, --idempotency KEY, --cert/--cert-key as their names say;
 --tamper sends another body than the one that was signed; --times N sends the same bytes N times, --pause S between;
 --after TARGET: another reading request right before."""
 import argparse
@@ -25,7 +25,7 @@ def headers(args, body):
     with open(args.key, "rb") as f:
         key = load_pem_private_key(f.read(), None)
     idempotency = args.idempotency or secrets.token_hex(8)
-    date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + args.date_off))
+    date = args.date or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + args.date_off))
     text = "\n".join(["onecard-message-2", args.who, args.to, args.method, args.target, idempotency, date,
                       hashlib.sha256(body).hexdigest().upper()]) + "\n"
     found.update({"Onecard-From": args.who, "Onecard-To": args.to, "Idempotency-Key": idempotency, "Onecard-Date": date,
@@ -52,6 +52,7 @@ def main():
     p.add_argument("--to", default="")
     p.add_argument("--key")
     p.add_argument("--date-off", type=int, default=0)
+    p.add_argument("--date")
     p.add_argument("--idempotency")
     p.add_argument("--cert")
     p.add_argument("--cert-key")
