@@ -1,6 +1,7 @@
 /* What people were told, and what the ledger says afterwards: after each start of a daemon, and of
  * everything at the end. */
 #include "books.h"
+#include "bank.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ int books_co_look(struct city *c)
     struct txn_row *row = arena_alloc(flow_arena(), sizeof *row);
     size_t from = c->claim_count > LOOK_BACK ? c->claim_count - LOOK_BACK : 0;
     int rc = row ? 0 : OC_ENOMEM;
+    batches_look(c);
     for (size_t i = from; rc == 0 && i < c->claim_count; i++) {
         const struct claim *a = &c->claims[i];
         if (a->txn == 0)
@@ -156,7 +158,10 @@ int books_co_close(struct city *c)
     int rc = read_all(c);
     if (rc == 0)
         rules_check(c);
-    return rc == 0 ? rules_co_balances(c) : rc;
+    if (rc == 0)
+        rc = rules_co_balances(c);
+    batches_look(c);
+    return rc == 0 ? bank_co_check(c) : rc;
 }
 
 void books_verify_file(struct city *c)

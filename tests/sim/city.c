@@ -1,6 +1,6 @@
 /* A city's life: a daemon after the other over what its disk kept, until all was asked that was to
  * be asked. See city.h. */
-#include "city.h"
+#include "bank.h"
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -241,6 +241,8 @@ static void draw_fate(struct city *c)
     c->fault_percent = 4 + sim_pick(&c->fault, 28);
     c->crashes_left = sim_pick(&c->fault, 8);
     c->denials_left = sim_pick(&c->fault, 4);
+    if (sim_chance(&c->fault, 1, 6)) /* the night's files come at two */
+        c->night_ms = city_ms(20260303, 125, 480);
     c->wire_one_in = sim_chance(&c->fault, 2, 3) ? 20 + sim_pick(&c->fault, 300) : 0;
     c->io_one_in = sim_chance(&c->fault, 1, 3) ? 200 + sim_pick(&c->fault, 2000) : 0;
     c->full_one_in = sim_chance(&c->fault, 1, 4) ? 20000 : 0;
@@ -273,6 +275,10 @@ void city_live(struct city *c, const struct city_plan *plan)
     c->world = (struct serve_world){.clock = &c->machine.clock,
                                     .rng = &c->rng,
                                     .threading = &c->machine.threading,
+                                    .co_exchange = bank_co_exchange,
+                                    .arg = c,
+                                    .routes = bank_routes,
+                                    .route_count = ARRAY_LEN(bank_routes),
                                     .loop = {.clock = &c->machine.clock,
                                              .idle = sim_idle,
                                              .idle_arg = &c->machine,
@@ -286,6 +292,7 @@ void city_live(struct city *c, const struct city_plan *plan)
     tills_init(c);
     found_cards(c);
     books_init(c);
+    bank_init(c);
     make_site(c);
     while (!c->over)
         incarnate(c);
@@ -295,6 +302,7 @@ void city_live(struct city *c, const struct city_plan *plan)
 void city_fini(struct city *c)
 {
     books_fini(c);
+    bank_fini(c);
     sim_disk_mount(NULL);
     sim_disk_free(&c->disk);
     for (int i = 0; i < CITY_CARDS; i++) {

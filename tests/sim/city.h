@@ -21,6 +21,7 @@
 #define CITY_TILLS 14 /* the last ones are terminals over the network */
 #define CITY_LOCAL 10
 #define CITY_CARDS 16
+#define CITY_DAYS  8
 
 /* ---- cards ---- */
 
@@ -119,6 +120,13 @@ struct city {
     struct claim *claims;
     size_t claim_count, claim_cap;
     struct books *books;
+    struct bank *bank;
+    int64_t night_ms; /* wall: people sleep until then once half is done; 0: they do not */
+    struct {
+        date_t date;
+        uint64_t print;
+    } batches[CITY_DAYS]; /* days that were published */
+    unsigned batch_count;
 };
 
 /** Runs a city's life to its end. Ends the process where an invariant broke. */
@@ -187,6 +195,10 @@ void lane_pin(const struct till *t, uint8_t ret[TLS_PIN_LEN]);
 void tills_init(struct city *c);
 /** Starts the people; when all is done they close the city. */
 int tills_co_start(struct city *c) CO_FN MUST_USE;
+
+/* ---- batch.c ---- */
+/** What was published is as it was. */
+void batches_look(struct city *c);
 
 /* ---- books.c ---- */
 void books_init(struct city *c);

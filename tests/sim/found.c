@@ -129,6 +129,19 @@ static CO_FN int terminal_keys(struct city *c, struct ledger_op *op)
     return rc;
 }
 
+static CO_FN int citizens(struct city *c, struct ledger_op *op)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < CITY_CARDS; i++) {
+        struct op_citizen *p = &fresh(op, LOP_CITIZEN)->citizen;
+        (void)snprintf(p->id, sizeof p->id, "c%d", i + 1);
+        p->search[0] = (uint8_t)(i + 1);
+        p->sealed_len = 8;
+        rc = submit(c, op);
+    }
+    return rc;
+}
+
 static CO_FN int cards(struct city *c, struct ledger_op *op)
 {
     int rc = 0;
@@ -157,5 +170,7 @@ int found_co_city(struct city *c)
         rc = terminals(c, op);
     if (rc == 0)
         rc = terminal_keys(c, op);
+    if (rc == 0)
+        rc = citizens(c, op);
     return rc == 0 ? cards(c, op) : rc;
 }

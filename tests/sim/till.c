@@ -80,11 +80,15 @@ static void want(struct till *t)
         t->req.gate = true;
         (void)snprintf(t->req.service, sizeof t->req.service, "transit.ride");
     } else if (strncmp(t->id, "bank", 4) == 0 && dice < 16) {
-        bool pending = dice < 4;
+        bool pending = dice < 3, bank = dice >= 10;
         (void)snprintf(t->req.service, sizeof t->req.service, "payment.load");
         t->req.amount = pending ? 0 : 100 * sim_range(&t->rand, 10, 300);
         (void)snprintf(param(t, "source")->value, sizeof t->req.params[0].value, "%s",
-                       pending ? "pending" : "cash");
+                       pending ? "pending"
+                       : bank  ? "bank"
+                               : "cash");
+        if (bank)
+            (void)snprintf(param(t, "bank")->value, sizeof t->req.params[0].value, "bank");
     } else if (dice == 19 || (dice == 18 && !refund(t))) {
         (void)snprintf(t->req.service, sizeof t->req.service, "payment.balance");
     } else if (dice != 18) {
@@ -238,6 +242,13 @@ static CO_FN int till_flow(void *arg)
     struct till *t = arg;
     int rc = 0;
     while (rc == 0) {
+        if (t->city->night_ms > city_now_ms(t->city) &&
+            2 * t->city->asked > t->city->plan.transactions) {
+            if (t->net)
+                lane_hang_up(t);
+            rc = flow_co_sleep_ms(t->city->night_ms - city_now_ms(t->city));
+            continue;
+        }
         int64_t ms = sim_range(&t->rand, 1, t->city->pace_ms);
         rc = t->net ? lane_co_rest(t, ms) : flow_co_sleep_ms(ms);
         if (rc == 0)
@@ -327,6 +338,8 @@ static CO_FN int closing_flow(void *arg)
     rc = flow_co_sleep_ms(5000); /* a store that failed is tried every second */
     for (int i = 0; rc == 0 && i < CITY_CARDS; i++)
         rc = look_at(&c->tills[0], i);
+    if (rc == 0)
+        rc = flow_co_sleep_ms(3000);
     if (rc == 0)
         rc = books_co_close(c);
     MUST(c, rc == 0 || c->dead, "the end could not be looked at: %s", oc_strerror(rc));
