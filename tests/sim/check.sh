@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What the simulator must show: check.sh PROGRAM lives|again|kept
+# What the simulator must show: check.sh PROGRAM lives|again|kept|syncs
 #   lives  many seeds, every invariant          again  the same seed twice is the same life, byte for byte
 #   kept   the seeds that broke something once
+#   syncs  power lost at every sync of a purchase, a load, a settlement
 set -euo pipefail
 sim=$1 what=$2
 case $what in
@@ -23,8 +24,13 @@ kept)
         "$sim" --seed "$seed" --transactions "$transactions" || { echo "once: $why"; exit 1; }
     done <"$(dirname "$0")/seeds"
     ;;
+syncs)
+    for thing in purchase load settle; do
+        "$sim" --every-sync $thing
+    done
+    ;;
 *)
-    echo "usage: check.sh PROGRAM lives|again|kept" >&2
+    echo "usage: check.sh PROGRAM lives|again|kept|syncs" >&2
     exit 2
     ;;
 esac

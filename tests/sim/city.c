@@ -82,7 +82,7 @@ static void on_step(void *arg)
     struct city *c = arg;
     if (c->crash_step && c->machine.steps >= c->crash_step && !c->calm && !c->dead) {
         c->crash_step = 0;
-        city_crash(c, sim_chance(&c->fault, 1, 2));
+        city_crash(c, c->plan.script != SCRIPT_NONE || sim_chance(&c->fault, 1, 2));
     }
     /* a disk that is full for a while */
     if (!c->calm && !c->founding && !c->dead && c->full_one_in &&
@@ -105,7 +105,11 @@ static enum disk_fate before_disk(void *arg, enum disk_op op, uint64_t nth)
         return DISK_GOOD;
     if (*at && nth >= *at) {
         *at = 0;
-        city_crash(c, sim_chance(&c->fault, 3, 4));
+        if (c->plan.after) {
+            c->crash_step = c->machine.steps + 1;
+            return DISK_GOOD;
+        }
+        city_crash(c, c->plan.script != SCRIPT_NONE || sim_chance(&c->fault, 3, 4));
         return DISK_GOOD;
     }
     if (c->opening)
@@ -236,6 +240,11 @@ static WORKER_FN void make_site(struct city *c)
 /* How bad a seed's days are. */
 static void draw_fate(struct city *c)
 {
+    c->pace_ms = 100;
+    if (c->plan.script == SCRIPT_SETTLE)
+        c->night_ms = city_ms(20260303, 125, 480);
+    if (c->plan.script != SCRIPT_NONE)
+        return;
     static const int paces[] = {200, 1000, 4000, 20000, 60000};
     c->pace_ms = paces[sim_pick(&c->fault, ARRAY_LEN(paces))];
     c->fault_percent = 4 + sim_pick(&c->fault, 28);
@@ -267,8 +276,10 @@ void city_live(struct city *c, const struct city_plan *plan)
     sim_rand_init(&c->rng_state, plan->seed, "rng");
     sim_trace_init(&c->trace, plan->trace);
     /* 2026-03-02, some time between the afternoon and a minute before midnight in the city */
-    sim_machine_init(&c->machine, plan->seed,
-                     city_ms(20260302, (int)sim_range(&c->rand, 900, 1439), 480));
+    sim_machine_init(
+        &c->machine, plan->seed,
+        city_ms(20260302,
+                (int)sim_range(&c->rand, plan->script == SCRIPT_SETTLE ? 1430 : 900, 1439), 480));
     c->machine.step = on_step;
     c->machine.stuck = on_stuck;
     c->machine.step_arg = c;

@@ -78,9 +78,15 @@ struct till {
     struct sim_rand rand;
 };
 
+/** Instead of people: one thing, in the course of which power is lost once. */
+enum script { SCRIPT_NONE, SCRIPT_PURCHASE, SCRIPT_LOAD, SCRIPT_SETTLE };
+
 struct city_plan {
     uint64_t seed;
     unsigned transactions;
+    enum script script;
+    uint64_t sync; /* at this sync since it began; it has not happened, or (`after`) it just has */
+    bool after;
     bool trace;
     bool verbose;
 };
@@ -121,6 +127,7 @@ struct city {
     size_t claim_count, claim_cap;
     struct books *books;
     struct bank *bank;
+    bool prepared;    /* the script's: the card has money, the sync is counted */
     int64_t night_ms; /* wall: people sleep until then once half is done; 0: they do not */
     struct {
         date_t date;

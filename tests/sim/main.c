@@ -2,6 +2,7 @@
  *
  *   onecard-sim --seed N [--transactions M] [--trace] [--log]
  *   onecard-sim --seeds A-B [--transactions M] [--jobs J]
+ *   onecard-sim --every-sync purchase|load|settle [--seed N] [--jobs J]
  *
  * Each seed's life is a process of its own: SQLite's state begins anew. */
 #include "city.h"
@@ -9,6 +10,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,8 +18,14 @@
 struct orders {
     uint64_t first, last;
     unsigned transactions, jobs;
-    bool one, trace, log;
+    bool one, trace, log, after;
+    enum script script;
+    uint64_t sync;
 };
+
+#define NEVER_REACHED 3 /* exit status: there was no such sync */
+#define SYNCS_MAX     400
+#define LOSSES        8 /* of power at each boundary: what is left of the disk differs */
 
 static struct city city;
 
@@ -42,13 +50,20 @@ static void be_quiet(bool log)
 
 static int live(const struct orders *o, uint64_t seed)
 {
-    struct city_plan plan = {
-        .seed = seed, .transactions = o->transactions, .trace = o->trace, .verbose = o->log};
+    struct city_plan plan = {.seed = seed,
+                             .transactions = o->transactions,
+                             .trace = o->trace,
+                             .verbose = o->log,
+                             .script = o->script,
+                             .sync = o->sync,
+                             .after = o->after};
     be_quiet(o->log);
     city_live(&city, &plan);
-    tell(&city);
+    if (o->script == SCRIPT_NONE || o->one)
+        tell(&city);
+    int rc = o->script != SCRIPT_NONE && city.crashes == 0 ? NEVER_REACHED : 0;
     city_fini(&city);
-    return 0;
+    return rc;
 }
 
 static void wait_one(unsigned *failed)
@@ -88,10 +103,54 @@ static int live_many(const struct orders *o)
     return failed == 0 ? 0 : 1;
 }
 
+/* Each sync of one thing, before and after it: the power is lost there. The first number that no
+ * life reaches ends it. */
+static int every_sync(const struct orders *o)
+{
+    static const char *const names[] = {"", "purchase", "load", "settle"};
+    unsigned failed = 0, losses = 0;
+    uint64_t sync = 1;
+    for (bool reached = true; reached && sync < SYNCS_MAX; sync += reached) {
+        reached = false;
+        for (unsigned v = 0; v < 2 * LOSSES; v++) {
+            struct orders one = *o;
+            int status = 0;
+            one.sync = sync;
+            one.after = v % 2;
+            fflush(stdout);
+            pid_t pid = fork();
+            if (pid == 0)
+                _exit(live(&one, o->first + v / 2));
+            (void)waitpid(pid, &status, 0);
+            bool never = WIFEXITED(status) && WEXITSTATUS(status) == NEVER_REACHED;
+            bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+            reached |= !never;
+            losses += !never;
+            failed += !never && !good;
+            if (!never && !good)
+                printf("%s: sync %llu%s, seed %llu\n", names[o->script], (unsigned long long)sync,
+                       one.after ? ", just after it" : "", (unsigned long long)(o->first + v / 2));
+        }
+    }
+    printf("%s: %llu sync boundaries, power lost %u times: %u broken\n", names[o->script],
+           (unsigned long long)(sync - 1), losses, failed);
+    return failed == 0 && sync > 1 ? 0 : 1;
+}
+
+static bool read_script(const char *text, struct orders *o)
+{
+    o->script = strcmp(text, "purchase") == 0 ? SCRIPT_PURCHASE
+                : strcmp(text, "load") == 0   ? SCRIPT_LOAD
+                : strcmp(text, "settle") == 0 ? SCRIPT_SETTLE
+                                              : SCRIPT_NONE;
+    return o->script != SCRIPT_NONE;
+}
+
 static int usage(void)
 {
     fputs("usage: onecard-sim --seed N [--transactions M] [--trace] [--log]\n"
           "       onecard-sim --seeds A-B [--transactions M] [--jobs J]\n"
+          "       onecard-sim --every-sync purchase|load|settle [--seed N]\n"
           "Lives of a simulated city. Exit status 0 only where every invariant held.\n",
           stderr);
     return 2;
@@ -112,6 +171,9 @@ int main(int argc, char **argv)
                                             {"seeds", required_argument, NULL, 'S'},
                                             {"transactions", required_argument, NULL, 'n'},
                                             {"jobs", required_argument, NULL, 'j'},
+                                            {"every-sync", required_argument, NULL, 'e'},
+                                            {"sync", required_argument, NULL, 'y'},
+                                            {"after", no_argument, NULL, 'a'},
                                             {"trace", no_argument, NULL, 't'},
                                             {"log", no_argument, NULL, 'l'},
                                             {"help", no_argument, NULL, 'h'},
@@ -126,6 +188,12 @@ int main(int argc, char **argv)
             o.transactions = (unsigned)strtoul(optarg, NULL, 10);
         else if (opt == 'j')
             o.jobs = (unsigned)strtoul(optarg, NULL, 10);
+        else if (opt == 'e')
+            good &= read_script(optarg, &o);
+        else if (opt == 'y')
+            o.sync = strtoull(optarg, NULL, 10);
+        else if (opt == 'a')
+            o.after = true;
         else if (opt == 't')
             o.trace = true;
         else if (opt == 'l')
@@ -133,7 +201,12 @@ int main(int argc, char **argv)
         else
             good = false;
     }
+    if (o.first == 0 && o.script != SCRIPT_NONE)
+        o.first = 1;
     if (!good || o.first == 0 || o.jobs == 0 || o.transactions == 0 || optind != argc)
         return usage();
+    if (o.script != SCRIPT_NONE && o.sync == 0)
+        return every_sync(&o);
+    o.one |= o.sync != 0;
     return o.one ? live(&o, o.first) : live_many(&o);
 }

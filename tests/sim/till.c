@@ -348,6 +348,72 @@ static CO_FN int closing_flow(void *arg)
     return rc;
 }
 
+/* ---- scripts ---- */
+
+static CO_FN int until_answered(struct till *t)
+{
+    int rc = 0;
+    while (rc == 0 && t->asks) {
+        take_card(t, 0);
+        rc = ask(t);
+        put_away(t);
+        if (rc == 0 && t->asks)
+            rc = flow_co_sleep_ms(100);
+    }
+    return rc;
+}
+
+static void want_amount(struct till *t, const char *service, fen_t amount)
+{
+    t->req = (struct txn_request){.wait_ms = 2500, .retap_ms = 4000, .amount = amount};
+    t->wants_card = true;
+    (void)snprintf(t->req.terminal, sizeof t->req.terminal, "%s", t->id);
+    (void)snprintf(t->req.who, sizeof t->req.who, "clerk");
+    (void)snprintf(t->req.service, sizeof t->req.service, "%s", service);
+    t->req.request_no = ++t->last_number;
+    CHECK(txn_request_hash(t->city->serve->crypto, &t->req, t->req.request_hash) == 0);
+    t->asks = true;
+    t->tries = 0;
+}
+
+/* Money on the card; the script's own begins then, and with it the count of syncs. */
+static CO_FN int prepare(struct city *c)
+{
+    struct till *shop = &c->tills[0], *bank = &c->tills[5];
+    struct sim_disk_stats st;
+    want_amount(bank, "payment.load", 5000);
+    int rc = until_answered(bank);
+    if (rc == 0) {
+        want_amount(shop, "payment.purchase", 700);
+        rc = until_answered(shop);
+    }
+    if (rc != 0)
+        return rc;
+    sim_disk_stats(c->disk, &st);
+    c->crash_sync = st.syncs + c->plan.sync;
+    c->prepared = true;
+    if (c->plan.script == SCRIPT_LOAD)
+        want_amount(bank, "payment.load", 3000);
+    else if (c->plan.script == SCRIPT_PURCHASE)
+        want_amount(shop, "payment.purchase", 1200);
+    return 0;
+}
+
+/* In a later incarnation it goes on where the first one died. */
+static CO_FN int script_flow(void *arg)
+{
+    struct city *c = arg;
+    int rc = c->prepared ? 0 : prepare(c);
+    if (rc == 0)
+        rc = until_answered(&c->tills[0]);
+    if (rc == 0)
+        rc = until_answered(&c->tills[5]);
+    if (rc == 0 && c->night_ms > city_now_ms(c))
+        rc = flow_co_sleep_ms(c->night_ms - city_now_ms(c));
+    c->tills_at_work = rc == 0 && !c->dead ? 0 : c->tills_at_work;
+    return rc;
+}
+
 void tills_init(struct city *c)
 {
     static const char *const names[CITY_TILLS] = {"shop1", "shop2", "shop3", "shop4", "shop5",
@@ -367,6 +433,10 @@ int tills_co_start(struct city *c)
 {
     int rc = 0;
     c->tills_at_work = CITY_TILLS;
+    if (c->plan.script != SCRIPT_NONE) {
+        rc = flow_start(c->serve->loop, "script", script_flow, c, NULL);
+        return rc == 0 ? flow_start(c->serve->loop, "closing", closing_flow, c, NULL) : rc;
+    }
     for (unsigned i = 0; rc == 0 && i < CITY_TILLS; i++) {
         put_away(&c->tills[i]);
         rc = flow_start(c->serve->loop, c->tills[i].id, till_flow, &c->tills[i], NULL);
