@@ -4,7 +4,7 @@
 #   kept   the seeds that broke something once
 #   syncs  power lost at every sync of a purchase, a load, a settlement
 set -euo pipefail
-sim=$1 what=$2
+sim=$(realpath "$1") what=$2
 case $what in
 lives)
     "$sim" --seeds "${ONECARD_SIM_SEEDS:-1-200}" --transactions "${ONECARD_SIM_TRANSACTIONS:-1000}" --jobs "$(nproc)"

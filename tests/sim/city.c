@@ -13,6 +13,12 @@
 #define WRITES_A_TRANSACTION 5
 #define SYNCS_A_TRANSACTION  3
 
+const char *city_script_name(enum script script)
+{
+    static const char *const names[] = {"", "purchase", "load", "settle"};
+    return names[script];
+}
+
 int64_t city_now_ms(const struct city *c)
 {
     return clock_wall_ms(&c->machine.clock);
@@ -27,8 +33,13 @@ void city_broke(const struct city *c, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vfprintf(stderr, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\nreplay: onecard-sim --seed %llu --transactions %u --trace\n",
-            (unsigned long long)c->plan.seed, c->plan.transactions);
+    if (c->plan.script == SCRIPT_NONE)
+        fprintf(stderr, "\nreplay: onecard-sim --seed %llu --transactions %u --trace\n",
+                (unsigned long long)c->plan.seed, c->plan.transactions);
+    else
+        fprintf(stderr, "\nreplay: onecard-sim --every-sync %s --seed %llu --sync %llu%s --trace\n",
+                city_script_name(c->plan.script), (unsigned long long)c->plan.seed,
+                (unsigned long long)c->plan.sync, c->plan.after ? " --after" : "");
     fflush(stderr);
     _exit(1);
 }
@@ -204,7 +215,7 @@ static void write_config(struct city *c)
                      "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
                      "\"%s/lib/onecard/modules\"}\n"
                      "keys: {allow_clear: true}\nsam: {software: true}\n"
-                     "policy: {card_day_max: 150.00, single_max: 25.00, command: 1500ms}\n"
+                     "policy: {card_day_max: 400.00, single_max: 28.00, command: 1500ms}\n"
                      "readers: {pcsc: off}\nlog: {level: %s}\n",
                      c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR,
                      c->plan.verbose ? "debug" : "error");

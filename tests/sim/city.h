@@ -148,6 +148,8 @@ _Noreturn void city_broke(const struct city *c, const char *fmt, ...)
 /** This incarnation ends here, as by kill -9; `power`: with the loss of power. */
 void city_crash(struct city *c, bool power);
 int64_t city_now_ms(const struct city *c);
+/** "purchase", "load", "settle". */
+const char *city_script_name(enum script script);
 
 /* ---- found.c ---- */
 extern const uint8_t found_issuer[OC_ISSUER_LEN];

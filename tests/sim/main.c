@@ -107,7 +107,6 @@ static int live_many(const struct orders *o)
  * life reaches ends it. */
 static int every_sync(const struct orders *o)
 {
-    static const char *const names[] = {"", "purchase", "load", "settle"};
     unsigned failed = 0, losses = 0;
     uint64_t sync = 1;
     for (bool reached = true; reached && sync < SYNCS_MAX; sync += reached) {
@@ -128,12 +127,13 @@ static int every_sync(const struct orders *o)
             losses += !never;
             failed += !never && !good;
             if (!never && !good)
-                printf("%s: sync %llu%s, seed %llu\n", names[o->script], (unsigned long long)sync,
-                       one.after ? ", just after it" : "", (unsigned long long)(o->first + v / 2));
+                printf("%s: sync %llu%s, seed %llu\n", city_script_name(o->script),
+                       (unsigned long long)sync, one.after ? ", just after it" : "",
+                       (unsigned long long)(o->first + v / 2));
         }
     }
-    printf("%s: %llu sync boundaries, power lost %u times: %u broken\n", names[o->script],
-           (unsigned long long)(sync - 1), losses, failed);
+    printf("%s: %llu sync boundaries, power lost %u times: %u broken\n",
+           city_script_name(o->script), (unsigned long long)(sync - 1), losses, failed);
     return failed == 0 && sync > 1 ? 0 : 1;
 }
 

@@ -82,7 +82,7 @@ static void want(struct till *t)
     } else if (strncmp(t->id, "bank", 4) == 0 && dice < 16) {
         bool pending = dice < 3, bank = dice >= 10;
         (void)snprintf(t->req.service, sizeof t->req.service, "payment.load");
-        t->req.amount = pending ? 0 : 100 * sim_range(&t->rand, 10, 300);
+        t->req.amount = pending ? 0 : 100 * sim_range(&t->rand, 40, 600);
         (void)snprintf(param(t, "source")->value, sizeof t->req.params[0].value, "%s",
                        pending ? "pending"
                        : bank  ? "bank"
