@@ -178,10 +178,13 @@ static void load_parts(struct city *c)
     conf_errors_fini(&errors);
 }
 
-static void load_keys(struct city *c)
+void city_keys(struct city *c, bool software_sam, int without)
 {
-    assert_int_equal(custody_new(true, &c->env.custody), 0);
+    custody_free(&c->env.custody);
+    assert_int_equal(custody_new(software_sam, &c->env.custody), 0);
     for (int p = 1; p <= KEY_PURPOSE_LAST; p++) {
+        if (p == without)
+            continue;
         struct custody_slot slot = {.purpose = (enum key_purpose)p, .alg = PBOC_3DES, .version = 1, .all_issuers = true};
         uint8_t key[16];
         key_of(slot.purpose, key);
@@ -222,7 +225,7 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
     assert_int_equal(crypto_new(NULL, &c->env.crypto), 0);
     txn_env_init(&c->env);
     load_parts(c);
-    load_keys(c);
+    city_keys(c, true, 0);
     make_ledger(c);
     start(c);
     add_participant(c, "bank");

@@ -49,6 +49,8 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile);
 void city_close(struct city *c);
 /** One more desk "laneN" with a reader and a registered card of its own, for loads of work. */
 void city_lane(struct city *c, unsigned n, struct reader_sim **ret_sim, struct cardsim **ret_card);
+/** The custody anew: of every purpose a key, but for `without` (0: of all). */
+void city_keys(struct city *c, bool software_sam, int without);
 /** One more registered card, the caller's; n below 9,000, each once. */
 struct cardsim *city_card(struct city *c, unsigned n, int64_t *ret_id);
 /** Ends the daemon's part as kill -9 would, and starts it again over the same files; recovers. */

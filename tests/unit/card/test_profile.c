@@ -500,6 +500,80 @@ static void pieces_that_make_no_identity_are_told_at_their_line(void **state)
                       "a diversification factor has 8 bytes");
 }
 
+/* Encodings that no delivered layout has: date and time apart, text, packed decimals, a reflected CRC. */
+static const struct card_profile *other_layout(struct profile_set *other)
+{
+    static const char *const changes[][2] = {
+        {"{name: datetime, offset: 3, length: 7, encoding: bcd_datetime}",
+         "{name: date, offset: 3, length: 4, encoding: bcd_date}\n"
+         "    - {name: time, offset: 7, length: 3, encoding: bcd_time}"},
+        {"{name: terminal, offset: 10, length: 6, encoding: hex}",
+         "{name: terminal, offset: 10, length: 6, encoding: ascii}"},
+        {"{name: gross, offset: 24, length: 4, encoding: be}",
+         "{name: gross, offset: 24, length: 4, encoding: bcd}"},
+        {"reflect: false, little: false", "reflect: true, little: true"}};
+    char *text = delivered_text("mohurd");
+    struct conf_errors errors;
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        char *at = strstr(text, changes[i][0]), *next = NULL;
+        assert_non_null(at);
+        assert_true(asprintf(&next, "%.*s%s%s", (int)(at - text), text, changes[i][1],
+                             at + strlen(changes[i][0])) > 0);
+        free(text);
+        text = next;
+    }
+    conf_errors_init(&errors);
+    assert_int_equal(profile_set_add(other, "mohurd.yaml", text, strlen(text), &errors), 0);
+    conf_errors_fini(&errors);
+    free(text);
+    return profile_at(other, 0);
+}
+
+static void other_encodings_round_trip_and_refuse_what_they_cannot_say(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        int rc;
+    } bad[] = {{"date", "20260231", OC_EINVAL}, {"date", "2026", OC_EINVAL},
+               {"time", "246000", OC_EINVAL},   {"terminal", "T1234567", OC_ELIMIT},
+               {"terminal", "T\x01", OC_EINVAL}, {"gross", "12A4", OC_EINVAL},
+               {"gross", "123456789", OC_ELIMIT}};
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } broken[] = {{4, 0x13}, {7, 0x99}, {10, 0x07}, {24, 0xAB}, {46, 0x5A}};
+    static struct capp_values v, back;
+    uint8_t record[CAPP_RECORD_MAX], wrong[CAPP_RECORD_MAX];
+    struct profile_set *other = profile_set_new();
+    const struct card_profile *p = other_layout(other);
+
+    (void)state;
+    for (size_t i = 0; i <= ARRAY_LEN(bad); i++) {
+        capp_values_init(&v);
+        capp_put_number(&v, "type", 6);
+        capp_put(&v, "date", "20261121");
+        capp_put(&v, "time", "083005");
+        capp_put(&v, "terminal", "T12");
+        capp_put(&v, "gross", "400");
+        if (i < ARRAY_LEN(bad))
+            capp_put(&v, bad[i].name, bad[i].text);
+        assert_int_equal(profile_capp_encode(p, &v, record), i < ARRAY_LEN(bad) ? bad[i].rc : 0);
+    }
+    assert_memory_equal(record + 3, "\x20\x26\x11\x21\x08\x30\x05T12\0\0\0", 13);
+    assert_memory_equal(record + 24, "\x00\x00\x04\x00", 4);
+    assert_int_equal(profile_capp_decode(p, record, p->capp.length, &back), 0);
+    assert_string_equal(capp_get(&back, "date"), "20261121");
+    assert_string_equal(capp_get(&back, "time"), "083005");
+    assert_string_equal(capp_get(&back, "terminal"), "T12");
+    assert_string_equal(capp_get(&back, "gross"), "00000400");
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        memcpy(wrong, record, sizeof(wrong));
+        wrong[broken[i].at] = broken[i].value;
+        assert_int_equal(profile_capp_decode(p, wrong, p->capp.length, &back), OC_ECARD_DATA);
+    }
+    profile_set_free(&other);
+}
+
 /* Byte -1 of the file would be written as the last of all. */
 static void a_card_to_be_personalised_needs_a_mark_of_being_unfinished(void **state)
 {
@@ -608,6 +682,7 @@ int main(void)
         cmocka_unit_test(value_errors_stick),
         cmocka_unit_test(empty_record_is_no_journey_and_a_foreign_one_no_record),
         cmocka_unit_test(crcs_have_their_published_check_values),
+        cmocka_unit_test(other_encodings_round_trip_and_refuse_what_they_cannot_say),
         cmocka_unit_test(a_card_to_be_personalised_needs_a_mark_of_being_unfinished),
         cmocka_unit_test(wrong_profiles_are_told_where),
         cmocka_unit_test(two_profiles_of_one_name_are_refused),
