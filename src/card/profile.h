@@ -369,6 +369,11 @@ struct card_identity {
     uint8_t raw[PROFILE_IDENTITY_MAX]; /* the file as read */
     uint8_t raw_len;
 };
+/** What is known of a card that is not there, from issuer and serial number alone: its number and its keys' factors; no dates, flag
+ * or category. OC_EPROFILE: the profile takes number or factors from elsewhere in the file. */
+int profile_identity_known(const struct card_profile *p, const uint8_t issuer[OC_ISSUER_LEN],
+                           const uint8_t serial[OC_SERIAL_LEN],
+                           struct card_identity *ret_identity) MUST_USE;
 /** Reads file 0015. OC_ECARD_DATA: its length is none the profile takes. */
 int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t len,
                      struct card_identity *ret_identity) MUST_USE;

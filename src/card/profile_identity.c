@@ -64,6 +64,27 @@ int profile_identity(const struct card_profile *p, const uint8_t *bytes, size_t 
     return 0;
 }
 
+static bool inside(const struct profile_slice *s, const struct profile_slice *of)
+{
+    return s->offset >= of->offset && s->offset + s->length <= of->offset + of->length;
+}
+
+int profile_identity_known(const struct card_profile *p, const uint8_t issuer[OC_ISSUER_LEN],
+                           const uint8_t serial[OC_SERIAL_LEN], struct card_identity *ret_identity)
+{
+    const struct profile_identity_file *f = &p->identity;
+    uint8_t file[PROFILE_IDENTITY_MAX] = {0};
+
+    for (size_t i = 0; i < p->keys.levels; i++) {
+        const struct profile_slice *s = &p->keys.factors[i].from;
+        if (!inside(s, &f->issuer) && !inside(s, &f->serial))
+            return OC_EPROFILE;
+    }
+    memcpy(file + f->issuer.offset, issuer, OC_ISSUER_LEN);
+    memcpy(file + f->serial.offset, serial, OC_SERIAL_LEN);
+    return profile_identity(p, file, f->max_len, ret_identity);
+}
+
 static void put_text_digits(struct buf *b, const uint8_t *bytes, size_t len)
 {
     char digits[2 * 8 + 1];

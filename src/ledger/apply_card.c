@@ -126,7 +126,8 @@ int card_store(struct fold *f, const struct card_full *c)
          "alarm = ?24, "
          "mismatch = ?25, last_txn = ?26, last_terminal = ?27, last_service = ?28, last_txn_ms = "
          "?29, day = ?30, "
-         "day_debits = ?31, day_credits = ?32, day_count = ?33 WHERE id = ?1");
+         "day_debits = ?31, day_credits = ?32, day_count = ?33, replaced_by = ?34, replaces = ?35 "
+         "WHERE id = ?1");
     db_put_i64(&q, c->r.id);
     db_put_i64(&q, c->r.state);
     db_put_i64(&q, c->r.loss_effective_ms);
@@ -134,6 +135,8 @@ int card_store(struct fold *f, const struct card_full *c)
     put_accounts(&q, c);
     put_chip(&q, c);
     put_last(&q, c);
+    db_put_i64(&q, c->r.replaced_by);
+    db_put_i64(&q, c->r.replaces);
     int rc = db_end(&q);
     if (!rc)
         cache_put_card(f->cache, c);

@@ -156,7 +156,7 @@ static WORKER_FN int intent_row(struct fold *f, const struct ledger_op *op, int6
 static WORKER_FN int intent_money(struct fold *f, struct card_full *c, const struct op_intent *in)
 {
     bool later = waits(in);
-    int rc = legs_move(f, c, in, later ? LEGS_RESERVE : LEGS_DIRECT);
+    int rc = legs_move(f, c, in->legs, in->leg_count, later ? LEGS_RESERVE : LEGS_DIRECT);
     if (!rc)
         rc = later ? records_lock(f, in) : records_write(f, in);
     if (!rc && in->refund)
@@ -264,7 +264,7 @@ static struct card_seen seen_after(const struct op_intent *in, const struct op_o
 
 static void day_float(struct fold *f, const struct op_intent *in)
 {
-    fen_t purse = legs_purse(in);
+    fen_t purse = legs_purse(in->legs, in->leg_count);
     if (in->plan_kind == OC_PLAN_CREDIT)
         f->day.loads += purse;
     else
@@ -275,7 +275,7 @@ static void day_float(struct fold *f, const struct op_intent *in)
 static WORKER_FN int post(struct fold *f, struct card_full *c, const struct op_intent *in,
                           const struct op_outcome *o, int64_t at_ms)
 {
-    int rc = legs_move(f, c, in, LEGS_POST);
+    int rc = legs_move(f, c, in->legs, in->leg_count, LEGS_POST);
     if (!rc)
         rc = records_write(f, in);
     if (!rc)
@@ -331,7 +331,7 @@ static WORKER_FN int uncount_terminal(struct fold *f, const struct op_intent *in
 static WORKER_FN int give_back(struct fold *f, struct card_full *c, const struct op_intent *in,
                                const struct txn_full *t)
 {
-    int rc = legs_move(f, c, in, LEGS_RELEASE);
+    int rc = legs_move(f, c, in->legs, in->leg_count, LEGS_RELEASE);
     if (!rc)
         rc = records_unlock(f, in);
     if (!rc && in->refund)

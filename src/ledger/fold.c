@@ -179,6 +179,8 @@ static const apply_fn appliers[] = {
     [LOP_MESSAGE] = apply_message,
     [LOP_ERASED] = apply_erased,
     [LOP_PARTICIPANT_KEY] = apply_participant_key,
+    [LOP_OFFLINE] = apply_offline,
+    [LOP_REPLACED] = apply_replaced,
 };
 
 int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq, const uint8_t mac[32])

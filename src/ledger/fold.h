@@ -67,6 +67,27 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
  * of the day. */
 int opening_entry(struct fold *f, struct card_full *c, fen_t amount) MUST_USE WORKER_FN;
 
+/** What the chip's last view lacks of the purse, posted records that it cannot show yet taken off; *ret_known false: the view is
+ * not in step with the books, or something is open. */
+int seen_lacks(struct fold *f, const struct card_full *c, fen_t *ret_fen, bool *ret_known) MUST_USE WORKER_FN;
+/** The purse moved without the chip: compares its last view anew where that is in step. */
+int seen_again(struct fold *f, struct card_full *c, const struct event_at *at) MUST_USE WORKER_FN;
+
+/* ---- records of offline terminals (offline_row.c, offline.c, R16) ---- */
+/** Posted records of the card that move counters from ≤ … < to. */
+struct offline_posted {
+    uint32_t count;
+    fen_t sum;
+};
+int offline_posted(struct fold *f, int64_t card, uint32_t from, uint32_t to,
+                   struct offline_posted *ret) MUST_USE WORKER_FN;
+int prepare_offline(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_offline(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+
+/* ---- a lost card's purse (replaced.c) ---- */
+int prepare_replaced(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int apply_replaced(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
+
 /* ---- transactions (legs.c, record.c, apply_txn.c) ---- */
 enum leg_move {
     LEGS_RESERVE, /* pending += */
@@ -76,13 +97,13 @@ enum leg_move {
 };
 /** Moves a transaction's legs in the card's row and the hot accounts. `c` NULL: none of them is a
  * card's. */
-int legs_move(struct fold *f, struct card_full *c, const struct op_intent *in,
+int legs_move(struct fold *f, struct card_full *c, const struct leg *legs, unsigned count,
               enum leg_move how) MUST_USE WORKER_FN;
 /** Shows (sign 1) or takes away (-1) a doubt in transit or suspense. */
 int legs_doubt(struct fold *f, const struct op_intent *in, uint8_t suspense,
                int sign) MUST_USE WORKER_FN;
 /** Sum of the legs on the card's own purse. */
-fen_t legs_purse(const struct op_intent *in);
+fen_t legs_purse(const struct leg *legs, unsigned count);
 bool leg_on_card(const struct leg *leg);
 
 /** The version of a record as this intent would find it, 0 none, and the open transaction that holds

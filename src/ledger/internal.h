@@ -29,7 +29,7 @@
     "load_credits_pending, open_txn, seen_has, seen_balance, seen_online, seen_offline, seen_ms, " \
     "seen_terminal, due_has, due_online, due_offline, awaiting, alarm, mismatch, last_txn, "       \
     "last_terminal, last_service, last_txn_ms, day, day_debits, day_credits, day_count, "          \
-    "deny_action, created_ms"
+    "deny_action, created_ms, replaced_by, replaces"
 /** A card's row: what all may see, and what the fold needs. */
 struct card_full {
     struct card_row
@@ -115,6 +115,16 @@ void row_hold(struct db_q *q, struct hold_row *ret) WORKER_FN;
 /* Without the document, which is the last column. */
 #define ROW_MESSAGE "id, txn, due_ms, state, participant, kind, citizen, tries, note"
 void row_message(struct db_q *q, struct message_row *ret) WORKER_FN;
+
+#define ROW_OFFLINE                                                                                \
+    "seq, issuer, serial, type, counter, sam, sam_seq, amount, has_balance, balance, card_date, "  \
+    "card_time, tac, tac_verdict, key_version, alg, moves, terminal, result, card, txn, posts, "   \
+    "at_terminal, participant, business_date, first_ms, changed_ms"
+void row_offline(struct db_q *q, struct offline_row *ret) WORKER_FN;
+/** The record, or what became of a lost card's purse, as the transaction that it is: the words of a journal row whose
+ * transaction has no intent. */
+void offline_intent(const struct op_offline *o, struct op_intent *ret);
+void replaced_intent(const struct op_replaced *r, struct op_intent *ret);
 
 #define OP_BYTES_MAX (LEDGER_DOCS_MAX + 64 * 1024) /* of an encoded operation */
 /** Reads and decodes one journal row. `bytes` keeps what documents point into, until it is used again. `ret` is large (11 KiB): heap.

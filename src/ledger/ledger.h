@@ -115,7 +115,11 @@ struct card_row {
     date_t category_from, category_to;
     uint8_t deny_action; /* 0 not on the deny list */
     int64_t created_ms;
+    int64_t replaced_by, replaces; /* cards, 0 none: whose pending load its purse went to, whose came here */
 };
+/** The service of transactions that are an offline terminal's record, and of those that moved a lost card's purse. */
+#define LEDGER_SERVICE_OFFLINE  "offline"
+#define LEDGER_SERVICE_REPLACED "card.replace"
 struct txn_row {
     int64_t id;
     uint8_t state;
@@ -188,6 +192,12 @@ struct hold_row {
 struct citizen_key_row {
     uint8_t sealed[128];
     uint16_t sealed_len;
+};
+/** An offline terminal's record and what became of it; `o` without legs, bearer and `oldest`. */
+struct offline_row {
+    int64_t seq; /* its own number, ascending */
+    struct op_offline o;
+    int64_t first_ms, changed_ms;
 };
 /** How a terminal proves itself. */
 struct terminal_key_row {
@@ -333,6 +343,9 @@ int ledger_co_deny_list(struct ledger *l, int64_t after_epoch, struct deny_row *
 int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows, unsigned cap,
                      unsigned *ret_n) MUST_USE CO_FN;
 
+/** Records of offline terminals by ascending number: of one card (0: any), and only those held (or all). */
+int ledger_co_offline(struct ledger *l, int64_t after_seq, int64_t card_or_0, bool held, struct offline_row *rows, unsigned cap,
+                      unsigned *ret_n) MUST_USE CO_FN;
 int ledger_co_citizens(struct ledger *l, const char *after_id, struct citizen_row *rows, unsigned cap,
                        unsigned *ret_n) MUST_USE CO_FN;
 /** By ascending id: of one state (0: any) and to one participant (NULL: any). Documents, up to 64 KiB each, go into `a`: small pages. */

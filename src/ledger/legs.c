@@ -57,10 +57,11 @@ static WORKER_FN int leg_move(struct fold *f, struct card_full *c, const struct 
     return *pending < 0 ? OC_EINTERNAL : 0;
 }
 
-int legs_move(struct fold *f, struct card_full *c, const struct op_intent *in, enum leg_move how)
+int legs_move(struct fold *f, struct card_full *c, const struct leg *legs, unsigned count,
+              enum leg_move how)
 {
-    for (unsigned i = 0; i < in->leg_count; i++) {
-        int rc = leg_move(f, c, &in->legs[i], how);
+    for (unsigned i = 0; i < count; i++) {
+        int rc = leg_move(f, c, &legs[i], how);
         if (rc)
             return rc;
     }
@@ -72,12 +73,12 @@ int legs_move(struct fold *f, struct card_full *c, const struct op_intent *in, e
     return 0;
 }
 
-fen_t legs_purse(const struct op_intent *in)
+fen_t legs_purse(const struct leg *legs, unsigned count)
 {
     fen_t sum = 0;
-    for (unsigned i = 0; i < in->leg_count; i++) {
-        if (in->legs[i].kind == ACCT_PURSE)
-            sum += in->legs[i].amount;
+    for (unsigned i = 0; i < count; i++) {
+        if (legs[i].kind == ACCT_PURSE)
+            sum += legs[i].amount;
     }
     return sum;
 }

@@ -161,6 +161,25 @@ TABLE(t_erased, TEXT(struct op_erased, citizen), NUM(struct op_erased, what),
       SNUM(struct op_erased, due), TEXT(struct op_erased, why));
 TABLE(t_participant_key, TEXT(struct op_participant_key, participant),
       FIXED(struct op_participant_key, key), TEXT(struct op_participant_key, why));
+TABLE(t_offline, FIXED(struct op_offline, issuer), FIXED(struct op_offline, serial),
+      NUM(struct op_offline, type), NUM(struct op_offline, counter), FIXED(struct op_offline, sam),
+      NUM(struct op_offline, sam_seq), SNUM(struct op_offline, amount),
+      NUM(struct op_offline, has_balance), SNUM(struct op_offline, balance),
+      FIXED(struct op_offline, card_date), FIXED(struct op_offline, card_time),
+      FIXED(struct op_offline, tac), NUM(struct op_offline, tac_verdict),
+      NUM(struct op_offline, key_version), NUM(struct op_offline, alg),
+      NUM(struct op_offline, moves), TEXT(struct op_offline, terminal),
+      TEXT(struct op_offline, bearer), SNUM(struct op_offline, oldest),
+      NUM(struct op_offline, result), SNUM(struct op_offline, card), SNUM(struct op_offline, txn),
+      NUM(struct op_offline, posts), NUM(struct op_offline, awaited),
+      TEXT(struct op_offline, at_terminal), TEXT(struct op_offline, participant),
+      SNUM(struct op_offline, business_date), SNUM(struct op_offline, clearing_date),
+      ARRAY(struct op_offline, legs, leg_count, t_leg));
+TABLE(t_replaced, SNUM(struct op_replaced, from), SNUM(struct op_replaced, to),
+      SNUM(struct op_replaced, wait_ms), TEXT(struct op_replaced, why),
+      SNUM(struct op_replaced, txn), SNUM(struct op_replaced, purse),
+      SNUM(struct op_replaced, pending), SNUM(struct op_replaced, business_date),
+      SNUM(struct op_replaced, clearing_date));
 
 #define KIND(type, label, member, table)                                                           \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
@@ -171,6 +190,9 @@ TABLE(t_participant_key, TEXT(struct op_participant_key, participant),
 #define KIND3(type, label, member, table)                                                          \
     [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
               &(table), 3}
+#define KIND4(type, label, member, table)                                                          \
+    [type] = {label, offsetof(struct ledger_op, member), sizeof(((struct ledger_op *)0)->member),  \
+              &(table), 4}
 static const struct op_kind kinds[] = {
     KIND(LOP_SITE, "site", site, t_site),
     KIND(LOP_PARTICIPANT, "participant", participant, t_participant),
@@ -195,6 +217,8 @@ static const struct op_kind kinds[] = {
     KIND3(LOP_MESSAGE, "message", message, t_message_end),
     KIND3(LOP_ERASED, "erased", erased, t_erased),
     KIND3(LOP_PARTICIPANT_KEY, "participant_key", participant_key, t_participant_key),
+    KIND4(LOP_OFFLINE, "offline", offline, t_offline),
+    KIND4(LOP_REPLACED, "replaced", replaced, t_replaced),
 };
 
 const struct op_kind *op_kind(unsigned type)
@@ -262,6 +286,29 @@ const char *hold_state_name(enum hold_state s)
         [HOLD_REVERSED] = "reversed",
     };
     return name_in(names, ARRAY_LEN(names), (unsigned)s);
+}
+
+const char *offline_result_name(enum offline_result r)
+{
+    static const char *const names[] = {
+        [OFFLINE_POSTED] = "posted",
+        [OFFLINE_DUPLICATE] = "duplicate",
+        [OFFLINE_CONFLICTING] = "conflicting",
+        [OFFLINE_TAC_WRONG] = "tac_wrong",
+        [OFFLINE_GREY] = "grey",
+        [OFFLINE_UNKNOWN_CARD] = "unknown_card",
+        [OFFLINE_SAM_UNKNOWN] = "sam_unknown",
+        [OFFLINE_SAM_MISMATCH] = "sam_mismatch",
+        [OFFLINE_AFTER_DENIAL] = "after_denial",
+        [OFFLINE_TOO_LATE] = "too_late",
+        [OFFLINE_IMPOSSIBLE] = "impossible",
+    };
+    return name_in(names, ARRAY_LEN(names), (unsigned)r);
+}
+
+bool offline_final(enum offline_result r)
+{
+    return r == OFFLINE_POSTED || r == OFFLINE_DUPLICATE || r == OFFLINE_AFTER_DENIAL;
 }
 
 const char *message_state_name(enum message_state s)

@@ -41,7 +41,9 @@ enum ledger_op_type {
     LOP_HOLD = 20,       /* what an institution answered to a hold (R12): ASKED -> HELD|REFUSED|UNKNOWN */
     LOP_MESSAGE = 21,    /* what became of a message in the outbox */
     LOP_ERASED = 22,     /* a citizen's personal data or documents are forgotten, or shall be (R20) */
-    LOP_PARTICIPANT_KEY = 23 /* the public key that an institution signs with */
+    LOP_PARTICIPANT_KEY = 23, /* the public key that an institution signs with */
+    LOP_OFFLINE = 24,    /* a record that an offline terminal made (R16) */
+    LOP_REPLACED = 25    /* a lost card's purse goes to the card that replaces it */
 };
 
 enum card_state {
@@ -376,6 +378,69 @@ struct op_participant_key {
     char why[64];
 };
 
+/** What became of an offline terminal's record (R16); docs/LEDGER.md has the table. */
+enum offline_result {
+    OFFLINE_POSTED = 1,       /* (final) */
+    OFFLINE_DUPLICATE = 2,    /* of a posted record or of an online transaction (final) */
+    OFFLINE_CONFLICTING = 3,  /* SAM sequence or counter belong to another posted transaction */
+    OFFLINE_TAC_WRONG = 4,
+    OFFLINE_GREY = 5,         /* no TAC: held until the chain of counters and balances proves it */
+    OFFLINE_UNKNOWN_CARD = 6,
+    OFFLINE_SAM_UNKNOWN = 7,  /* or revoked */
+    OFFLINE_SAM_MISMATCH = 8, /* the SAM was in another terminal than the collector says */
+    OFFLINE_AFTER_DENIAL = 9, /* posted, borne by the liability rule (final) */
+    OFFLINE_TOO_LATE = 10,
+    OFFLINE_IMPOSSIBLE = 11
+};
+/** "posted", "duplicate", …; NULL for a number not in the table. */
+const char *offline_result_name(enum offline_result r);
+/** Nothing is asked of it any more. */
+bool offline_final(enum offline_result r);
+
+#define OFFLINE_LEGS 4
+/** A debit that a terminal made by its own SAM while the switch was not asked. (version 4)
+ *  Every result is told with 0. OC_EINVAL: not a possible form. OC_EREFUSED: OC_R_BUSY (it is the transaction that is at work at this
+ *  moment), OC_R_DOUBT_OPEN (it is the card's open doubt: its outcome ends that). */
+struct op_offline {
+    uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
+    uint8_t type;     /* in the TAC */
+    uint16_t counter; /* before the transaction */
+    uint8_t sam[OC_SAM_LEN];
+    uint32_t sam_seq;
+    fen_t amount;
+    uint8_t has_balance; /* 1: the layout has the balance after it */
+    fen_t balance;
+    uint8_t card_date[4], card_time[3]; /* the terminal's, packed BCD */
+    uint8_t tac[4], tac_verdict;        /* TAC_NONE: there is none */
+    uint8_t key_version, alg;
+    uint8_t moves;            /* 1: such a transaction moves the counter (R16) */
+    char terminal[LEDGER_ID]; /* where the collector says it is from; "": not said */
+    char bearer[LEDGER_ID];   /* who bears what the card's holder need not (R15) */
+    date_t oldest;            /* business dates before this are too late; 0: none is */
+    uint8_t result;           /* [out] enum offline_result, as all below */
+    int64_t card;             /* 0: unknown */
+    int64_t txn;              /* the transaction that it made, or that has it; 0: none */
+    uint8_t posts;            /* 1: it makes `txn` */
+    uint8_t awaited;          /* 1: the books awaited it */
+    char at_terminal[LEDGER_ID], participant[LEDGER_ID]; /* by the SAM's history (R10) */
+    date_t business_date, clearing_date;
+    uint8_t leg_count;
+    struct leg legs[OFFLINE_LEGS];
+    uint8_t unchanged; /* not encoded: it stood there like this before, nothing was written */
+};
+
+/** A lost card's purse and pending load move to the pending load of the card that replaces it (R6, R15). (version 4)
+ *  OC_EREFUSED: OC_R_ANONYMOUS, OC_R_NO_CITIZEN (not the same citizen's), OC_R_CARD_STATE, OC_R_TOO_EARLY, OC_R_DOUBT_OPEN,
+ *  OC_R_CONFLICT (another card replaced it). Again: what became free meanwhile; nothing: txn is 0. */
+struct op_replaced {
+    int64_t from, to;
+    int64_t wait_ms; /* after the loss took effect */
+    char why[64];
+    int64_t txn; /* [out] as all below; 0: nothing was free */
+    fen_t purse, pending;
+    date_t business_date, clearing_date;
+};
+
 enum evidence {
     EV_NONE = 0,
     EV_ANSWER = 1,        /* the command's own answer, TAC verified */
@@ -480,6 +545,8 @@ struct ledger_op {
         struct op_message_end message;
         struct op_erased erased;
         struct op_participant_key participant_key;
+        struct op_offline offline;
+        struct op_replaced replaced;
     };
 };
 

@@ -145,6 +145,8 @@ static WORKER_FN int prepare_card_state(struct fold *f, struct ledger_op *op)
     if (!sm_allowed(&card_states, c.r.state, s->to))
         return refuse(op, OC_R_CARD_STATE, "%s to %s", card_state_name(c.r.state),
                       card_state_name(s->to));
+    if (s->to == CARD_ACTIVE && c.r.replaced_by)
+        return refuse(op, OC_R_CARD_STATE, "it was replaced: its purse went to another card");
     return 0;
 }
 
@@ -344,6 +346,8 @@ static const prepare_fn preparers[] = {
     [LOP_MESSAGE] = prepare_message,
     [LOP_ERASED] = prepare_erased,
     [LOP_PARTICIPANT_KEY] = prepare_participant_key,
+    [LOP_OFFLINE] = prepare_offline,
+    [LOP_REPLACED] = prepare_replaced,
 };
 
 int fold_prepare(struct fold *f, struct ledger_op *op, int64_t now_ms)

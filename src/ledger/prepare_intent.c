@@ -44,7 +44,7 @@ static int legs_form(struct asked *a)
     fen_t want = in->plan_kind == OC_PLAN_DEBIT    ? -in->amount
                  : in->plan_kind == OC_PLAN_CREDIT ? in->amount
                                                    : 0;
-    if (legs_purse(in) != want)
+    if (legs_purse(in->legs, in->leg_count) != want)
         return malformed(a, "the purse's leg is not what the chip moves");
     return 0;
 }

@@ -110,6 +110,13 @@ static int fill_first(struct query *q, struct txn_row *r)
         memcpy(r->reply, op->intent.reply, sizeof r->reply);
     } else if (op->type == LOP_REFUSAL) {
         fill_refusal(&op->refusal, r);
+    } else if (op->type == LOP_OFFLINE) {
+        offline_intent(&op->offline, &r->in);
+        r->evidence = EV_CLEARING;
+        r->tac_verdict = op->offline.tac_verdict;
+        memcpy(r->tac, op->offline.tac, sizeof r->tac);
+    } else if (op->type == LOP_REPLACED) {
+        replaced_intent(&op->replaced, &r->in);
     } else {
         return OC_EBOOKS;
     }

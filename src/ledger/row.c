@@ -92,6 +92,8 @@ void row_card(struct db_q *q, struct card_full *ret)
     r->day_count = get_u32(q);
     r->deny_action = get_u8(q);
     r->created_ms = db_get_i64(q);
+    r->replaced_by = db_get_i64(q);
+    r->replaces = db_get_i64(q);
 }
 
 void row_txn(struct db_q *q, struct txn_full *ret)
@@ -310,4 +312,37 @@ int journal_read(struct db *db, uint8_t shard, int64_t seq, struct buf *bytes,
     }
     int err = db_end(&q);
     return err ? err : rc;
+}
+
+void row_offline(struct db_q *q, struct offline_row *ret)
+{
+    *ret = (struct offline_row){0};
+    struct op_offline *o = &ret->o;
+    ret->seq = db_get_i64(q);
+    GET_FIXED(q, o->issuer);
+    GET_FIXED(q, o->serial);
+    o->type = get_u8(q);
+    o->counter = get_u16(q);
+    GET_FIXED(q, o->sam);
+    o->sam_seq = get_u32(q);
+    o->amount = db_get_i64(q);
+    o->has_balance = get_u8(q);
+    o->balance = db_get_i64(q);
+    GET_FIXED(q, o->card_date);
+    GET_FIXED(q, o->card_time);
+    GET_FIXED(q, o->tac);
+    o->tac_verdict = get_u8(q);
+    o->key_version = get_u8(q);
+    o->alg = get_u8(q);
+    o->moves = get_u8(q);
+    GET_TEXT(q, o->terminal);
+    o->result = get_u8(q);
+    o->card = db_get_i64(q);
+    o->txn = db_get_i64(q);
+    o->posts = get_u8(q);
+    GET_TEXT(q, o->at_terminal);
+    GET_TEXT(q, o->participant);
+    o->business_date = get_date(q);
+    ret->first_ms = db_get_i64(q);
+    ret->changed_ms = db_get_i64(q);
 }

@@ -10,7 +10,8 @@
  * a chip that says a number and a balance.
  *
  * Comparing what is shown with what is due gives:
- *   offline counter ahead by n     n records to come: awaiting += n, event "awaiting_records"
+ *   offline counter ahead by n     records to come, but for those that came before the gap was seen:
+ *                                  awaiting += n less these, event "awaiting_records"
  *   offline counter behind         alarm 2, event "offline_counter_back": a copy of the chip?
  *   online counter elsewhere       alarm 2, event "online_counter_moved": loaded without us
  *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
@@ -74,8 +75,13 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
         snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", c->due_offline, seen->offline);
         return fold_event(f, at, "offline_counter_back", text);
     }
-    c->r.awaiting += (uint32_t)gap;
+    struct offline_posted came;
+    int rc = offline_posted(f, c->r.id, c->due_offline, seen->offline, &came);
     c->due_offline = seen->offline;
+    gap -= (int)came.count;
+    if (rc || gap <= 0)
+        return rc;
+    c->r.awaiting += (uint32_t)gap;
     snprintf(text, sizeof text, "{\"records\":%d,\"awaiting\":%u}", gap, c->r.awaiting);
     return fold_event(f, at, "awaiting_records", text);
 }
@@ -120,6 +126,20 @@ static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
     return fold_event(f, at, "balance_mismatch", text);
 }
 
+/* Is the purse as it came, but for records of offline terminals that were here before the card was?
+ * What they took the chip does not show any more. */
+static WORKER_FN int before_baseline(struct fold *f, const struct card_full *c, fen_t *ret_early,
+                                     bool *ret_untouched)
+{
+    struct offline_posted early = {0};
+    int rc = 0;
+    if (c->purse_debits && !c->purse_credits)
+        rc = offline_posted(f, c->r.id, 0, UINT16_MAX + 1, &early);
+    *ret_early = early.sum;
+    *ret_untouched = c->purse_credits == 0 && c->purse_debits == early.sum;
+    return rc;
+}
+
 /* What a card from elsewhere brings along: once, and no more than such a card may hold. Beyond that
  * somebody has to look, so the difference stands as a mismatch. */
 static WORKER_FN int baseline(struct fold *f, struct card_full *c, const struct card_seen *seen,
@@ -128,16 +148,19 @@ static WORKER_FN int baseline(struct fold *f, struct card_full *c, const struct 
     if (seen_baseline(c) || !(seen->has & SEEN_BALANCE))
         return 0;
     c->due_has |= SEEN_BALANCE;
-    bool untouched = c->purse_debits == 0 && c->purse_credits == 0;
-    if (!untouched || seen->balance == 0)
-        return 0;
+    fen_t early = 0;
+    bool untouched = false;
+    int rc = before_baseline(f, c, &early, &untouched);
+    fen_t opening = seen->balance + early;
+    if (rc || !untouched || opening == 0)
+        return rc;
     if (c->r.ceiling && seen->balance > c->r.ceiling)
         return judge_balance(f, c, seen, at);
-    int rc = opening_entry(f, c, seen->balance);
+    rc = opening_entry(f, c, opening);
     if (rc)
         return rc;
     char text[160];
-    snprintf(text, sizeof text, "{\"opening\":%lld}", (long long)seen->balance);
+    snprintf(text, sizeof text, "{\"opening\":%lld}", (long long)opening);
     return fold_event(f, at, "opening_entry", text);
 }
 
@@ -171,4 +194,40 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
     if (!rc)
         rc = judge_online(f, c, seen, at);
     return rc || !seen_baseline(c) ? rc : judge_balance(f, c, seen, at);
+}
+
+/* Nothing is open, and the chip's last view is of the counters at which the books are: then what was
+ * posted ahead of it is all that it does not show yet. */
+static WORKER_FN int in_step(struct fold *f, const struct card_full *c, bool *ret, fen_t *ret_ahead)
+{
+    const struct card_seen *s = &c->r.last;
+    const uint8_t want = SEEN_BALANCE | SEEN_OFFLINE;
+    struct offline_posted ahead;
+    *ret = !c->r.open_txn && (s->has & want) == want && (c->due_has & SEEN_OFFLINE) &&
+           s->offline == c->due_offline && seen_baseline(c) &&
+           (!(s->has & SEEN_ONLINE) || s->online == c->due_online);
+    *ret_ahead = 0;
+    if (!*ret)
+        return 0;
+    int rc = offline_posted(f, c->r.id, c->due_offline, UINT16_MAX + 1, &ahead);
+    *ret_ahead = ahead.sum;
+    return rc;
+}
+
+int seen_lacks(struct fold *f, const struct card_full *c, fen_t *ret_fen, bool *ret_known)
+{
+    fen_t ahead = 0;
+    int rc = in_step(f, c, ret_known, &ahead);
+    *ret_fen = c->r.purse + ahead - c->r.last.balance;
+    return rc;
+}
+
+int seen_again(struct fold *f, struct card_full *c, const struct event_at *at)
+{
+    bool known = false;
+    fen_t ahead = 0;
+    int rc = c->r.replaced_by ? 0 : in_step(f, c, &known, &ahead);
+    struct card_seen now = c->r.last;
+    now.balance -= ahead;
+    return rc || !known ? rc : judge_balance(f, c, &now, at);
 }

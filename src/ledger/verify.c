@@ -58,14 +58,14 @@ struct link {
     uint8_t mac[32];
 };
 
-static void check_legs(struct verify *v, int64_t seq, const struct op_intent *in)
+static void check_legs(struct verify *v, int64_t seq, const struct leg *legs, unsigned count)
 {
     fen_t sum = 0;
     bool over = false;
-    for (unsigned i = 0; i < in->leg_count && i < LEDGER_LEGS; i++)
-        over |= __builtin_add_overflow(sum, in->legs[i].amount, &sum);
+    for (unsigned i = 0; i < count; i++)
+        over |= __builtin_add_overflow(sum, legs[i].amount, &sum);
     if (over || sum)
-        verify_fault(v, "journal row %lld: the legs of its intent do not sum to zero",
+        verify_fault(v, "journal row %lld: its legs do not sum to zero",
                      (long long)seq);
 }
 
@@ -86,7 +86,9 @@ static void check_op(struct verify *v, struct bytes op, struct link *at)
         verify_fault(v, "journal row %lld: its time lies before the row above", (long long)at->seq);
     at->at_ms = v->op->at_ms;
     if (v->op->type == LOP_INTENT)
-        check_legs(v, at->seq, &v->op->intent);
+        check_legs(v, at->seq, v->op->intent.legs, v->op->intent.leg_count);
+    if (v->op->type == LOP_OFFLINE)
+        check_legs(v, at->seq, v->op->offline.legs, v->op->offline.leg_count);
 }
 
 static WORKER_FN int check_row(struct verify *v, struct db_q *q, struct link *at)

@@ -83,6 +83,18 @@ static const struct {
      "SELECT c.id FROM citizen c WHERE EXISTS (SELECT 1 FROM citizen_key k WHERE k.shard = c.shard "
      "AND k.citizen = c.id AND (c.erased & k.what) <> 0) OR ((c.erased & 1) <> 0 AND "
      "length(c.sealed) > 0)"},
+    {"R16: a posted record and its transaction do not know one another",
+     "SELECT o.seq FROM offline_record o LEFT JOIN txn t ON t.id = o.txn WHERE o.posts = 1 AND "
+     "(t.state IS NOT 2 OR t.card IS NOT o.card OR t.amount <> o.amount OR t.service <> 'offline') "
+     "UNION ALL SELECT id FROM (SELECT id FROM txn WHERE service = 'offline' EXCEPT SELECT txn FROM "
+     "offline_record WHERE posts = 1)"},
+    {"R16: two posted records have one SAM sequence, or one counter of a card",
+     "SELECT min(seq) FROM offline_record WHERE posts = 1 GROUP BY shard, sam, sam_seq HAVING "
+     "count(*) > 1 UNION ALL SELECT min(seq) FROM offline_record WHERE posts = 1 AND moves = 1 "
+     "GROUP BY shard, card, counter HAVING count(*) > 1"},
+    {"R15: a lost card and the one that replaces it do not know one another, or it works again",
+     "SELECT c.id FROM card c LEFT JOIN card n ON n.id = c.replaced_by WHERE c.replaced_by <> 0 AND "
+     "(n.replaces IS NOT c.id OR c.state = 2)"},
     {"the site does not count its cards right",
      "SELECT shard FROM site WHERE cards <> (SELECT count(*) FROM card)"},
     {"a terminal's key belongs to no terminal, or is good although revoked",

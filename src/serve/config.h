@@ -45,7 +45,9 @@ struct serve_policy {
     uint32_t card_day_count;
     fen_t load_quota;
     struct serve_ceiling ceiling;
-    int64_t loss_effective_ms, command_ms;
+    int64_t loss_effective_ms, command_ms, replacement_ms;
+    const char *loss_bearer;
+    uint32_t offline_days;
 };
 struct serve_desk {
     int64_t wait_ms, retap_ms;

@@ -3,6 +3,7 @@
  * named, in the log and to whoever asked. */
 #include "serve/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct reload_job {
@@ -59,7 +60,10 @@ void reload_apply(struct serve *s)
                                         .card_day_count = p->card_day_count,
                                         .ceiling_anonymous = p->ceiling.anonymous,
                                         .ceiling_named = p->ceiling.named,
-                                        .command_ms = p->command_ms};
+                                        .command_ms = p->command_ms,
+                                        .offline_days = p->offline_days,
+                                        .replacement_ms = p->replacement_ms};
+    (void)snprintf(s->env.policy.loss_bearer, sizeof s->env.policy.loss_bearer, "%s", p->loss_bearer);
     admit_limits(&s->admit, s->config->terminals.max_active, s->config->terminals.queue);
     log_set_level(s->config->log.level);
 }

@@ -67,7 +67,8 @@ void sheet_float(struct buf *b, const struct run *r)
     const struct day_row *d = &r->day;
     struct doubt_sum loads = sum_doubts(&r->doubts, OC_PLAN_CREDIT),
                      debits = sum_doubts(&r->doubts, OC_PLAN_DEBIT);
-    fen_t postings = r->tally.loads - r->tally.purchases + r->tally.other_purse;
+    fen_t replaced = r->tally.replaced;
+    fen_t postings = r->tally.loads - r->tally.purchases + r->tally.other_purse + replaced;
     fen_t closing = d->float_opening + d->loads - d->purchases + d->adjustments;
     struct csv c = {b, false};
     csv_header(b, "item,count,amount_yuan");
@@ -77,7 +78,7 @@ void sheet_float(struct buf *b, const struct run *r)
     float_row(b, "adjustments", -1, d->adjustments);
     float_row(b, "closing", -1, closing);
     float_row(b, "postings", r->rep->postings, postings);
-    float_row(b, "difference", -1, d->loads - d->purchases - postings);
+    float_row(b, "difference", -1, d->loads - d->purchases + replaced - postings);
     float_row(b, "doubts_loads", loads.count, loads.amount);
     float_row(b, "doubts_purchases", debits.count, -debits.amount);
     csv_text(&c, "oldest_doubt_minutes");

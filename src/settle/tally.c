@@ -111,6 +111,8 @@ void tally_purse(struct tally *t, const struct txn_row *row, const struct postin
         t->loads += p->purse;
     else if (row->in.plan_kind == OC_PLAN_DEBIT)
         t->purchases -= p->purse;
+    else if (strcmp(row->in.service, LEDGER_SERVICE_REPLACED) == 0)
+        t->replaced += p->purse;
     else
         t->other_purse += p->purse;
 }

@@ -27,7 +27,7 @@ struct tally {
     struct tally_member **members;
     unsigned n, cap;
     struct tally_sum all;
-    fen_t loads, purchases, other_purse; /* purse movement by kind of plan */
+    fen_t loads, purchases, replaced, other_purse; /* purse movement by kind of plan; to replacing cards */
 };
 
 void tally_init(struct tally *t);

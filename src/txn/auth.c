@@ -188,16 +188,20 @@ int auth_co_standing(struct dialogue *d)
 
 int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret)
 {
-    const struct card_profile *p = d->session->profile;
-    const struct card_identity *id = &d->session->identity;
+    return auth_key_of(d->env->custody, d->session->profile, &d->session->identity, purpose, version, alg, ret);
+}
+
+int auth_key_of(struct custody *custody, const struct card_profile *p, const struct card_identity *id, enum key_purpose purpose,
+                uint8_t version, uint8_t alg, struct custody_card *ret)
+{
     card_custody(p, id, version, alg, ret);
-    if (custody_has(d->env->custody, purpose, ret))
+    if (custody_has(custody, purpose, ret))
         return 0;
     /* INITIALIZE names the version of the purchase or load key. TAC keys are often versioned on their own: where a site
      * has exactly one, it is that one. */
     struct custody_card other;
-    if (purpose == KEY_TAC && card_custody_newest(d->env->custody, purpose, p, id, 0, ret) == 0 &&
-        card_custody_newest(d->env->custody, purpose, p, id, 1, &other) == OC_ENOKEY)
+    if (purpose == KEY_TAC && card_custody_newest(custody, purpose, p, id, 0, ret) == 0 &&
+        card_custody_newest(custody, purpose, p, id, 1, &other) == OC_ENOKEY)
         return 0;
     return OC_ENOKEY;
 }

@@ -235,6 +235,9 @@ int auth_row_standing(struct dialogue *d, date_t from, date_t to);
 /** Names the card to the custody for one purpose: the version INITIALIZE reported where there is such a key, else the
  *  only one of that purpose. OC_ENOKEY. */
 int auth_key(struct dialogue *d, enum key_purpose purpose, uint8_t version, uint8_t alg, struct custody_card *ret) MUST_USE;
+/** The same of any card, present or not. */
+int auth_key_of(struct custody *custody, const struct card_profile *p, const struct card_identity *id, enum key_purpose purpose,
+                uint8_t version, uint8_t alg, struct custody_card *ret) MUST_USE;
 
 /* ---- purchase.c, load.c, account.c: each executes d->plan ---- */
 int purchase_co_execute(struct dialogue *d) MUST_USE CO_FN;

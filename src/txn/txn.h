@@ -52,6 +52,9 @@ struct txn_policy {
     uint32_t card_day_count;
     fen_t ceiling_anonymous, ceiling_named; /* R20: 1,000 and 5,000 yuan */
     int64_t command_ms;                     /* a card command's deadline */
+    char loss_bearer[LEDGER_ID]; /* who bears what a lost card's holder need not (R15) */
+    uint32_t offline_days;       /* records of offline terminals older than this are too late; 0: none is (R16) */
+    int64_t replacement_ms;      /* from when a loss took effect until the purse may move to a new card */
 };
 
 enum { VAULT_PERSON = 1, VAULT_DOCUMENTS = 2 };
@@ -216,6 +219,23 @@ int txn_co_outbox_expire(struct txn_env *env, int64_t age_ms, unsigned *ret_dead
  *  its citizen's key is erased, OC_ENOMEM; errors of ledger reads. Suspends. */
 int txn_co_message_document(struct txn_env *env, const struct message_row *row, struct arena *a, const char **ret_text,
                             size_t *ret_len) MUST_USE CO_FN;
+
+/** A record of an offline terminal, as the terminal's file has it (R16). */
+struct txn_offline {
+    struct ledger_op *op; /* LOP_OFFLINE, heap or arena: identity, amount, balance, date, time, TAC (zeros: none), key version and
+                             algorithm, terminal, `who`. The rest is filled in here. The counter as the card's layout has it */
+    bool again;           /* it comes from the ledger's own row: the counter is the one before the transaction already */
+    bool late;            /* an operator takes it although it is too late */
+};
+/** Recomputes the TAC, in constant time, and lets the ledger decide: op->offline.result and op->detail. A record that is the card's
+ *  open doubt ends it (R3): `result` is then OFFLINE_POSTED and `txn` that transaction. One that shows another transaction under an open
+ *  doubt's counter ends that as VOIDED.
+ *  OC_EREFUSED with op->reason and op->detail, nothing was kept: no key, no such transaction type for this kind of card, the
+ *  transaction is at work now. OC_EINVAL; errors of the ledger. Suspends. */
+int txn_co_offline(struct txn_env *env, const struct txn_offline *what) MUST_USE CO_FN;
+/** Asks held records anew: those of `card`, 0: all. `ret_counts` [OFFLINE_IMPOSSIBLE + 1]: how many came to each result now. A
+ *  record that cannot be asked stays as it is. Errors of ledger reads. Suspends. */
+int txn_co_offline_again(struct txn_env *env, int64_t card, const char *who, unsigned *ret_counts) MUST_USE CO_FN;
 
 /** Fills a result from a durable row (replayed requests, API). */
 void txn_result_from_row(const struct txn_row *row, struct txn_result *ret);

@@ -499,7 +499,7 @@ static void intent_whose_legs_do_not_sum_to_zero_is_found(void **state)
     p->op->intent.leg_count = 1;
     p->op->intent.legs[0] = (struct leg){.kind = ACCT_FUND, .owner = "F", .amount = 100};
     append_and_prove(p);
-    assert_non_null(strstr(p->report.first_fault, "the legs of its intent do not sum to zero"));
+    assert_non_null(strstr(p->report.first_fault, "its legs do not sum to zero"));
 }
 
 static void operation_that_the_tables_do_not_show_is_found(void **state)
