@@ -31,7 +31,7 @@ struct api_route {
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
-    api_remote_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[];
+    api_remote_routes[], api_offline_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[];
 
 /* ---- the dispatcher's parts, for another door (partner.c) ---- */
 /** Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
@@ -116,6 +116,9 @@ int api_co_citizen(struct api_call *c, struct citizen_row **ret) CO_FN;
 int api_co_look(struct api_call *c, const char *citizen, const char *what, const char *why) CO_FN;
 /** POST /v1/citizens/ID/export. */
 int api_co_export(struct api_call *c) CO_FN;
+/* ---- records of offline terminals (api_offline.c) ---- */
+/** The first of a card's records that are held; an array. */
+json_t *api_co_held_records(struct api_call *c, int64_t card) CO_FN;
 /* ---- cards ---- */
 #define SERIAL_WORDS                                                                               \
     "\"serial\" must be 20 hexadecimal digits, 16 for an 8-byte serial, or a shorter decimal "     \

@@ -148,6 +148,7 @@ static int get_card(struct api_call *c)
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(list, slot_json(c, row, &slots[i]));
     c->reply = card_json(c->s, row);
+    json_object_set_new(c->reply, "held_records", api_co_held_records(c, row->id));
     json_object_set_new(c->reply, "slots", list);
     json_object_set_new(c->reply, "pin", own_record(c, row, "pin"));
     return 0;

@@ -84,6 +84,7 @@ struct night {
     struct flow_mutex closing; /* one closes at a time */
     bool for_a_person;         /* what is due was too much to close by itself */
     date_t forgot; /* the day on which citizens' due documents were erased last */
+    date_t records; /* the day on which held records were asked anew last */
     date_t swept;  /* the day on which the missed appointments before it were counted; 0: not yet */
 };
 

@@ -218,6 +218,24 @@ static CO_FN void sweep_due(struct serve *s)
         log_error("night", "missed appointments are not counted: %s", oc_strerror(rc));
 }
 
+/* Once a day the records of offline terminals that are held: what they lacked may be there. */
+static CO_FN void records_due(struct serve *s)
+{
+    unsigned counts[OFFLINE_IMPOSSIBLE + 1] = {0};
+    date_t today = city_date(serve_now_ms(s), s->env.city_offset_min);
+    if (s->night.records == today)
+        return;
+    int rc = txn_co_offline_again(&s->env, 0, "onecardd", counts);
+    if (rc == 0)
+        s->night.records = today;
+    else if (rc != OC_ECANCELED)
+        log_error("night", "held records of offline terminals are not asked anew: %s",
+                  oc_strerror(rc));
+    if (counts[OFFLINE_POSTED] + counts[OFFLINE_AFTER_DENIAL] != 0)
+        log_info("night", "%u held records of offline terminals posted",
+                 counts[OFFLINE_POSTED] + counts[OFFLINE_AFTER_DENIAL]);
+}
+
 /* One look, in a flow of its own so that what it allocates ends with it. */
 static int look_flow(void *arg) CO_FN;
 static int look_flow(void *arg)
@@ -236,6 +254,7 @@ static int look_flow(void *arg)
     if (good) {
         forget_due(s);
         sweep_due(s);
+        records_due(s);
     }
     return 0;
 }

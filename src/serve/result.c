@@ -119,6 +119,11 @@ static json_t *seen_json(const struct card_seen *c)
                      number_or_null((c->has & SEEN_OFFLINE) != 0, c->offline));
 }
 
+static json_t *card_id_json(int64_t card)
+{
+    return card ? json_sprintf("c%lld", (long long)card) : json_null();
+}
+
 json_t *card_json(const struct serve *s, const struct card_row *c)
 {
     char id[32];
@@ -164,6 +169,8 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
     json_object_set_new(j, "last_terminal", json_text_or_null(c->last_terminal));
     json_object_set_new(j, "last_txn_time", json_time(s, c->last_txn_ms));
     json_object_set_new(j, "created", json_time(s, c->created_ms));
+    json_object_set_new(j, "replaced_by", card_id_json(c->replaced_by));
+    json_object_set_new(j, "replaces", card_id_json(c->replaces));
     return j;
 }
 

@@ -803,10 +803,10 @@ class Card:
         self.remember(s, before, date, clock, tseq, mac1, mac2, tac)
         return self.wrong(tac, "wrongtac") + self.wrong(mac2, "wrongmac2"), 0x9000
 
-    def elsewhere(self, amount):
+    def elsewhere(self, amount, date="20261121", clock="121314", sam="999999999999"):
         """A purchase at a terminal that no switch has heard of: the counter moves, the proof is its own."""
-        s = {"type": PURCHASE, "amount": amount, "terminal": bytes.fromhex("999999999999"), "counter": self.offline}
-        date, clock, tseq = bytes.fromhex("20261121"), bytes.fromhex("121314"), be(self.offline + 7, 4)
+        s = {"type": PURCHASE, "amount": amount, "terminal": bytes.fromhex(sam), "counter": self.offline}
+        date, clock, tseq = bytes.fromhex(date), bytes.fromhex(clock), be(self.offline + 7, 4)
         before = self.amount_of
         self.amount_of -= amount
         self.offline += 1
@@ -973,7 +973,7 @@ class Host:
         elif verb == "elsewhere":
             card = self.cards[rest[0]]
             with card.lock:
-                card.elsewhere(int(rest[1]))
+                card.elsewhere(int(rest[1]), *rest[2:])
         elif verb == "status":
             card = self.cards[rest[0]]
             with card.lock:

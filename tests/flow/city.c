@@ -222,6 +222,7 @@ void city_open(struct city *c, enum cardsim_profile kind, const char *profile)
     c->env.rng = &rng_system;
     c->env.city_offset_min = 480;
     c->env.policy.command_ms = 500;
+    snprintf(c->env.policy.loss_bearer, sizeof c->env.policy.loss_bearer, "issuer");
     assert_int_equal(crypto_new(NULL, &c->env.crypto), 0);
     txn_env_init(&c->env);
     load_parts(c);

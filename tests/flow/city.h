@@ -70,7 +70,8 @@ struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms);
 /** Puts the card down anew at `shop` and asks for its balance: settles what is open. */
 struct txn_result *city_look(struct city *c, int card);
 /** Another operator's switch, with a SAM of its own ("desk" unless `service` is a ride), serves this city's card. */
-void city_elsewhere(struct city *c, int card, const char *service, fen_t amount);
+/** Its transaction there is static, until the next; no two of them have a SAM sequence. */
+const struct txn_row *city_elsewhere(struct city *c, int card, const char *service, fen_t amount);
 void city_fault(struct city *c, int card, const char *spec);
 /** Puts a blank chip on the reader, in place of card 2. */
 void city_blank(struct city *c);

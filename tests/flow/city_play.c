@@ -2,6 +2,7 @@
  * chips, two dialogues at once. */
 #include "city.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct txn_result *city_tap(struct city *c, int card, int64_t retap_ms)
@@ -24,19 +25,27 @@ struct txn_result *city_look(struct city *c, int card)
     return city_run(c, &q);
 }
 
-void city_elsewhere(struct city *c, int card, const char *service, fen_t amount)
+const struct txn_row *city_elsewhere(struct city *c, int card, const char *service, fen_t amount)
 {
     static struct city other;
+    static struct ledger_op jump;
+    static struct txn_row row;
     struct txn_request q =
         city_request(service, strncmp(service, "transit.", 8) == 0 ? "shop" : "desk", amount);
     city_open(&other, c->kind, c->profile);
+    jump.type = LOP_RESTORED; /* its SAM goes on where it was the last time */
+    jump.restored.jump += 1000;
+    snprintf(jump.who, sizeof jump.who, "test");
+    assert_int_equal(city_op(&other, &jump), 0);
     reader_sim_remove(c->sim);
     reader_sim_insert(other.sim, c->card[card]);
     const struct txn_result *r = city_run(&other, &q);
     if (r->outcome != OC_POSTED)
         fail_msg("elsewhere: %s %s (%s)", service, oc_outcome_name(r->outcome), r->detail);
+    row = *city_txn(&other, r->txn);
     reader_sim_remove(other.sim);
     city_close(&other);
+    return &row;
 }
 
 void city_fault(struct city *c, int card, const char *spec)

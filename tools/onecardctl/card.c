@@ -21,7 +21,7 @@ static const char *const states[] = {"issued",  "active",    "suspended", "lost"
          .kind = CLI_WORD,                                                                         \
          .words = kinds,                                                                           \
          .field = "kind",                                                                          \
-         .help = "named or anonymous (default: named; when issued: by --holder)"},                                     \
+         .help = "named or anonymous (default: named; when issued: by --holder)"},                 \
         {.name = "holder",                                                                         \
          .value = "NAME",                                                                          \
          .max = 127,                                                                               \
@@ -265,6 +265,41 @@ static int category_run(struct ctl *c, const struct cli_args *a)
     return rc;
 }
 
+static const struct cli_option replace_options[] = {
+    {.name = "to",
+     .value = "CARD",
+     .max = 63,
+     .field = "to",
+     .required = true,
+     .help = "the citizen's new card, issued or registered before"},
+    {.name = "why", .value = "TEXT", .max = 63, .field = "why", .help = "kept with the change"},
+};
+
+static int replace_run(struct ctl *c, const struct cli_args *a)
+{
+    static const struct out_column purse = {.path = "purse_fen", .kind = OUT_FEN};
+    static const struct out_column pending = {.path = "pending_load_fen", .kind = OUT_FEN};
+    char path[512];
+    json_t *j = NULL;
+    int rc = ctl_send(c, a, "POST", ctl_path(path, "/v1/cards/", a->word[0], "/replace"), &j);
+    if (rc == CTL_DONE && c->json) {
+        out_json(c->out, j);
+    } else if (rc == CTL_DONE && json_is_null(json_object_get(j, "txn"))) {
+        (void)fputs("nothing is free to move: it moved before, or records are awaited\n", c->out);
+    } else if (rc == CTL_DONE) {
+        char *x = out_cell(c, j, &purse), *y = out_cell(c, j, &pending);
+        (void)fprintf(
+            c->out,
+            "%s yuan of the purse and %s of its pending load wait on the new card 补登: load them "
+            "with source=pending\ntransaction %s\n",
+            x ? x : "?", y ? y : "?", json_string_value(json_object_get(j, "txn")));
+        free(x);
+        free(y);
+    }
+    json_decref(j);
+    return rc;
+}
+
 #define ACTION(verb, text)                                                                         \
     {                                                                                              \
         .name = (verb), .args = "CARD", .summary = (text), CLI_TABLE(action_options),              \
@@ -305,6 +340,16 @@ static const struct cli_command commands[] = {
     ACTION("block", "Blocks a card 锁定"),
     ACTION("unblock", "Unblocks a card 解锁"),
     ACTION("cancel", "Ends a card for good: returned or replaced 注销"),
+    {.name = "replace",
+     .args = "CARD",
+     .summary = "Moves a lost card's purse to the card that replaces it 补卡",
+     CLI_TABLE(replace_options),
+     .run = replace_run,
+     .more = "The card must be lost, and the waiting time over (policy.replacement, from when the "
+             "loss took effect). What "
+             "awaited records took stays until they come; then say it again.\nExample:\n  "
+             "onecardctl card replace "
+             "3100000000000001 --to 3100000000000057"},
     {.name = "category",
      .args = "CARD",
      .summary = "Sets a concession and its days; the chip follows at a desk",

@@ -1,0 +1,233 @@
+/* What offline terminals debited comes in through the switch: real chips, real TACs, doubts. */
+#include "city.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct city c;
+static struct ledger_op op;
+
+static int setup(void **state)
+{
+    (void)state;
+    city_open(&c, CARDSIM_PBOC, "pboc-ep");
+    reader_sim_insert(c.sim, c.card[0]);
+    city_do(&c, "payment.load", 10000, OC_POSTED, OC_R_NONE);
+    return 0;
+}
+
+/* A purchase of 1.00 here: the switch sees the chip's counters. */
+static void buy(void)
+{
+    reader_sim_remove(c.sim);
+    reader_sim_insert(c.sim, c.card[0]);
+    city_do(&c, "payment.purchase", 100, OC_POSTED, OC_R_NONE);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    city_close(&c);
+    return 0;
+}
+
+static CO_FN int bring_flow(void *arg)
+{
+    return txn_co_offline(&c.env, arg);
+}
+
+static int bring(bool again)
+{
+    struct txn_offline what = {.op = &op, .again = again};
+    return loop_run_flow(c.loop, "record", bring_flow, &what);
+}
+
+/* A terminal's record of what that transaction did to card `card`. */
+static struct op_offline *record(int card, const struct txn_row *t)
+{
+    struct cardsim_status s;
+    cardsim_status(c.card[card], &s);
+    memset(&op, 0, sizeof op);
+    op.type = LOP_OFFLINE;
+    snprintf(op.who, sizeof op.who, "collector");
+    struct op_offline *o = &op.offline;
+    memcpy(o->issuer, t->issuer, sizeof o->issuer);
+    memcpy(o->serial, t->serial, sizeof o->serial);
+    o->type = t->in.card_type;
+    o->counter = t->in.counter;
+    memcpy(o->sam, t->in.sam, sizeof o->sam);
+    o->sam_seq = t->in.terminal_seq;
+    o->amount = t->in.amount;
+    memcpy(o->card_date, t->in.card_date, sizeof o->card_date);
+    memcpy(o->card_time, t->in.card_time, sizeof o->card_time);
+    memcpy(o->tac, t->tac, sizeof o->tac);
+    o->key_version = t->in.key_version;
+    o->alg = t->in.alg;
+    snprintf(o->terminal, sizeof o->terminal, "desk"); /* there the SAM came in first */
+    return o;
+}
+
+static enum offline_result result(void)
+{
+    int rc = bring(false);
+    if (rc != 0)
+        fail_msg("record: %s %s", oc_strerror(rc), op.detail);
+    return (enum offline_result)op.offline.result;
+}
+
+static void R1_R16_three_debits_elsewhere_come_in_backwards_and_the_law_holds(void **state)
+{
+    (void)state;
+    struct txn_row rows[3];
+    buy();
+    for (int i = 0; i < 3; i++)
+        rows[i] = *city_elsewhere(&c, 0, "payment.purchase", 100 * (i + 1));
+    buy();
+    fen_t purse = city_card_row(&c, 0)->purse;
+    assert_int_equal(city_card_row(&c, 0)->awaiting, 3);
+    for (int i = 2; i >= 0; i--) {
+        record(0, &rows[i]);
+        assert_int_equal(result(), OFFLINE_POSTED);
+        record(0, &rows[i]);
+        assert_int_equal(result(), OFFLINE_DUPLICATE);
+        assert_int_equal(city_card_row(&c, 0)->awaiting, i);
+    }
+    city_agrees(&c, 0, purse - 600);
+}
+
+static void R16_an_altered_record_has_a_wrong_tac_and_one_without_is_grey(void **state)
+{
+    (void)state;
+    buy();
+    struct txn_row first = *city_elsewhere(&c, 0, "payment.purchase", 100);
+    struct txn_row second = *city_elsewhere(&c, 0, "payment.purchase", 250);
+    buy();
+    record(0, &first)->amount = 900;
+    assert_int_equal(result(), OFFLINE_TAC_WRONG);
+    memset(record(0, &second)->tac, 0, 4);
+    assert_int_equal(result(), OFFLINE_GREY);
+    assert_int_equal(city_card_row(&c, 0)->awaiting, 2);
+    record(0, &first);
+    assert_int_equal(result(), OFFLINE_POSTED);
+    memset(record(0, &second)->tac, 0, 4);
+    assert_int_equal(result(), OFFLINE_POSTED); /* the chain proves it now */
+    city_agrees(&c, 0, city_chip(&c, 0));
+}
+
+static CO_FN int again_flow(void *arg)
+{
+    return txn_co_offline_again(&c.env, c.card_id[0], "clerk", arg);
+}
+
+static void R16_held_records_post_when_they_are_asked_anew(void **state)
+{
+    (void)state;
+    unsigned counts[OFFLINE_IMPOSSIBLE + 1] = {0};
+    buy();
+    struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 100);
+    memset(record(0, &t)->tac, 0, 4);
+    assert_int_equal(result(), OFFLINE_GREY); /* the chip was not seen yet */
+    assert_int_equal(loop_run_flow(c.loop, "again", again_flow, counts), 0);
+    assert_int_equal(counts[OFFLINE_GREY] + counts[OFFLINE_POSTED], 0);
+    buy();
+    assert_int_equal(loop_run_flow(c.loop, "again", again_flow, counts), 0);
+    assert_int_equal(counts[OFFLINE_POSTED], 1);
+    city_agrees(&c, 0, city_chip(&c, 0));
+}
+
+static void R16_what_such_cards_cannot_do_is_refused_and_not_kept(void **state)
+{
+    (void)state;
+    struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 100);
+    record(0, &t)->type = 5;
+    assert_int_equal(bring(false), OC_EREFUSED);
+    assert_int_equal(op.reason, OC_R_PARAMETER);
+    record(0, &t)->amount = 0;
+    assert_int_equal(bring(false), OC_EREFUSED);
+    assert_int_equal(op.reason, OC_R_AMOUNT);
+}
+
+/* ---- doubts (R3) ---- */
+
+static int64_t torn(const char *spec)
+{
+    struct txn_request q = city_request("payment.purchase", "shop", 500);
+    reader_sim_remove(c.sim);
+    reader_sim_insert(c.sim, c.card[0]);
+    city_fault(&c, 0, spec);
+    q.retap_ms = 0;
+    int64_t txn = city_run(&c, &q)->txn;
+    cardsim_fault_clear(c.card[0]);
+    assert_int_equal(city_txn(&c, txn)->state, OC_TXN_IN_DOUBT);
+    return txn;
+}
+
+/* The TAC that the chip made and nobody heard. */
+static void unheard_tac(const struct txn_row *t, uint8_t ret[4])
+{
+    struct custody_card card = {.levels = 1, .key_version = 1, .alg = PBOC_3DES};
+    struct pboc_purchase p = {
+        .type = t->in.card_type, .amount = (uint32_t)t->in.amount, .sam_seq = t->in.terminal_seq};
+    struct pboc_key key;
+    struct pboc_session session;
+    memcpy(card.issuer, t->issuer, sizeof card.issuer);
+    memcpy(card.factors[0], t->serial + 2, 8);
+    memcpy(p.sam, t->in.sam, sizeof p.sam);
+    memcpy(p.date, t->in.card_date, sizeof p.date);
+    memcpy(p.time, t->in.card_time, sizeof p.time);
+    assert_int_equal(custody_derive_for_personalisation(c.env.custody, KEY_TAC, &card, &key), 0);
+    assert_int_equal(pboc_tac_key(&key, &session), 0);
+    assert_int_equal(pboc_purchase_tac(c.env.crypto, &session, &p, ret), 0);
+}
+
+static void R3_a_doubts_own_record_posts_it_by_clearing(void **state)
+{
+    (void)state;
+    int64_t txn = torn("torn-after@54");
+    struct txn_row row = *city_txn(&c, txn);
+    unheard_tac(&row, row.tac);
+    memcpy(record(0, &row)->terminal, "shop", 5);
+    op.offline.amount++; /* another's numbers end nothing */
+    assert_int_equal(result(), OFFLINE_TAC_WRONG);
+    assert_int_equal(city_txn(&c, txn)->state, OC_TXN_IN_DOUBT);
+    memcpy(record(0, &row)->terminal, "shop", 5);
+    assert_int_equal(result(), OFFLINE_POSTED);
+    assert_int_equal(op.offline.txn, txn);
+    const struct txn_row *t = city_txn(&c, txn);
+    assert_int_equal(t->state, OC_TXN_POSTED);
+    assert_int_equal(t->evidence, EV_CLEARING);
+    assert_int_equal(t->tac_verdict, TAC_OK);
+    memcpy(record(0, &row)->terminal, "shop", 5);
+    assert_int_equal(result(), OFFLINE_DUPLICATE);
+    city_look(&c, 0);
+    city_agrees(&c, 0, 9500);
+}
+
+static void R3_a_record_under_the_doubts_counter_voids_it(void **state)
+{
+    (void)state;
+    int64_t txn = torn("torn-before@54"); /* the chip did nothing, which nobody knows */
+    struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 300);
+    record(0, &t);
+    assert_int_equal(result(), OFFLINE_POSTED);
+    const struct txn_row *row = city_txn(&c, txn);
+    assert_int_equal(row->state, OC_TXN_VOIDED);
+    assert_int_equal(row->evidence, EV_CLEARING);
+    city_look(&c, 0);
+    city_agrees(&c, 0, city_chip(&c, 0));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(R1_R16_three_debits_elsewhere_come_in_backwards_and_the_law_holds),
+        T(R16_an_altered_record_has_a_wrong_tac_and_one_without_is_grey),
+        T(R16_held_records_post_when_they_are_asked_anew),
+        T(R16_what_such_cards_cannot_do_is_refused_and_not_kept),
+        T(R3_a_doubts_own_record_posts_it_by_clearing),
+        T(R3_a_record_under_the_doubts_counter_voids_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
