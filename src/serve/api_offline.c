@@ -250,7 +250,7 @@ static CO_FN int import_one(struct api_call *c, struct import *im, json_t *item,
     }
     if (rc == 0)
         keep(im, line);
-    else if (c->status == 503)
+    else if (c->status >= 500)
         return rc; /* the store or the daemon stops: not this line's fault */
     else
         bad(c, im, line);
@@ -377,8 +377,9 @@ static int post_replace(struct api_call *c)
     return api_failed(c, rc, "card");
 }
 
-const struct api_route api_offline_routes[] = {{"GET", "/v1/offline", get_records},
-                                               {"POST", "/v1/offline/import", post_import},
-                                               {"POST", "/v1/offline/retry", post_retry},
-                                               {"POST", "/v1/cards/*/replace", post_replace},
-                                               {NULL, NULL, NULL}};
+const struct api_route api_offline_routes[] = {
+    {"GET", "/v1/offline", get_records, API_QUERY("state", "card", "limit", "after")},
+    {"POST", "/v1/offline/import", post_import, NULL},
+    {"POST", "/v1/offline/retry", post_retry, NULL},
+    {"POST", "/v1/cards/*/replace", post_replace, NULL},
+    {NULL, NULL, NULL, NULL}};

@@ -13,7 +13,7 @@ ctl terminal add --id bus9 --kind bus --participant bus --sam $sam --services 't
 card() {
     card_new "$1" "$2" balance=10000
     ctl card register --serial "$2" --issuer "$ISSUER" --profile pboc-ep --opening 100.00 --kind named --holder "Wang" \
-        --holder-id 410102199001010021 >/dev/null || wrong "register $1"
+        --holder-id - <<<410102199001010021 >/dev/null || wrong "register $1"
 }
 card old 00000000000000002601
 ref=$ISSUER-00000000000000002601

@@ -72,6 +72,10 @@ struct txn_result *city_look(struct city *c, int card);
 /** Another operator's switch, with a SAM of its own ("desk" unless `service` is a ride), serves this city's card. */
 /** Its transaction there is static, until the next; no two of them have a SAM sequence. */
 const struct txn_row *city_elsewhere(struct city *c, int card, const char *service, fen_t amount);
+/** The record of it that a collector brings, from the desk's terminal; nobody submits it yet. */
+struct op_offline *city_record(struct ledger_op *op, const struct txn_row *t);
+/** Brings it, as txn_co_offline(). */
+int city_bring(struct city *c, struct ledger_op *op);
 void city_fault(struct city *c, int card, const char *spec);
 /** Puts a blank chip on the reader, in place of card 2. */
 void city_blank(struct city *c);

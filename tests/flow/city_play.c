@@ -48,6 +48,44 @@ const struct txn_row *city_elsewhere(struct city *c, int card, const char *servi
     return &row;
 }
 
+struct op_offline *city_record(struct ledger_op *op, const struct txn_row *t)
+{
+    memset(op, 0, sizeof *op);
+    op->type = LOP_OFFLINE;
+    snprintf(op->who, sizeof op->who, "collector");
+    struct op_offline *o = &op->offline;
+    memcpy(o->issuer, t->issuer, sizeof o->issuer);
+    memcpy(o->serial, t->serial, sizeof o->serial);
+    o->type = t->in.card_type;
+    o->counter = t->in.counter;
+    memcpy(o->sam, t->in.sam, sizeof o->sam);
+    o->sam_seq = t->in.terminal_seq;
+    o->amount = t->in.amount;
+    memcpy(o->card_date, t->in.card_date, sizeof o->card_date);
+    memcpy(o->card_time, t->in.card_time, sizeof o->card_time);
+    memcpy(o->tac, t->tac, sizeof o->tac);
+    o->key_version = t->in.key_version;
+    o->alg = t->in.alg;
+    snprintf(o->terminal, sizeof o->terminal, "desk"); /* there the SAM came in first */
+    return o;
+}
+
+struct bring {
+    struct city *c;
+    struct ledger_op *op;
+};
+static CO_FN int bring(void *arg)
+{
+    struct bring *b = arg;
+    return txn_co_offline(&b->c->env, &(struct txn_offline){.op = b->op});
+}
+
+int city_bring(struct city *c, struct ledger_op *op)
+{
+    struct bring b = {c, op};
+    return loop_run_flow(c->loop, "record", bring, &b);
+}
+
 void city_fault(struct city *c, int card, const char *spec)
 {
     assert_int_equal(cardsim_fault_add(c->card[card], spec), 0);

@@ -3,6 +3,7 @@
 #include "bad_city.h"
 
 static struct ledger_op op;
+static struct txn_row elsewhere[3];
 
 /* Three purchases of 5.00 where this switch does not reach, seen here by their gap between two of
  * 1.00 that it knows. */
@@ -10,7 +11,7 @@ static void three_offline(void)
 {
     good(chip(with("payment.purchase", "shop", 100, NULL)));
     for (int i = 0; i < 3; i++)
-        city_elsewhere(&c, 0, "payment.purchase", 500);
+        elsewhere[i] = *city_elsewhere(&c, 0, "payment.purchase", 500);
     lay(0);
     good(chip(with("payment.purchase", "shop", 100, NULL)));
     const struct card_row *row = city_card_row(&c, 0);
@@ -105,6 +106,53 @@ static void R1_R15_the_replacement_has_the_account_at_once_and_the_purse_waits(v
     books_close();
 }
 
+static int move_purse(void)
+{
+    memset(&op, 0, sizeof op);
+    op.type = LOP_REPLACED;
+    snprintf(op.who, sizeof op.who, "clerk");
+    op.replaced.from = c.card_id[0];
+    op.replaced.to = c.card_id[2];
+    return city_op(&c, &op);
+}
+
+static void R6_R15_the_purse_follows_and_the_records_that_come_then_find_their_money(void **state)
+{
+    (void)state;
+    three_offline();
+    replace();
+    assert_int_equal(move_purse(), OC_EREFUSED); /* it is in use */
+    report_loss(clock_wall_ms(c.env.clock) + 60000);
+    assert_int_equal(move_purse(), OC_EREFUSED);
+    assert_int_equal(op.reason, OC_R_TOO_EARLY);
+    c.clock.ahead_ms += 120000;
+    assert_int_equal(move_purse(), 0);
+    assert_int_equal(op.replaced.purse, 98300); /* what the chip held; 15.00 wait for the three */
+    assert_int_equal(city_card_row(&c, 0)->purse, 1500);
+    lay(2);
+    good(chip(with("payment.load", "desk", 98300, "source", "pending", NULL)));
+    city_agrees(&c, 2, 98300);
+    for (int i = 2; i >= 0; i--) {
+        city_record(&op, &elsewhere[i]);
+        assert_int_equal(city_bring(&c, &op), 0);
+        assert_int_equal(op.offline.result, OFFLINE_POSTED);
+    }
+    const struct card_row *row = city_card_row(&c, 0);
+    assert_int_equal(row->purse, 0);
+    assert_int_equal(row->awaiting, 0);
+    assert_int_equal(holds(ACCT_BEARER, "issuer"), 0);
+    assert_int_equal(move_purse(), 0);
+    assert_int_equal(op.replaced.txn, 0);
+    lay(0); /* found again */
+    no(OC_R_LOST, chip(with("payment.purchase", "shop", 100, NULL)));
+    memset(&op, 0, sizeof op);
+    op.type = LOP_CARD_STATE;
+    snprintf(op.who, sizeof op.who, "clerk");
+    op.card_state = (struct op_card_state){.card = c.card_id[0], .to = CARD_ACTIVE};
+    assert_int_equal(city_op(&c, &op), OC_EREFUSED);
+    books_close();
+}
+
 static void R15_a_lost_card_that_is_found_again_goes_on_and_still_waits(void **state)
 {
     (void)state;
@@ -147,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BAD(R15_a_card_lost_with_three_records_to_come_moves_nothing_more),
         BAD(R1_R15_the_replacement_has_the_account_at_once_and_the_purse_waits),
+        BAD(R6_R15_the_purse_follows_and_the_records_that_come_then_find_their_money),
         BAD(R15_a_lost_card_that_is_found_again_goes_on_and_still_waits),
         BAD(R3_R15_a_doubt_of_a_lost_card_stays_until_the_chip_tells),
     };

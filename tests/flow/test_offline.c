@@ -31,45 +31,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static CO_FN int bring_flow(void *arg)
+static struct op_offline *record(const struct txn_row *t)
 {
-    return txn_co_offline(&c.env, arg);
-}
-
-static int bring(bool again)
-{
-    struct txn_offline what = {.op = &op, .again = again};
-    return loop_run_flow(c.loop, "record", bring_flow, &what);
-}
-
-/* A terminal's record of what that transaction did to card `card`. */
-static struct op_offline *record(int card, const struct txn_row *t)
-{
-    struct cardsim_status s;
-    cardsim_status(c.card[card], &s);
-    memset(&op, 0, sizeof op);
-    op.type = LOP_OFFLINE;
-    snprintf(op.who, sizeof op.who, "collector");
-    struct op_offline *o = &op.offline;
-    memcpy(o->issuer, t->issuer, sizeof o->issuer);
-    memcpy(o->serial, t->serial, sizeof o->serial);
-    o->type = t->in.card_type;
-    o->counter = t->in.counter;
-    memcpy(o->sam, t->in.sam, sizeof o->sam);
-    o->sam_seq = t->in.terminal_seq;
-    o->amount = t->in.amount;
-    memcpy(o->card_date, t->in.card_date, sizeof o->card_date);
-    memcpy(o->card_time, t->in.card_time, sizeof o->card_time);
-    memcpy(o->tac, t->tac, sizeof o->tac);
-    o->key_version = t->in.key_version;
-    o->alg = t->in.alg;
-    snprintf(o->terminal, sizeof o->terminal, "desk"); /* there the SAM came in first */
-    return o;
+    return city_record(&op, t);
 }
 
 static enum offline_result result(void)
 {
-    int rc = bring(false);
+    int rc = city_bring(&c, &op);
     if (rc != 0)
         fail_msg("record: %s %s", oc_strerror(rc), op.detail);
     return (enum offline_result)op.offline.result;
@@ -86,9 +55,9 @@ static void R1_R16_three_debits_elsewhere_come_in_backwards_and_the_law_holds(vo
     fen_t purse = city_card_row(&c, 0)->purse;
     assert_int_equal(city_card_row(&c, 0)->awaiting, 3);
     for (int i = 2; i >= 0; i--) {
-        record(0, &rows[i]);
+        record(&rows[i]);
         assert_int_equal(result(), OFFLINE_POSTED);
-        record(0, &rows[i]);
+        record(&rows[i]);
         assert_int_equal(result(), OFFLINE_DUPLICATE);
         assert_int_equal(city_card_row(&c, 0)->awaiting, i);
     }
@@ -102,14 +71,14 @@ static void R16_an_altered_record_has_a_wrong_tac_and_one_without_is_grey(void *
     struct txn_row first = *city_elsewhere(&c, 0, "payment.purchase", 100);
     struct txn_row second = *city_elsewhere(&c, 0, "payment.purchase", 250);
     buy();
-    record(0, &first)->amount = 900;
+    record(&first)->amount = 900;
     assert_int_equal(result(), OFFLINE_TAC_WRONG);
-    memset(record(0, &second)->tac, 0, 4);
+    memset(record(&second)->tac, 0, 4);
     assert_int_equal(result(), OFFLINE_GREY);
     assert_int_equal(city_card_row(&c, 0)->awaiting, 2);
-    record(0, &first);
+    record(&first);
     assert_int_equal(result(), OFFLINE_POSTED);
-    memset(record(0, &second)->tac, 0, 4);
+    memset(record(&second)->tac, 0, 4);
     assert_int_equal(result(), OFFLINE_POSTED); /* the chain proves it now */
     city_agrees(&c, 0, city_chip(&c, 0));
 }
@@ -125,7 +94,7 @@ static void R16_held_records_post_when_they_are_asked_anew(void **state)
     unsigned counts[OFFLINE_IMPOSSIBLE + 1] = {0};
     buy();
     struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 100);
-    memset(record(0, &t)->tac, 0, 4);
+    memset(record(&t)->tac, 0, 4);
     assert_int_equal(result(), OFFLINE_GREY); /* the chip was not seen yet */
     assert_int_equal(loop_run_flow(c.loop, "again", again_flow, counts), 0);
     assert_int_equal(counts[OFFLINE_GREY] + counts[OFFLINE_POSTED], 0);
@@ -139,11 +108,11 @@ static void R16_what_such_cards_cannot_do_is_refused_and_not_kept(void **state)
 {
     (void)state;
     struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 100);
-    record(0, &t)->type = 5;
-    assert_int_equal(bring(false), OC_EREFUSED);
+    record(&t)->type = 5;
+    assert_int_equal(city_bring(&c, &op), OC_EREFUSED);
     assert_int_equal(op.reason, OC_R_PARAMETER);
-    record(0, &t)->amount = 0;
-    assert_int_equal(bring(false), OC_EREFUSED);
+    record(&t)->amount = 0;
+    assert_int_equal(city_bring(&c, &op), OC_EREFUSED);
     assert_int_equal(op.reason, OC_R_AMOUNT);
 }
 
@@ -186,18 +155,18 @@ static void R3_a_doubts_own_record_posts_it_by_clearing(void **state)
     int64_t txn = torn("torn-after@54");
     struct txn_row row = *city_txn(&c, txn);
     unheard_tac(&row, row.tac);
-    memcpy(record(0, &row)->terminal, "shop", 5);
+    memcpy(record(&row)->terminal, "shop", 5);
     op.offline.amount++; /* another's numbers end nothing */
     assert_int_equal(result(), OFFLINE_TAC_WRONG);
     assert_int_equal(city_txn(&c, txn)->state, OC_TXN_IN_DOUBT);
-    memcpy(record(0, &row)->terminal, "shop", 5);
+    memcpy(record(&row)->terminal, "shop", 5);
     assert_int_equal(result(), OFFLINE_POSTED);
     assert_int_equal(op.offline.txn, txn);
     const struct txn_row *t = city_txn(&c, txn);
     assert_int_equal(t->state, OC_TXN_POSTED);
     assert_int_equal(t->evidence, EV_CLEARING);
     assert_int_equal(t->tac_verdict, TAC_OK);
-    memcpy(record(0, &row)->terminal, "shop", 5);
+    memcpy(record(&row)->terminal, "shop", 5);
     assert_int_equal(result(), OFFLINE_DUPLICATE);
     city_look(&c, 0);
     city_agrees(&c, 0, 9500);
@@ -208,7 +177,7 @@ static void R3_a_record_under_the_doubts_counter_voids_it(void **state)
     (void)state;
     int64_t txn = torn("torn-before@54"); /* the chip did nothing, which nobody knows */
     struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 300);
-    record(0, &t);
+    record(&t);
     assert_int_equal(result(), OFFLINE_POSTED);
     const struct txn_row *row = city_txn(&c, txn);
     assert_int_equal(row->state, OC_TXN_VOIDED);

@@ -104,6 +104,42 @@ static void more_pages_are_announced(void **state)
     said_fini(&s);
 }
 
+static void offline_file_reports_each_bad_line_with_its_column(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {
+        {.method = "POST",
+         .path = "/v1/offline/import",
+         .status = 200,
+         .body = "{\"results\":{\"posted\":1},\"again\":{},\"lines\":[{\"line\":3,\"result\":\"grey\","
+                 "\"detail\":\"no TAC\",\"txn\":null}],\"errors\":[{\"line\":5,\"message\":\"\\\"sam\\\" "
+                 "must be 12 hexadecimal digits\"}]}"}};
+    static const char text[] = "serial,sam,type,counter,amount_fen,sam_seq,date,time\n"
+                               "31,100000000012,06,1,450,7,2026-11-22,08:30:05\r\n"
+                               "31,100000000012,06,2,450,8,20261122,083006\n"
+                               "31,100000000012,06,65536,450,8,20261122,083006\n"
+                               "31,100000000013,06,3,450,9,20261122,083007\n"
+                               "31,100000000012,06,4\n"
+                               "31,100000000012,06,4,450,9,2026-13-01,083007\n";
+    char path[] = "/tmp/onecardctl-offline-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
+    (void)close(fd);
+    struct said s = ASK(&fake, steps, "offline", "import", path, "--terminal-of", "bus12");
+    (void)unlink(path);
+    assert_int_equal(s.status, CTL_FAILED);
+    assert_string_equal(s.out, "1 posted, 4 bad\n");
+    assert_non_null(strstr(s.err, "line 3: grey: no TAC\n"));
+    assert_non_null(strstr(s.err, ":4:20: \"counter\" must be a whole number from 0 to 65535\n"));
+    assert_non_null(strstr(s.err, ":5:4: \"sam\" must be"));
+    assert_non_null(strstr(s.err, ":6:20: the heading has 8 columns, this line fewer\n"));
+    assert_non_null(strstr(s.err, ":7:28: \"date\" must be a date"));
+    assert_non_null(strstr(fake.asked[0].body, "\"terminal\":\"bus12\""));
+    assert_null(strstr(fake.asked[0].body, "\"line\":4,"));
+    said_fini(&s);
+}
+
 static void a_loss_tells_from_when_it_is_borne(void **state)
 {
     (void)state;
@@ -344,6 +380,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_no_json_is_an_error),
         cmocka_unit_test(day_close_names_the_day_that_is_open),
         cmocka_unit_test(more_pages_are_announced),
+        cmocka_unit_test(offline_file_reports_each_bad_line_with_its_column),
         cmocka_unit_test(a_loss_tells_from_when_it_is_borne),
         cmocka_unit_test(faults_of_the_ledger_are_status_1),
         cmocka_unit_test(denylist_import_takes_good_lines_and_reports_each_bad_one),
