@@ -223,7 +223,7 @@ static int report(struct import *im)
     return bad > 0 ? CTL_FAILED : im->rc;
 }
 
-static int read_file(struct import *im, struct buf *b)
+static WORKER_FN int read_file(struct import *im, struct buf *b)
 {
     static const char nul = '\0';
     const char *path = im->a->word[0];
