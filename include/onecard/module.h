@@ -202,6 +202,12 @@ enum onecard_account {
     OC_ACCT_DEPOSIT = 14         /* (1.2) owner: what the module chose, such as an admission; floor 0 */
 };
 
+/** (1.3) What a plan wants of the PIN on the chip. */
+enum onecard_pin_job {
+    OC_PIN_CHANGE = 1,  /* the request's PIN is the old one, its new PIN takes its place */
+    OC_PIN_UNBLOCK = 2  /* the new PIN takes the place of a forgotten one, all tries are there again */
+};
+
 enum onecard_log_level {
     ONECARD_LOG_ERROR = 0,
     ONECARD_LOG_WARN = 1,
@@ -429,6 +435,10 @@ struct onecard_host {
     void (*want_doc)(const struct onecard_request *req, const char *owner, const char *key);
     void (*want_account)(const struct onecard_request *req, enum onecard_account account,
                          const char *owner);
+    /** (1.3) A note's: the chip changes or unblocks its holder's PIN before the note is written. The digits
+     * come with the request and no module ever sees them; without them, or where the chip refuses, the
+     * request is refused. Not for services that are asked. */
+    void (*plan_pin)(struct onecard_plan *plan, enum onecard_pin_job job);
 };
 
 /* ---- what a module exports ------------------------------------------------------------------- */

@@ -53,6 +53,17 @@ int ident_co_holder(struct card_session *s, struct ep_holder *ret) CO_FN MUST_US
  * has none. OC_ECARD_SW. Never repeated: a wrong try counts on the card. */
 int ident_co_verify_pin(struct card_session *s, const uint8_t *digits, size_t len,
                         unsigned *ret_left) CO_FN MUST_USE;
+/** CHANGE PIN: the chip takes the new PIN where the old one is right. Both as typed, the caller's to
+ * wipe. 0; as ident_co_verify_pin(): a wrong old one costs a try, and nothing is repeated; OC_EINVAL:
+ * one of them is none that the profile takes, nothing was sent. OC_ECARD_LOST: either may hold. */
+int ident_co_change_pin(struct card_session *s, struct bytes old_pin, struct bytes new_pin,
+                        unsigned *ret_left) CO_FN MUST_USE;
+/** PIN UNBLOCK under KEY_PIN_UNBLOCK: the chip takes that PIN, and has all its tries again (facts
+ * §1.1). 0; OC_EINVAL, OC_EPROFILE, OC_ENOKEY (nothing was sent; or the card has no such key);
+ * OC_ESTATE: the unblock key itself is blocked; OC_ECARD_SW: 6988, our MAC is wrong: it cost that key
+ * a try, never repeat it blindly; OC_ECARD_LOST. */
+int ident_co_unblock_pin(struct card_session *s, struct custody *c,
+                         struct bytes new_pin) CO_FN MUST_USE;
 /** The bytes of VERIFY for these digits: at most 6 into `ret`. OC_EINVAL, OC_EPROFILE. Pure. */
 int profile_pin_bytes(const struct profile_pin *p, const uint8_t *digits, size_t len,
                       uint8_t ret[6], size_t *ret_len) MUST_USE;

@@ -19,13 +19,14 @@ struct personalise_data {
     const char *category;           /* a name of the profile's, or "" or NULL */
     date_t category_until;          /* 0: none */
     const struct ep_holder *holder; /* NULL: file 0016 stays empty */
+    struct bytes pin; /* digits of the holder's first PIN, where the profile has one; else empty */
 };
 
 /** Personalises the card of the session. ret (may be NULL): who it is now. On success the session
  * stands in the new application: s->profile and s->identity are set. OC_ESTATE: not a blank card
  * and not one left unfinished by us; nothing was changed. OC_EPROFILE: the profile cannot.
  *  OC_ENOKEY: a key of the profile's list is missing (the log names it); asked before the card is
- * touched. OC_EINVAL: no such category. OC_ECARD_SW: the card refused a step (logged by name;
+ * touched. OC_EINVAL: no such category, or a PIN that the profile does not take. OC_ECARD_SW: the card refused a step (logged by name;
  * s->sw). Errors of transmit_co(). */
 int personalise_co(struct card_session *s, const struct card_profile *profile, struct custody *c,
                    const struct personalise_data *data, struct card_identity *ret) CO_FN MUST_USE;

@@ -90,16 +90,15 @@ int issuing_co_authenticate(struct issuing *w)
     return class == SW_CLASS_NO_KEY || class == SW_CLASS_NOT_FOUND ? OC_ENOENT : OC_EMAC;
 }
 
-/** Every card of a profile is handed out with the same PIN, or with none. */
-static int initial_pin(const struct issuing *w, struct pboc_key *ret)
+/** The card's own first PIN. */
+static int first_pin(const struct issuing *w, struct pboc_key *ret)
 {
     const struct profile_pin *p = &w->profile->pin;
     uint8_t bytes[6];
     size_t len = 0;
-    int rc = profile_pin_bytes(p, (const uint8_t *)p->initial, p->initial ? strlen(p->initial) : 0,
-                               bytes, &len);
+    int rc = profile_pin_bytes(p, w->data->pin.data, w->data->pin.len, bytes, &len);
     if (rc)
-        return OC_EPROFILE;
+        return rc;
     memset(ret, 0, sizeof(*ret));
     memcpy(ret->bytes, bytes, len);
     ret->len = (uint8_t)len;
@@ -111,8 +110,11 @@ int issuing_key_card(struct issuing *w, const struct profile_key *k, struct cust
 {
     enum key_purpose purpose;
     if ((k->type & TYPE_MASK) == KEY_TYPE_PIN) {
+        struct pboc_key pin;
         memset(ret, 0, sizeof(*ret));
-        return w->profile->pin.present && w->profile->pin.initial[0] ? 0 : OC_EPROFILE;
+        int rc = first_pin(w, &pin);
+        pboc_key_wipe(&pin);
+        return rc;
     }
     if (key_purpose_parse(k->purpose, &purpose))
         return OC_EPROFILE;
@@ -130,7 +132,7 @@ static int derive(struct issuing *w, const struct profile_key *k, struct custody
     enum key_purpose purpose;
     int rc = issuing_key_card(w, k, card);
     if (!rc && (k->type & TYPE_MASK) == KEY_TYPE_PIN)
-        return initial_pin(w, ret);
+        return first_pin(w, ret);
     if (!rc)
         rc = key_purpose_parse(k->purpose, &purpose);
     return rc ? rc : custody_derive_for_personalisation(w->custody, purpose, card, ret);

@@ -118,7 +118,6 @@ struct profile_pin {
     uint8_t min, max; /* digits */
     enum profile_pin_form form;
     uint8_t pad_to;      /* bytes of the command's data; 0: as many as the digits need */
-    const char *initial; /* digits that a new card is given; "": none is written */
 };
 
 /* ---- keys

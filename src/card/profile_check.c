@@ -148,16 +148,13 @@ void profile_check_holder(const struct conf_check *c, void *value)
 void profile_check_pin(const struct conf_check *c, void *value)
 {
     struct profile_pin *p = value;
-    size_t digits = strlen(p->initial), bytes = p->form == PROFILE_PIN_ASCII ? 1 : 2;
+    size_t bytes = p->form == PROFILE_PIN_ASCII ? 1 : 2;
 
     p->present = true;
     if (p->min > p->max)
         conf_complain(c, "min", "'min' is larger than 'max'");
     if ((p->max + bytes - 1) / bytes > 6)
         conf_complain(c, "max", "VERIFY takes a PIN of 2 to 6 bytes");
-    if (digits &&
-        (digits < p->min || digits > p->max || strspn(p->initial, "0123456789") != digits))
-        conf_complain(c, "initial", "'initial' must be %u to %u digits", p->min, p->max);
 }
 
 void profile_check_factor(const struct conf_check *c, void *value)

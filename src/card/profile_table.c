@@ -147,8 +147,6 @@ static const struct conf_item pin_items[] = {
      .help = "How digits stand in VERIFY."},
     {CONF_AT(S, pad_to, CONF_INT), .max = 6, .dflt = "0",
      .help = "Filled with FF to so many bytes; 0: not."},
-    {CONF_AT(S, initial, CONF_STRING), .max = 12, .dflt = "",
-     .help = "Digits that a new card is given."},
 };
 static const struct conf_schema pin_table =
     CONF_SCHEMA(struct profile_pin, pin_items, profile_check_pin);

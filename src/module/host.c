@@ -143,6 +143,11 @@ static void host_plan_slot(struct onecard_plan *plan, const char *app, const cha
     plan_set_slot(plan_of(plan), app, category, from, until);
 }
 
+static void host_plan_pin(struct onecard_plan *plan, enum onecard_pin_job job)
+{
+    plan_set_pin(plan_of(plan), (int)job);
+}
+
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
     PRINTF_FN(3, 4);
 static int host_refuse(struct onecard_plan *plan, enum oc_reason reason, const char *detail, ...)
@@ -247,6 +252,7 @@ static const struct onecard_host host_table = {
     .plan_reply_doc = host_reply_doc,
     .plan_link = host_plan_link,
     .plan_slot = host_plan_slot,
+    .plan_pin = host_plan_pin,
     .co_ask = host_co_ask,
     .doc_parse = host_doc_parse,
     .doc_object = host_doc_object,

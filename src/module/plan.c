@@ -43,6 +43,7 @@ void plan_init(struct plan *p, struct arena *a, const char *scope)
     p->refund = false;
     p->leg_count = p->capp_count = p->record_count = p->event_count = p->message_count = 0;
     p->hold.to[0] = p->link[0] = p->slot.app[0] = '\0';
+    p->pin_job = 0;
     p->hold.expect = NULL;
     p->refused = OC_R_NONE;
     p->detail[0] = '\0';
@@ -222,8 +223,9 @@ static void check_note(struct plan *p)
     if (p->leg_count || p->gross) {
         plan_wrong(p, "a note moves nothing, yet the plan has legs or a gross amount");
     }
-    if (p->record_count == 0 && p->message_count == 0 && !p->hold.to[0] && !p->slot.app[0]) {
-        plan_wrong(p, "a note without a record, a message, a slot or a hold");
+    if (p->record_count == 0 && p->message_count == 0 && !p->hold.to[0] && !p->slot.app[0] &&
+        !p->pin_job) {
+        plan_wrong(p, "a note without a record, a message, a slot, a PIN or a hold");
     }
 }
 

@@ -82,6 +82,7 @@ struct plan {
     unsigned message_count;
     struct plan_hold hold;
     struct plan_slot slot;
+    uint8_t pin_job; /* enum onecard_pin_job; 0: the PIN stays as it is */
     char link[PLAN_OWNER];  /* id of the transaction that this one follows; "": none */
     char reply[PLAN_REPLY]; /* JSON object text, "{}" at least */
     enum oc_reason refused; /* OC_R_NONE: not refused */
@@ -129,6 +130,7 @@ void plan_add_message(struct plan *p, const char *to, const char *kind, const ch
 void plan_set_link(struct plan *p, const char *txn);
 void plan_set_slot(struct plan *p, const char *app, const char *category, int32_t from,
                    int32_t until);
+void plan_set_pin(struct plan *p, int job);
 void plan_add_event(struct plan *p, const char *kind, const char *text);
 void plan_set_refund(struct plan *p);
 void plan_add_reply_text(struct plan *p, const char *key, const char *value);

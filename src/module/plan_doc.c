@@ -182,6 +182,15 @@ void plan_set_slot(struct plan *p, const char *app, const char *category, int32_
     }
 }
 
+void plan_set_pin(struct plan *p, int job)
+{
+    if (p->pin_job || (job != OC_PIN_CHANGE && job != OC_PIN_UNBLOCK)) {
+        plan_wrong(p, "a plan changes or unblocks the PIN, once");
+        return;
+    }
+    p->pin_job = (uint8_t)job;
+}
+
 /* ---- plans of asked services ----------------------------------------------------------------- */
 
 static void merge_records(struct plan *to, const struct plan *from)
@@ -202,7 +211,7 @@ void plan_merge(struct plan *to, const struct plan *from)
         plan_wrong(to, "%s: %.70s", from->scope, from->detail);
         return;
     }
-    if (from->capp_count || from->gross || from->refund || from->link[0]) {
+    if (from->capp_count || from->gross || from->refund || from->link[0] || from->pin_job) {
         plan_wrong(to, "%s: who is asked adds legs, records, events, messages, hold and slot only",
                    from->scope);
     }

@@ -311,6 +311,9 @@ void plan_json(const struct plan *p, bool brief, struct buf *out)
     if (p->slot.app[0]) {
         print_slot(&p->slot, out);
     }
+    if (p->pin_job) {
+        buf_printf(out, ",\"pin\":\"%s\"", p->pin_job == OC_PIN_CHANGE ? "change" : "unblock");
+    }
     if (p->link[0]) {
         buf_puts(out, ",\"follows\":");
         plan_json_text(out, p->link);

@@ -189,20 +189,21 @@ void api_send(struct api_call *c)
 }
 
 /* One that no handler took, as another member was wrong. */
-static void wipe_pin(json_t *body)
+static void wipe_pin(json_t *body, const char *member)
 {
     union {
         const char *shown;
         char *own;
-    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
+    } pin = {.shown = json_string_value(json_object_get(body, member))};
     if (pin.own)
-        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
+        secret_wipe(pin.own, json_string_length(json_object_get(body, member)));
 }
 
 void api_drop(void *arg)
 {
     struct api_call *c = arg;
-    wipe_pin(c->body);
+    wipe_pin(c->body, "pin");
+    wipe_pin(c->body, "new_pin");
     json_decref(c->body);
     json_decref(c->reply);
 }

@@ -55,17 +55,16 @@ int api_read_document(struct api_call *c, json_t *document, struct txn_request *
 
 /* The PIN stands nowhere but in the request, until the chip has seen it: api_drop() wipes it in the
  * parsed body, http_req_free() in the text. */
-static int read_pin(struct api_call *c, const char *pin, struct txn_request *r)
+static int read_pin(struct api_call *c, const char *name, const char *pin, uint8_t ret[12],
+                    uint8_t *ret_len)
 {
     size_t len = strlen(pin);
-    bool fits = len >= 4 && len <= sizeof r->pin && strspn(pin, "0123456789") == len;
+    bool fits = len >= 4 && len <= 12 && strspn(pin, "0123456789") == len;
     if (len > 0 && fits) {
-        memcpy(r->pin, pin, len);
-        r->pin_len = (uint8_t)len;
+        memcpy(ret, pin, len);
+        *ret_len = (uint8_t)len;
     }
-    return len == 0 || fits
-               ? 0
-               : api_fail(c, 400, "bad_field", "\"pin\" is 4 to %zu digits", sizeof r->pin);
+    return len == 0 || fits ? 0 : api_fail(c, 400, "bad_field", "\"%s\" is 4 to 12 digits", name);
 }
 
 /* In place of a card on the reader: what is printed on it, or a code (R21). */
@@ -88,7 +87,7 @@ struct waits {
 static int read_request(struct api_call *c, struct txn_request *r, struct waits *w)
 {
     json_t *params = NULL, *document = NULL;
-    char pin[sizeof r->pin + 2] = "", card[64] = "", code[sizeof r->presented_text] = "";
+    char pin[sizeof r->pin + 2] = "", new_pin[sizeof r->new_pin + 2] = "", card[64] = "", code[sizeof r->presented_text] = "";
     const struct field fields[] = {
         {.name = "service",
          .kind = FIELD_TEXT,
@@ -108,6 +107,7 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
         {.name = "params", .kind = FIELD_OBJECT, .out = &params},
         {.name = "document", .kind = FIELD_OBJECT, .out = &document},
         {.name = "pin", .kind = FIELD_TEXT, .out = pin, .size = sizeof pin},
+        {.name = "new_pin", .kind = FIELD_TEXT, .out = new_pin, .size = sizeof new_pin},
         {.name = "card", .kind = FIELD_TEXT, .out = card, .size = sizeof card},
         {.name = "code", .kind = FIELD_TEXT, .out = code, .size = sizeof code},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &w->wait_ms, .max = WAIT_MAX_MS},
@@ -124,8 +124,11 @@ static int read_request(struct api_call *c, struct txn_request *r, struct waits 
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     if (rc == 0)
-        rc = read_pin(c, pin, r);
+        rc = read_pin(c, "pin", pin, r->pin, &r->pin_len);
+    if (rc == 0)
+        rc = read_pin(c, "new_pin", new_pin, r->new_pin, &r->new_pin_len);
     secret_wipe(pin, sizeof pin);
+    secret_wipe(new_pin, sizeof new_pin);
     if (rc == 0)
         rc = read_presentation(c, card, code, r);
     if (rc == 0 && params)
@@ -193,6 +196,7 @@ struct issue_body {
     struct waits waits;
     char serial[24], kind[12];
     json_t *holder;
+    char pin[14];
     bool activate;
 };
 
@@ -216,6 +220,7 @@ static int read_issue(struct api_call *c, struct txn_issue *i, struct issue_body
         {.name = "valid_from", .kind = FIELD_DATE, .out = &i->valid_from},
         {.name = "valid_to", .kind = FIELD_DATE, .out = &i->valid_to},
         {.name = "serial", .kind = FIELD_TEXT, .out = b->serial, .size = sizeof b->serial},
+        {.name = "pin", .kind = FIELD_TEXT, .out = b->pin, .size = sizeof b->pin},
         {.name = "activate", .kind = FIELD_BOOL, .out = &b->activate},
         {.name = "wait_ms", .kind = FIELD_INT, .out = &b->waits.wait_ms, .max = WAIT_MAX_MS},
         {.name = "lease_ms",
@@ -225,6 +230,9 @@ static int read_issue(struct api_call *c, struct txn_issue *i, struct issue_body
          .max = WAIT_MAX_MS}};
     int rc = api_fields(c, fields, ARRAY_LEN(fields));
     i->activate = b->activate;
+    if (rc == 0)
+        rc = read_pin(c, "pin", b->pin, i->pin, &i->pin_len);
+    secret_wipe(b->pin, sizeof b->pin);
     if (rc == 0)
         rc = api_card_kind(c, b->kind, b->holder != NULL, &i->kind);
     if (rc == 0 && b->serial[0] != '\0' && serial_parse(b->serial, i->serial) != 0)
@@ -284,6 +292,15 @@ static struct request *find(struct api_call *c)
     return r;
 }
 
+/* A PIN that was drawn is told to the first who asks, and to nobody after. */
+static void tell_pin(struct request *r, json_t *result)
+{
+    if (r->res.pin[0] == '\0')
+        return;
+    json_object_set_new(result, "pin", json_string(r->res.pin));
+    secret_wipe(r->res.pin, sizeof r->res.pin);
+}
+
 static json_t *request_json(const struct request *r)
 {
     json_t *result = json_null();
@@ -312,6 +329,8 @@ static int get_request(struct api_call *c)
     rc = request_co_poll(r, flow_deadline_ms(wait < POLL_MAX_MS ? wait : POLL_MAX_MS));
     if (rc == 0)
         c->reply = request_json(r);
+    if (rc == 0 && r->done)
+        tell_pin(r, json_object_get(c->reply, "result"));
     request_put(r);
     return rc;
 }

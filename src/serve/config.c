@@ -215,7 +215,7 @@ static const struct conf_item watch_items[] = {
 };
 static const struct conf_schema watch_schema = CONF_SCHEMA(struct serve_watch, watch_items, NULL);
 
-static const char *const default_modules[] = {"payment", "transit"};
+static const char *const default_modules[] = {"payment", "transit", "card"};
 
 static void check_config(const struct conf_check *c, void *value)
 {

@@ -20,7 +20,9 @@ static void request_free(struct request *r)
     flow_put(r->flow);
     buf_fini(&r->plan);
     secret_wipe(&r->issue, sizeof r->issue);
+    secret_wipe(r->res.pin, sizeof r->res.pin);
     secret_wipe(r->req.pin, sizeof r->req.pin);
+    secret_wipe(r->req.new_pin, sizeof r->req.new_pin);
     union {
         const char *shown;
         char *own; /* the document is the request's (api_request.c) */
@@ -213,7 +215,9 @@ static void request_done(struct request *r)
     r->done_ns = loop_now_ns(r->serve->loop);
     secret_wipe(r->issue.holder_name, sizeof r->issue.holder_name);
     secret_wipe(r->issue.holder_id, sizeof r->issue.holder_id);
+    secret_wipe(r->issue.pin, sizeof r->issue.pin);
     secret_wipe(r->req.pin, sizeof r->req.pin);
+    secret_wipe(r->req.new_pin, sizeof r->req.new_pin);
     list_del(&r->link);
     list_add_tail(&q->done, &r->link);
     q->active_count--;

@@ -107,6 +107,8 @@ json_t *result_json(const struct serve *s, const struct txn_result *r)
     json_object_set_new(j, "business_date", json_date(r->business_date));
     json_object_set_new(j, "time", json_time(s, r->at_ms));
     json_object_set_new(j, "settled", settled_json(r));
+    if (r->has_pin_left)
+        json_object_set_new(j, "pin_tries_left", json_integer(r->pin_left));
     json_object_set_new(j, "reply", json_raw(r->reply));
     return j;
 }

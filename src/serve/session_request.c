@@ -201,6 +201,7 @@ static void asked_free(struct asked *a)
         secret_wipe(document.own, a->req.document_len);
     free(document.own);
     secret_wipe(a->req.pin, sizeof a->req.pin);
+    secret_wipe(a->req.new_pin, sizeof a->req.new_pin);
     free(a);
 }
 
@@ -289,13 +290,13 @@ static bool read_who(struct asked *a, const pb_request *m)
 }
 
 /* NULL, or what is wrong. The PIN's digits leave the message at once, whatever comes of them. */
-static const char *read_pin(struct txn_request *r, char *pin)
+static const char *read_pin(char *pin, uint8_t ret[12], uint8_t *ret_len)
 {
     size_t len = strlen(pin);
-    bool fits = len == 0 || (len >= 4 && len <= sizeof r->pin && strspn(pin, "0123456789") == len);
+    bool fits = len == 0 || (len >= 4 && len <= 12 && strspn(pin, "0123456789") == len);
     if (fits) {
-        memcpy(r->pin, pin, len);
-        r->pin_len = (uint8_t)len;
+        memcpy(ret, pin, len);
+        *ret_len = (uint8_t)len;
     }
     secret_wipe(pin, len);
     return fits ? NULL : "a PIN is 4 to 12 digits";
@@ -357,7 +358,9 @@ static const char *read_request(struct asked *a, const pb_request *m, uint32_t *
         return "too many parameters, or one is too long";
     if (!read_presentation(a, m, ret_reader))
         return "the code or number is too long";
-    const char *wrong = read_pin(r, m->pin);
+    const char *wrong = read_pin(m->pin, r->pin, &r->pin_len);
+    if (!wrong)
+        wrong = read_pin(m->new_pin, r->new_pin, &r->new_pin_len);
     if (!wrong)
         wrong = read_document(r, m->document);
     if (wrong)

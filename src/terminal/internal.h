@@ -157,6 +157,7 @@ int lane_read_list(pb_command *const *commands, size_t count, struct card_list *
 /* ---- requests (request.c, request_json.c) ---- */
 
 #define REQUEST_PIN            12 /* digits */
+#define REQUEST_MINOR_NEW_PIN  3  /* … Request.new_pin */
 #define REQUEST_MINOR_DOCUMENT 2  /* Welcome.minor from which on Request.pin and .document are known */
 struct treq {
     struct list link;
@@ -171,6 +172,7 @@ struct treq {
     enum pb_phase phase;
     char en[TEXT_LEN], zh[TEXT_LEN];
     char pin[REQUEST_PIN + 1]; /* digits, until there is an answer; in no frame that is stored */
+    char new_pin[REQUEST_PIN + 1]; /* likewise */
 };
 struct requests {
     struct list all; /* by number */
@@ -186,6 +188,7 @@ struct request_ask {
     const char *code, *number; /* presentations; NULL */
     const char *document;      /* JSON object text; NULL */
     char pin[REQUEST_PIN + 1]; /* "" : none; no part of the content */
+    char new_pin[REQUEST_PIN + 1];
     unsigned reader;           /* 0: no card */
     uint64_t arrival;
     bool gate;

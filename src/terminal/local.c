@@ -249,20 +249,21 @@ static CO_FN void dispatch(struct local_call *c)
 }
 
 /* One that was not taken, as another member was wrong. */
-static void wipe_pin(json_t *body)
+static void wipe_pin(json_t *body, const char *member)
 {
     union {
         const char *shown;
         char *own;
-    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
+    } pin = {.shown = json_string_value(json_object_get(body, member))};
     if (pin.own)
-        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
+        secret_wipe(pin.own, json_string_length(json_object_get(body, member)));
 }
 
 static void drop(void *arg)
 {
     struct local_call *c = arg;
-    wipe_pin(c->body);
+    wipe_pin(c->body, "pin");
+    wipe_pin(c->body, "new_pin");
     json_decref(c->body);
     json_decref(c->reply);
 }

@@ -94,9 +94,9 @@ static bool params_field(struct local_call *c, struct request_ask *ask)
 }
 
 /* The PIN leaves the parsed body at once. */
-static bool pin_field(struct local_call *c, struct request_ask *ask)
+static bool pin_field(struct local_call *c, const char *name, char ret[REQUEST_PIN + 1])
 {
-    json_t *v = json_object_get(c->body, "pin");
+    json_t *v = json_object_get(c->body, name);
     union {
         const char *shown;
         char *own;
@@ -106,11 +106,11 @@ static bool pin_field(struct local_call *c, struct request_ask *ask)
     for (size_t i = 0; good && i < len; i++)
         good = text.own[i] >= '0' && text.own[i] <= '9';
     if (good && len > 0)
-        memcpy(ask->pin, text.own, len);
+        memcpy(ret, text.own, len);
     if (text.own)
         secret_wipe(text.own, len);
     if (!good)
-        local_fail(c, 400, "bad_field", "\"pin\" must be 4 to %d digits", REQUEST_PIN);
+        local_fail(c, 400, "bad_field", "\"%s\" must be 4 to %d digits", name, REQUEST_PIN);
     return good;
 }
 
@@ -141,7 +141,7 @@ static bool names_known(struct local_call *c)
 {
     static const char *const names[] = {"service",     "amount_fen", "amount",   "params", "person",
                                         "ref",         "wait_ms",    "retap_ms", "reader", "code",
-                                        "card_number", "pin",        "document", NULL};
+                                        "card_number", "pin",        "new_pin",  "document", NULL};
     const char *key;
     json_t *v;
     json_object_foreach(c->body, key, v)
@@ -174,8 +174,8 @@ bool local_read_ask(struct local_call *c, struct request_ask *ask)
         !int_field(c, "wait_ms", 600000, &ask->wait_ms) ||
         !int_field(c, "retap_ms", 600000, &ask->retap_ms) ||
         !int_field(c, "reader", LANES_MAX, &reader) || !text_field(c, "code", 128, &ask->code) ||
-        !text_field(c, "card_number", 40, &ask->number) || !pin_field(c, ask) ||
-        !document_field(c, ask))
+        !text_field(c, "card_number", 40, &ask->number) || !pin_field(c, "pin", ask->pin) ||
+        !pin_field(c, "new_pin", ask->new_pin) || !document_field(c, ask))
         return false;
     if (!ask->service || !*ask->service || (ask->code && ask->number)) {
         local_fail(c, 400, "bad_field", "%s",
@@ -263,6 +263,10 @@ void local_requests_post(struct local_call *c)
     if (a->stopping || !link_up(a)) {
         local_fail(c, 503, "no_link", "no connection to the switch: nothing was begun (%s)",
                    a->link.why);
+        return;
+    }
+    if (ask->new_pin[0] && a->link.minor < REQUEST_MINOR_NEW_PIN) {
+        local_fail(c, 503, "old_switch", "this switch takes no \"new_pin\" yet");
         return;
     }
     if ((ask->pin[0] || ask->document) && a->link.minor < REQUEST_MINOR_DOCUMENT) {

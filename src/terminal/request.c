@@ -30,6 +30,7 @@ void treq_free(struct treq *t)
     free(t->frame);
     free(t->result);
     secret_wipe(t->pin, sizeof t->pin);
+    secret_wipe(t->new_pin, sizeof t->new_pin);
     free(t);
 }
 
@@ -253,10 +254,12 @@ static bool send_with_pin(struct agent *a, struct treq *t)
     bool sent = false;
     arena_init(&arena, FRAME_MEMORY_MAX);
     if (unpack(t, &arena, &m) == 0) {
-        char *none = m->request->pin;
+        char *none = m->request->pin, *no_new = m->request->new_pin;
         m->request->pin = t->pin;
+        m->request->new_pin = t->new_pin;
         sent = link_send(a, m);
         m->request->pin = none;
+        m->request->new_pin = no_new;
     }
     arena_fini(&arena);
     return sent;
@@ -268,7 +271,7 @@ static void send_one(struct agent *a, struct treq *t)
     t->cancel = late;
     if (late)
         send_late(a, t);
-    else if (t->pin[0] ? send_with_pin(a, t) : link_send_frame(a, t->row.frame, t->row.frame_len))
+    else if (t->pin[0] || t->new_pin[0] ? send_with_pin(a, t) : link_send_frame(a, t->row.frame, t->row.frame_len))
         mark_sent(a, t);
 }
 
@@ -319,6 +322,7 @@ static void put_result(struct agent *a, struct treq *t, struct store_result *r, 
     json_decref(json);
     t->asking = false;
     secret_wipe(t->pin, sizeof t->pin);
+    secret_wipe(t->new_pin, sizeof t->new_pin);
     if (!text) {
         log_error("terminal", "no memory for the answer of request %llu: it is asked again",
                   (unsigned long long)t->row.number);
@@ -436,9 +440,11 @@ void request_progress(struct agent *a, const pb_progress *p)
     if (!t || request_ended(t))
         return;
     t->phase = (enum pb_phase)p->phase;
-    if (t->phase !=
-        PB_PHASE_WAIT_CARD) /* the chip may have seen it: a wrong one costs one try, not two */
+    if (t->phase != PB_PHASE_WAIT_CARD) {
+        /* The chip may have seen it: a wrong one costs one try, not two. */
         secret_wipe(t->pin, sizeof t->pin);
+        secret_wipe(t->new_pin, sizeof t->new_pin);
+    }
     (void)snprintf(t->en, sizeof t->en, "%s", p->text_en);
     (void)snprintf(t->zh, sizeof t->zh, "%s", p->text_zh);
     text_trim_utf8(t->en);

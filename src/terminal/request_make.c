@@ -123,6 +123,7 @@ int request_co_new(struct agent *a, const struct request_ask *ask, struct treq *
     t->until_ns = agent_now_ns(a) + (ask->wait_ms + REQUEST_GRACE_MS) * NS_PER_MS;
     t->phase = PB_PHASE_WAIT_CARD;
     memcpy(t->pin, ask->pin, sizeof t->pin);
+    memcpy(t->new_pin, ask->new_pin, sizeof t->new_pin);
     t->asking = true; /* stays in memory */
     flow_shield();
     rc = store_co_add(a->store, &t->row);

@@ -132,7 +132,7 @@ static CO_FN int prove_genuine(struct dialogue *d)
 int auth_co_identify(struct dialogue *d)
 {
     d->journey = NULL; /* of another presentation */
-    d->pin_verified = false;
+    d->pin_verified = d->pin_written = false;
     int rc = AT_CARD(d, card_co_open(d->session, d->reader, d->arrival, flow_deadline_ms(5000)));
     if (rc != 0)
         return dialogue_card_failed(d, rc, "connecting");

@@ -82,8 +82,12 @@ static void wipe_pin(struct txn_request *req)
     req->pin_len = 0;
 }
 
-static int pin_refused(struct dialogue *d, int rc, unsigned left)
+int chip_pin_co_refused(struct dialogue *d, int rc, unsigned left, const char *what)
 {
+    d->res->has_pin_left = rc == OC_EMAC || rc == OC_ESTATE;
+    d->res->pin_left = (uint8_t)(rc == OC_EMAC ? left : 0);
+    if (d->res->has_pin_left && d->res->pin_left == 0)
+        chip_pin_co_blocked(d);
     switch (rc) {
     case OC_EMAC:
         if (left == 0)
@@ -98,7 +102,7 @@ static int pin_refused(struct dialogue *d, int rc, unsigned left)
     case OC_ENOKEY:
         return dialogue_refuse(d, OC_R_UNSUPPORTED_CARD, "this card has no PIN");
     default:
-        return dialogue_card_failed(d, rc, "VERIFY");
+        return dialogue_card_failed(d, rc, what);
     }
 }
 
@@ -110,14 +114,14 @@ int chip_co_pin(struct dialogue *d)
     if (d->pin_verified)
         return 0;
     if (!d->session->profile->pin.present)
-        return pin_refused(d, OC_EPROFILE, 0);
+        return chip_pin_co_refused(d, OC_EPROFILE, 0, "VERIFY");
     if (d->req->pin_len == 0)
         return dialogue_refuse(d, OC_R_PIN_WRONG, "the PIN must be typed in for this; the card was not asked");
     int rc = AT_CARD(d, ident_co_verify_pin(d->session, d->req->pin, d->req->pin_len, &left));
     if (rc != OC_ECARD_GONE && rc != OC_ETIMEDOUT && rc != OC_ECANCELED) /* it never left: the card may come back */
         wipe_pin(d->req);
     d->pin_verified = rc == 0;
-    return rc == 0 ? 0 : pin_refused(d, rc, left);
+    return rc == 0 ? 0 : chip_pin_co_refused(d, rc, left, "VERIFY");
 }
 
 int chip_co_record(struct dialogue *d, uint8_t *ret, size_t *ret_len, uint8_t *ret_known, uint8_t ret_hash[8])

@@ -231,10 +231,10 @@ static enum onecard_strength strength_of(const struct dialogue *d)
     return d->presented == PRESENTED_CODE && d->req->strength == OC_STRENGTH_CODE ? OC_STRENGTH_CODE : OC_STRENGTH_NUMBER;
 }
 
-/* One that was typed is verified, also for services that can do without. */
+/* One that was typed is verified, also for services that can do without; beside a new one it is for CHANGE PIN to verify. */
 static bool typed_pin(const struct dialogue *d)
 {
-    return d->req->pin_len > 0 && d->session->profile->pin.present;
+    return d->req->pin_len > 0 && d->req->new_pin_len == 0 && d->session->profile->pin.present;
 }
 
 static CO_FN int show_facts(struct dialogue *d, struct facts *f)

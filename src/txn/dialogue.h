@@ -59,6 +59,7 @@ struct dialogue {
     bool initialized;       /* … got as far as INITIALIZE for what the plan wants */
     uint8_t presented;      /* enum presented */
     bool pin_verified;      /* the chip took the holder's PIN at this presentation */
+    bool pin_written;       /* the chip took the new PIN at this presentation */
     struct journey *journey; /* NULL: not read at this presentation */
     int64_t link;           /* the transaction that the plan follows, 0 none */
     struct deny_row deny;   /* the card's place on the deny list … */
@@ -211,6 +212,17 @@ const char *chip_journey_text(const struct dialogue *d, const char *field);
  *  Everything that is read from the chip is better read before: what comes along with a card ends here. 0: d->pin_verified;
  *  OC_EREFUSED (noted: PIN_WRONG with the tries left, PIN_BLOCKED, …); OC_ECANCELED. */
 int chip_co_pin(struct dialogue *d) MUST_USE CO_FN;
+
+/** What a VERIFY or CHANGE PIN that failed means: notes it with the tries that are left, records that the PIN is blocked. `what`
+ *  names the command. Returns OC_EREFUSED, or OC_ECANCELED as it came. */
+int chip_pin_co_refused(struct dialogue *d, int rc, unsigned left, const char *what) CO_FN;
+
+/* ---- chip_pin.c: the PIN, changed or unblocked ---- */
+/** Has the chip do what the plan wants of the PIN, once a presentation, and adds to the plan that it was done. 0, also where it wants
+ *  nothing; OC_EREFUSED (noted); OC_ECANCELED. */
+int chip_pin_co_execute(struct dialogue *d) MUST_USE CO_FN;
+/** No tries are left: a record and an event say so. */
+void chip_pin_co_blocked(struct dialogue *d) CO_FN;
 
 /* ---- chip_slot.c: what applications on the card say of their holder ---- */
 #define SLOT_TRANSIT "transit" /* the ledger keeps it for every card, whatever its profile names */

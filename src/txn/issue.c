@@ -13,6 +13,7 @@ struct issue {
     const struct card_profile *profile;
     struct ledger_op *op;
     struct personalise_data data;
+    uint8_t pin[12], pin_len; /* digits */
     bool chosen; /* the serial number is given: by the clerk, or by a card that was torn out while it was written */
     int64_t card;
 };
@@ -161,6 +162,61 @@ static CO_FN int look_for_torn(struct issue *i, struct card_session *s)
     return rc == OC_ECANCELED ? rc : 0;
 }
 
+/* ---- the first PIN ---- */
+
+static bool has_pin(const struct card_profile *p)
+{
+    for (size_t i = 0; p->pin.present && i < p->personalise.key_count; i++)
+        if (strcmp(p->personalise.keys[i].purpose, "pin") == 0)
+            return true;
+    return false;
+}
+
+/* Each digit as likely as any other. */
+static int draw_pin(struct issue *i)
+{
+    const struct profile_pin *p = &i->profile->pin;
+    size_t len = p->min > 6 ? p->min : p->max < 6 ? p->max : 6;
+    while (i->pin_len < len) {
+        uint8_t byte;
+        int rc = rng_fill(i->env->rng, &byte, 1);
+        if (rc != 0)
+            return rc;
+        if (byte < 250)
+            i->pin[i->pin_len++] = (uint8_t)('0' + byte % 10);
+    }
+    return 0;
+}
+
+static int choose_pin(struct issue *i)
+{
+    const struct profile_pin *p = &i->profile->pin;
+    uint8_t bytes[6];
+    size_t len;
+    if (!has_pin(i->profile))
+        return i->what->pin_len == 0 ? 0 : refuse(i, OC_R_PARAMETER, "cards of profile %s have no PIN", i->what->profile);
+    memcpy(i->pin, i->what->pin, i->what->pin_len);
+    i->pin_len = i->what->pin_len;
+    if (i->pin_len == 0 && draw_pin(i) != 0)
+        return refuse(i, OC_R_STORE, "no randomness for a PIN");
+    int rc = profile_pin_bytes(p, i->pin, i->pin_len, bytes, &len);
+    secret_wipe(bytes, sizeof bytes);
+    i->data.pin = (struct bytes){i->pin, i->pin_len};
+    return rc == 0 ? 0 : refuse(i, OC_R_PARAMETER, "the PIN has %u to %u digits", p->min, p->max);
+}
+
+/* A card that was torn out late has the PIN of the first attempt, which nobody was told. */
+static CO_FN int settle_pin(struct issue *i, struct card_session *s)
+{
+    unsigned left = 0;
+    if (i->pin_len == 0)
+        return 0;
+    int rc = ident_co_verify_pin(s, i->pin, i->pin_len, &left);
+    if (rc == OC_EMAC || rc == OC_ESTATE)
+        rc = ident_co_unblock_pin(s, i->env->custody, i->data.pin);
+    return rc;
+}
+
 /* All was written and only the last answer was lost: such a card proves itself with the keys we gave it. */
 static CO_FN bool is_finished(struct issue *i, struct card_session *s)
 {
@@ -182,6 +238,8 @@ static CO_FN int write_chip(struct issue *i, struct card_session *s)
     rc = personalise_co(s, i->profile, i->env->custody, &i->data, NULL);
     if (rc == OC_ESTATE && is_finished(i, s))
         rc = 0;
+    if (rc == 0)
+        rc = settle_pin(i, s);
     if (rc != 0) {
         bool torn = rc == OC_ECARD_LOST || rc == OC_ECARD_GONE;
         rc = personalise_failed(i, rc, s->sw);
@@ -201,7 +259,7 @@ static int check(struct issue *i)
         return refuse(i, OC_R_PARAMETER, "there is no card profile \"%s\"", i->what->profile);
     if (!i->profile->personalise.present)
         return refuse(i, OC_R_UNSUPPORTED_CARD, "profile %s cannot personalise cards", i->what->profile);
-    return 0;
+    return choose_pin(i);
 }
 
 static void fill_data(struct issue *i, struct ep_holder *holder)
@@ -270,13 +328,18 @@ int txn_co_issue(struct txn_env *env, struct reader *reader, const struct txn_is
     ret->at_ms = clock_wall_ms(env->clock);
     if (rc == OC_ECANCELED)
         (void)refuse(i, OC_R_CANCELED, "cancelled before the card was written");
-    if (rc != 0)
+    if (rc != 0) {
+        secret_wipe(i->pin, sizeof i->pin);
         return rc == OC_ECANCELED ? rc : 0;
+    }
     ret->outcome = OC_POSTED;
     ret->reason = OC_R_NONE;
     ret->card_id = i->card;
     memcpy(ret->issuer, i->data.issuer, sizeof ret->issuer);
     memcpy(ret->serial, i->data.serial, sizeof ret->serial);
     ret->has_balance = i->profile->purse.present;
+    if (what->pin_len == 0)
+        memcpy(ret->pin, i->pin, i->pin_len);
+    secret_wipe(i->pin, sizeof i->pin);
     return 0;
 }

@@ -124,6 +124,8 @@ static CO_FN int execute(struct dialogue *d)
     }
     rc = chip_slot_co_mark(d);
     if (rc == 0)
+        rc = chip_pin_co_execute(d);
+    if (rc == 0)
         rc = vault_doc_co_seal_plan(d);
     if (rc != 0)
         return rc;

@@ -384,7 +384,8 @@ static CO_FN int run(struct dialogue *d)
     }
     finish(d);
     secret_wipe(d->req->pin, sizeof d->req->pin); /* where no card was asked, too */
-    d->req->pin_len = 0;
+    secret_wipe(d->req->new_pin, sizeof d->req->new_pin);
+    d->req->pin_len = d->req->new_pin_len = 0;
     return rc == OC_ECANCELED ? rc : 0;
 }
 

@@ -141,6 +141,7 @@ struct txn_request {
     uint8_t strength;     /* enum onecard_strength: what the caller checked of a code; 0: nothing */
     uint8_t pin[12];      /* digits as typed, pin_len of them; wiped when it was used. Never in the hash, the log or a row */
     uint8_t pin_len;
+    uint8_t new_pin[12], new_pin_len; /* of services that change or unblock the PIN; likewise */
     struct script_book *scripts; /* learns what cards are asked here; NULL: nothing is learned */
 };
 
@@ -168,6 +169,9 @@ struct txn_result {
     int64_t at_ms;
     struct txn_settled settled[TXN_SETTLED];
     unsigned settled_count;
+    char pin[13];       /* of an issue: the PIN that was drawn for the card, to be told once and wiped; "": none */
+    bool has_pin_left;  /* the chip said how many tries the PIN has left */
+    uint8_t pin_left;
     char reply[PLAN_REPLY]; /* JSON object text of the module's reply, "" for none */
     bool replayed;          /* the first answer of this request number again; not where its doubt was gone on with */
     int64_t decide_ns, card_ns, ledger_ns; /* the module; card commands; commits */
@@ -261,6 +265,7 @@ struct txn_issue {
     date_t valid_from, valid_to; /* 0: today, and the profile's years */
     bool activate;
     char holder_name[41], holder_id[33]; /* for file 0016; wiped after use by the caller */
+    uint8_t pin[12], pin_len; /* the holder's first PIN as digits; 0: drawn, and told in the result. Likewise */
     int64_t wait_ms;
 };
 int txn_co_issue(struct txn_env *env, struct reader *reader, const struct txn_issue *what, struct txn_result *ret)

@@ -80,6 +80,14 @@ int apdu_internal_auth(struct apdu *ret, uint8_t p1, uint8_t kid, const void *da
  * caller wipes. */
 int apdu_verify_pin(struct apdu *ret, uint8_t kid, const void *pin, size_t len) MUST_USE;
 
+/** CHANGE PIN 80 5E 01 kid: the old PIN, FF, the new one, each 2–6 bytes without filling. OC_EINVAL.
+ * The caller wipes. */
+int apdu_change_pin(struct apdu *ret, uint8_t kid, const uint8_t *old_pin, size_t old_len,
+                    const uint8_t *new_pin, size_t new_len) MUST_USE;
+/** PIN UNBLOCK 84 24 00 kid with the enciphered new PIN, without its MAC: open, MAC, close.
+ * OC_EINVAL: not 8 to 32 bytes. */
+int apdu_unblock_pin(struct apdu *ret, uint8_t kid, const void *cipher, size_t len) MUST_USE;
+
 /* Secure messaging, facts §4.4: open, compute the MAC over bytes[0..len), close. */
 /** Turns a command into the MAC's input: sets the low nibble of CLA to 4, adds 4 to Lc, takes Le
  * away. OC_EINVAL: no room for the MAC. */

@@ -2,6 +2,7 @@
 #include "wire/apdu.h"
 
 #include "base/base.h"
+#include <string.h>
 
 /** For commands whose lengths are right by construction. */
 static void make(struct apdu *ret, struct apdu_head head, const void *data, size_t lc, int le)
@@ -66,6 +67,28 @@ int apdu_internal_auth(struct apdu *ret, uint8_t p1, uint8_t kid, const void *da
     if (len == 0)
         return OC_EINVAL;
     return apdu_make(ret, APDU_HEAD(0x00, 0x88, p1, kid), data, len, 0);
+}
+
+int apdu_change_pin(struct apdu *ret, uint8_t kid, const uint8_t *old_pin, size_t old_len,
+                    const uint8_t *new_pin, size_t new_len)
+{
+    uint8_t data[6 + 1 + 6];
+    if (old_len < 2 || old_len > 6 || new_len < 2 || new_len > 6)
+        return OC_EINVAL;
+    memcpy(data, old_pin, old_len);
+    data[old_len] = 0xFF;
+    memcpy(data + old_len + 1, new_pin, new_len);
+    int err = apdu_make(ret, APDU_HEAD(0x80, 0x5E, 0x01, kid), data, old_len + 1 + new_len,
+                        APDU_NO_LE);
+    secret_wipe(data, sizeof(data));
+    return err;
+}
+
+int apdu_unblock_pin(struct apdu *ret, uint8_t kid, const void *cipher, size_t len)
+{
+    if (len < 8 || len > 32)
+        return OC_EINVAL;
+    return apdu_make(ret, APDU_HEAD(0x84, 0x24, 0x00, kid), cipher, len, APDU_NO_LE);
 }
 
 int apdu_verify_pin(struct apdu *ret, uint8_t kid, const void *pin, size_t len)

@@ -20,7 +20,7 @@
 #define FRAME_LIST_MAX     24           /* commands of one List or Arm */
 #define FRAME_READERS_MAX  4
 #define FRAME_PARAMS_MAX   16
-#define FRAME_MINOR        2 /* of version 1 of the protocol: Welcome.minor */
+#define FRAME_MINOR        3 /* of version 1 of the protocol: Welcome.minor */
 
 typedef Onecard__Terminal__V1__Command pb_command;
 typedef Onecard__Terminal__V1__Answer pb_answer;

@@ -4,6 +4,7 @@
  *   cardtest.who   who is there, how sure it is          cardtest.pin   the same, the PIN verified
  *   cardtest.note  nothing moves, a record is written    cardtest.buy   debits the purse
  *   cardtest.grant  the card's slot "transit" (or slot=) holds category= until until=
+ *   cardtest.change, cardtest.unblock  the PIN on the chip
  *   cardtest.claim  what the chip's file 0015 claims
  *   cardtest.slot   what the slot app= holds in the ledger
  *   cardtest.entry, cardtest.exit  a journey in the chip's record alone: in for nothing, out
@@ -78,6 +79,22 @@ static int slot_decide(void *ctx, const struct onecard_request *req, struct onec
     return 0;
 }
 
+static int change_decide(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    (void)ctx;
+    req->host->plan_note(plan);
+    req->host->plan_pin(plan, OC_PIN_CHANGE);
+    return 0;
+}
+
+static int unblock_decide(void *ctx, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    (void)ctx;
+    req->host->plan_note(plan);
+    req->host->plan_pin(plan, OC_PIN_UNBLOCK);
+    return 0;
+}
+
 static bool is_in(const struct onecard_request *req)
 {
     int64_t type;
@@ -141,6 +158,8 @@ SERVICE(note, OC_NEEDS_CARD, note_decide);
 SERVICE(balance, OC_NEEDS_CARD | OC_NEEDS_BALANCE, who_decide);
 SERVICE_WITH(grant, OC_NEEDS_CARD | OC_TAKES_NUMBER, grant_decide, grant_params);
 SERVICE_WITH(slot, OC_NEEDS_CARD, slot_decide, slot_params);
+SERVICE(change, OC_NEEDS_CARD, change_decide);
+SERVICE(unblock, OC_NEEDS_CARD, unblock_decide);
 SERVICE(claim, OC_NEEDS_CARD, claim_decide);
 SERVICE(buy, OC_NEEDS_CARD | OC_NEEDS_AMOUNT, buy_decide);
 SERVICE(entry, OC_NEEDS_CARD | OC_NEEDS_JOURNEY, entry_decide);
@@ -148,7 +167,8 @@ SERVICE(exit, OC_NEEDS_CARD | OC_NEEDS_JOURNEY, exit_decide);
 
 static const struct onecard_service *const services[] = {
     &who_service, &pin_service,   &note_service, &balance_service,
-    &buy_service, &entry_service, &exit_service, &grant_service, &slot_service,    &claim_service};
+    &buy_service, &entry_service, &exit_service, &grant_service, &slot_service,    &claim_service,
+    &change_service, &unblock_service};
 
 ONECARD_EXPORT const struct onecard_module onecard_module = {
     .abi_major = ONECARD_ABI_MAJOR,

@@ -36,7 +36,9 @@ static CO_FN int run_issue(void *arg)
     return txn_co_issue(&c.env, reader_sim_reader(c.sim), &r->what, &r->res);
 }
 
-static const struct txn_result *issue(void)
+/* pin "": one is drawn, where the profile has one. */
+static uint8_t number; /* of the next card, 0: the next free one */
+static const struct txn_result *issue_with(const char *pin)
 {
     memset(&run, 0, sizeof run);
     snprintf(run.what.terminal, sizeof run.what.terminal, "desk");
@@ -47,10 +49,19 @@ static const struct txn_result *issue(void)
     snprintf(run.what.citizen, sizeof run.what.citizen, "c1");
     run.what.activate = true;
     run.what.wait_ms = 300;
+    run.what.serial[8] = number != 0 ? 0x77 : 0;
+    run.what.serial[9] = (uint8_t)((number / 10) << 4 | number % 10);
+    if (kind == CARDSIM_SSC)
+        memcpy(run.what.pin, pin, run.what.pin_len = (uint8_t)strlen(pin));
     snprintf(run.what.holder_name, sizeof run.what.holder_name, "LI LEI");
     snprintf(run.what.holder_id, sizeof run.what.holder_id, "371700199003074477");
     assert_int_equal(loop_run_flow(c.loop, "issue", run_issue, &run), 0);
     return &run.res;
+}
+
+static const struct txn_result *issue(void)
+{
+    return issue_with("123456");
 }
 
 /* A chip of that kind, blank, in the place of card 2. */
@@ -237,6 +248,138 @@ static void wrong_pins_are_counted_by_the_chip_until_it_is_blocked(void **state)
     expect(ask("cardtest.who", ""), OC_POSTED, OC_R_NONE); /* the card itself is not */
 }
 
+static struct txn_result *ask_new(const char *service, const char *pin, const char *new_pin)
+{
+    struct txn_request r = city_request(service, "desk", 0);
+    memcpy(r.pin, pin, r.pin_len = (uint8_t)strlen(pin));
+    memcpy(r.new_pin, new_pin, r.new_pin_len = (uint8_t)strlen(new_pin));
+    return city_run(&c, &r);
+}
+
+static char kept[300];
+static CO_FN int read_kept(void *arg)
+{
+    struct record_row row;
+    char owner[40];
+    (void)arg;
+    (void)snprintf(owner, sizeof owner, "card:%lld", (long long)c.card_id[2]);
+    int rc = ledger_co_record(c.ledger, TXN_CARD_SCOPE, owner, "pin", flow_arena(), &row);
+    (void)snprintf(kept, sizeof kept, "%s", rc == 0 ? row.doc : "");
+    return 0;
+}
+static void recorded(const char *state)
+{
+    char text[48];
+    (void)snprintf(text, sizeof text, "\"state\":\"%s\"", state);
+    assert_int_equal(loop_run_flow(c.loop, "kept", read_kept, NULL), 0);
+    if (strstr(kept, text) == NULL)
+        fail_msg("not %s: %s", state, kept);
+    assert_null(strstr(kept, "123456"));
+}
+
+static void R21_pin_is_changed_by_who_knows_it(void **state)
+{
+    (void)state;
+    if (kind == CARDSIM_HEALTH) {
+        expect(ask_new("cardtest.change", "123456", "654321"), OC_REFUSED, OC_R_UNSUPPORTED_CARD);
+        return;
+    }
+    const struct txn_result *r = ask_new("cardtest.change", "000000", "654321");
+    expect(r, OC_REFUSED, OC_R_PIN_WRONG);
+    assert_true(r->has_pin_left);
+    assert_int_equal(r->pin_left, 2);
+    expect(ask_new("cardtest.change", "", "654321"), OC_REFUSED, OC_R_PIN_WRONG);
+    expect(ask_new("cardtest.change", "123456", ""), OC_REFUSED, OC_R_PARAMETER);
+    expect(ask_new("cardtest.change", "123456", "1234"), OC_REFUSED, OC_R_PARAMETER);
+    expect(ask_new("cardtest.change", "123456", "654321"), OC_POSTED, OC_R_NONE);
+    recorded("changed");
+    expect(ask("cardtest.pin", "123456"), OC_REFUSED, OC_R_PIN_WRONG);
+    expect(ask("cardtest.pin", "654321"), OC_POSTED, OC_R_NONE);
+}
+
+static void R21_blocked_pin_is_recorded_and_unblocked_with_another(void **state)
+{
+    (void)state;
+    if (kind == CARDSIM_HEALTH)
+        return;
+    for (size_t i = 0; i < 2; i++)
+        expect(ask("cardtest.pin", "000000"), OC_REFUSED, OC_R_PIN_WRONG);
+    expect(ask("cardtest.pin", "000000"), OC_REFUSED, OC_R_PIN_BLOCKED);
+    recorded("blocked");
+    expect(ask_new("cardtest.change", "123456", "654321"), OC_REFUSED, OC_R_PIN_BLOCKED);
+    expect(ask_new("cardtest.unblock", "", "777777"), OC_POSTED, OC_R_NONE);
+    recorded("unblocked");
+    expect(ask("cardtest.pin", "777777"), OC_POSTED, OC_R_NONE);
+    city_agrees(&c, 0, 0);
+}
+
+static void torn_at_change_is_told_as_unknown_and_either_pin_holds(void **state)
+{
+    static const char *const how[] = {"torn-before@5E", "torn-after@5E"};
+    static const char *const holds[] = {"123456", "654321"};
+    (void)state;
+    if (kind == CARDSIM_HEALTH)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        city_fault(&c, 2, how[i]);
+        expect(ask_new("cardtest.change", "123456", "654321"), OC_REFUSED, OC_R_ANSWER_LOST);
+        reader_sim_return(c.sim);
+        expect(ask("cardtest.pin", holds[i]), OC_POSTED, OC_R_NONE);
+    }
+}
+
+static void R21_first_pin_is_drawn_for_each_card_and_told_once(void **state)
+{
+    char first[13];
+    (void)state;
+    if (kind == CARDSIM_HEALTH)
+        return;
+    blank();
+    const struct txn_result *r = issue_with("");
+    expect(r, OC_POSTED, OC_R_NONE);
+    assert_int_equal(strspn(r->pin, "0123456789"), 6);
+    memcpy(first, r->pin, sizeof first);
+    c.card_id[2] = r->card_id;
+    expect(ask("cardtest.pin", first), OC_POSTED, OC_R_NONE);
+    blank();
+    r = issue_with("");
+    expect(r, OC_POSTED, OC_R_NONE);
+    assert_string_not_equal(r->pin, first); /* once in a million it is */
+    blank();
+    assert_string_equal(issue_with("424242")->pin, ""); /* whoever gave it knows it */
+    expect(ask("cardtest.pin", "424242"), OC_POSTED, OC_R_NONE);
+}
+
+/* Torn late the first attempt's PIN is on the chip, and nobody was told: the second one's holds. */
+static void R21_card_torn_while_issued_has_the_pin_that_is_told(void **state)
+{
+    (void)state;
+    if (kind == CARDSIM_HEALTH)
+        return;
+    for (unsigned nth = 1; nth < 100; nth++) {
+        char fault[32];
+        blank();
+        number = (uint8_t)nth;
+        (void)snprintf(fault, sizeof fault, "torn-%s:%u", nth % 2 ? "after" : "before", nth);
+        city_fault(&c, 2, fault);
+        const struct txn_result *r = issue_with("");
+        if (r->outcome == OC_POSTED) {
+            number = 0;
+            return;
+        }
+        cardsim_fault_clear(c.card[2]);
+        reader_sim_return(c.sim);
+        r = issue_with("");
+        if (r->outcome != OC_POSTED)
+            fail_msg("%u: %s %s", nth, oc_reason_code(r->reason), r->detail);
+        c.card_id[2] = r->card_id;
+        char pin[13];
+        memcpy(pin, r->pin, sizeof pin);
+        expect(ask("cardtest.pin", pin), OC_POSTED, OC_R_NONE);
+    }
+    fail_msg("no end was reached");
+}
+
 static void torn_at_the_pin_costs_no_second_try(void **state)
 {
     (void)state;
@@ -265,6 +408,11 @@ static int run_kind(enum cardsim_profile k, const char *p)
         T(R21_pin_is_verified_by_the_chip_and_wiped),
         T(wrong_pins_are_counted_by_the_chip_until_it_is_blocked),
         T(torn_at_the_pin_costs_no_second_try),
+        T(R21_pin_is_changed_by_who_knows_it),
+        T(R21_blocked_pin_is_recorded_and_unblocked_with_another),
+        T(torn_at_change_is_told_as_unknown_and_either_pin_holds),
+        T(R21_first_pin_is_drawn_for_each_card_and_told_once),
+        T(R21_card_torn_while_issued_has_the_pin_that_is_told),
     };
     kind = k;
     profile = p;

@@ -1,4 +1,5 @@
 /* onecardctl card: issuing, registering, and the states of a card. */
+#include "pin.h"
 #include "run.h"
 #include "simple.h"
 
@@ -77,6 +78,10 @@ static const struct cli_option issue_options[] = {
      .kind = CLI_SECONDS,
      .field = "wait_ms",
      .help = "seconds to wait for a card"},
+    {.name = "pin",
+     .value = "FILE",
+     .max = 4095,
+     .help = "a line with the holder's first PIN; - standard input (default: one is drawn and told)"},
     {.name = "no-activate",
      .kind = CLI_FLAG,
      .help = "leave it issued; 'card activate' makes it work"},
@@ -130,11 +135,13 @@ static int issue_run(struct ctl *c, const struct cli_args *a)
     if (rc == CTL_DONE && cli_given(a, "no-activate"))
         (void)json_object_set_new(body, "activate", json_false());
     if (rc == CTL_DONE)
+        rc = cli_text(a, "pin") ? pin_add(c, cli_text(a, "pin"), "first PIN", "pin", body) : 0;
+    if (rc == CTL_DONE)
         rc = run_request(c, "/v1/cards/issue", body, &result);
     if (result)
         run_print(c, result);
-    json_decref(result);
-    json_decref(body);
+    pin_drop_body(result);
+    pin_drop_body(body);
     return rc;
 }
 
@@ -350,6 +357,14 @@ static const struct cli_command commands[] = {
              "awaited records took stays until they come; then say it again.\nExample:\n  "
              "onecardctl card replace "
              "3100000000000001 --to 3100000000000057"},
+    {.name = "pin",
+     .args = "ACTION CARD",
+     .summary = "Changes the PIN on the chip 修改密码, or unblocks it 密码解锁",
+     .options = pin_options,
+     .option_count = PIN_OPTIONS,
+     .run = pin_run,
+     .more = "ACTION is change or unblock. Unblocking sets a new PIN in place of a forgotten one.\n"
+             "Example:\n  onecardctl card pin change c12 --terminal hall1"},
     {.name = "category",
      .args = "CARD",
      .summary = "Sets a concession and its days; the chip follows at a desk",

@@ -324,6 +324,7 @@ static int write_config(struct init *in)
     buf_puts(&b, "\n# Backends that are loaded, each with its settings.\n"
                  "modules:\n"
                  "  payment: {}\n"
+                 "  card: {}\n"
                  "  transit:\n"
                  "    # What the citizen pays by category; who is not named pays the fare.\n"
                  "    concessions: {student: 50%, elder: free, disabled: free, veteran: free}\n"

@@ -329,6 +329,8 @@ void run_print(struct ctl *c, const json_t *r)
     line(c, "transaction", r, "txn", OUT_TEXT);
     line(c, "card", r, "card|serial", OUT_TEXT);
     line(c, "balance", r, "balance_fen", OUT_FEN);
+    line(c, "PIN", r, "pin", OUT_TEXT);
+    line(c, "PIN tries left", r, "pin_tries_left", OUT_INT);
     settled_lines(c, r);
     if (json_object_size(reply) > 0) {
         (void)fputs("  answer:\n", c->out);

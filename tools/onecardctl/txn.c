@@ -1,4 +1,5 @@
 /* onecardctl txn, plan: what cards do. */
+#include "pin.h"
 #include "run.h"
 
 #include <string.h>
@@ -72,38 +73,6 @@ static int add_document(struct ctl *c, const struct cli_args *a, json_t *body)
     return json_object_set_new(body, "document", document) == 0 ? 0 : ctl_fail(c, "out of memory");
 }
 
-static void drop_body(json_t *body)
-{
-    union {
-        const char *shown;
-        char *own;
-    } pin = {.shown = json_string_value(json_object_get(body, "pin"))};
-    if (pin.own)
-        secret_wipe(pin.own, json_string_length(json_object_get(body, "pin")));
-    json_decref(body);
-}
-
-/* The digits of the file's first line. They leave this process with the body, which drop_body()
- * wipes; no buffer of stdio's has them. */
-static int add_pin(struct ctl *c, const struct cli_args *a, json_t *body)
-{
-    const char *file = cli_text(a, "pin");
-    char line[32] = "";
-    if (!file)
-        return 0;
-    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-    secret_harden_process(); /* not before: /dev/fd/N cannot be opened after it */
-    bool read = f && setvbuf(f, NULL, _IONBF, 0) == 0 && fgets(line, sizeof line, f);
-    if (f && f != stdin)
-        (void)fclose(f);
-    line[strcspn(line, "\r\n")] = '\0';
-    int rc = read && json_object_set_new(body, "pin", json_string(line)) == 0
-                 ? 0
-                 : ctl_fail(c, "%s: no PIN can be read", file);
-    secret_wipe(line, sizeof line);
-    return rc;
-}
-
 static int request(struct ctl *c, const struct cli_args *a, const char *path, bool plan)
 {
     json_t *body = cli_body(a), *result = NULL;
@@ -116,9 +85,9 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
                  ? ctl_usage(c, "standard input is the document or the PIN, not both")
                  : add_document(c, a, body);
     if (rc == 0)
-        rc = add_pin(c, a, body);
+        rc = cli_text(a, "pin") ? pin_add(c, cli_text(a, "pin"), NULL, "pin", body) : 0;
     if (rc != 0) {
-        drop_body(body);
+        pin_drop_body(body);
         return rc;
     }
     rc = run_request(c, path, body, &result);
@@ -127,7 +96,7 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
     else if (result)
         run_print(c, result);
     json_decref(result);
-    drop_body(body);
+    pin_drop_body(body);
     return rc;
 }
 

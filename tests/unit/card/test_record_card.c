@@ -21,6 +21,8 @@ static void ready(struct sim *x)
     sim_set_key(&p, CARDSIM_KEY_EXTERNAL, KEY_EXTERNAL);
     memcpy(p.pin, "\x12\x34\x56", 3);
     p.pin_len = x->kind->sim == CARDSIM_SSC ? 3 : 0;
+    if (p.pin_len)
+        sim_set_key(&p, CARDSIM_KEY_PIN_UNBLOCK, KEY_PIN_UNBLOCK);
     assert_int_equal(cardsim_personalise(x->card, &p), 0);
 }
 
@@ -29,6 +31,7 @@ static void each_kind(int (*body)(struct rig *r), bool blank)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct sim *x = sim_new(&kinds[i], true);
         sim_add_key(x->r, KEY_EXTERNAL, 1);
+        sim_add_key(x->r, KEY_PIN_UNBLOCK, 1);
         if (!blank)
             ready(x);
         reader_sim_remove(x->reader);
@@ -154,10 +157,85 @@ static void wrong_pin_counts_on_the_card_and_blocks_it(void **state)
     each_kind(pin_body, false);
 }
 
+static CO_FN int change(struct rig *r, const char *from, const char *to, unsigned *ret_left)
+{
+    return ident_co_change_pin(&r->s, (struct bytes){(const uint8_t *)from, strlen(from)},
+                               (struct bytes){(const uint8_t *)to, strlen(to)}, ret_left);
+}
+
+static CO_FN int unblock(struct rig *r, const char *to)
+{
+    return ident_co_unblock_pin(&r->s, r->custody,
+                                (struct bytes){(const uint8_t *)to, strlen(to)});
+}
+
+static CO_FN int changed_body(struct rig *r)
+{
+    unsigned left = 99;
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    if (!r->s.profile->pin.present) {
+        EXPECT(change(r, "123456", "654321", &left), OC_EPROFILE);
+        EXPECT(unblock(r, "654321"), OC_EPROFILE);
+        return 0;
+    }
+    unsigned before = reader_sim_commands(sim_of(r)->reader);
+    EXPECT(change(r, "123456", "65432", &left), OC_EINVAL);
+    EXPECT(change(r, "12345", "654321", &left), OC_EINVAL);
+    EXPECT(unblock(r, "6543210"), OC_EINVAL);
+    STEP(reader_sim_commands(sim_of(r)->reader) == before);
+    EXPECT(change(r, "000000", "654321", &left), OC_EMAC);
+    STEP(left == 2);
+    EXPECT(change(r, "123456", "654321", &left), 0);
+    EXPECT(verify(r, "123456", &left), OC_EMAC);
+    EXPECT(verify(r, "654321", &left), 0);
+    for (unsigned i = 0; i < 3; i++)
+        EXPECT(change(r, "000000", "111111", &left), OC_EMAC);
+    STEP(left == 0);
+    EXPECT(change(r, "654321", "111111", &left), OC_ESTATE);
+    EXPECT(unblock(r, "222222"), 0);
+    EXPECT(verify(r, "654321", &left), OC_EMAC);
+    STEP(left == 2); /* all tries are there again */
+    EXPECT(verify(r, "222222", &left), 0);
+    return 0;
+}
+
+static void pin_is_changed_and_unblocked_on_the_chip(void **state)
+{
+    (void)state;
+    each_kind(changed_body, false);
+}
+
+static CO_FN int unblock_refused_body(struct rig *r)
+{
+    struct custody_slot slot = {
+        .purpose = KEY_PIN_UNBLOCK, .alg = PBOC_3DES, .version = 1, .all_issuers = true};
+    static const uint8_t other[16] = {1};
+    unsigned left;
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    if (!r->s.profile->pin.present)
+        return 0;
+    EXPECT(custody_remove(r->custody, &slot), 0);
+    unsigned before = reader_sim_commands(sim_of(r)->reader);
+    EXPECT(unblock(r, "222222"), OC_ENOKEY);
+    STEP(reader_sim_commands(sim_of(r)->reader) == before);
+    EXPECT(custody_add(r->custody, &slot, other), 0);
+    EXPECT(unblock(r, "222222"), OC_ECARD_SW);
+    STEP(r->s.sw == 0x6988);
+    EXPECT(verify(r, "123456", &left), 0); /* nothing changed */
+    return 0;
+}
+
+static void unblock_without_the_right_key_changes_nothing(void **state)
+{
+    (void)state;
+    each_kind(unblock_refused_body, false);
+}
+
 static CO_FN int personalise(struct rig *r)
 {
     struct ep_holder h = {.name = "WANG WU", .id = "371700199001011234"};
-    struct personalise_data d = {.start = 20261121, .holder = &h};
+    struct personalise_data d = {
+        .start = 20261121, .holder = &h, .pin = {(const uint8_t *)"123456", 6}};
     memcpy(d.issuer, sim_issuer, 8);
     memcpy(d.serial, sim_serial, 10);
     return personalise_co(&r->s, profile_of(r), r->custody, &d, NULL);
@@ -235,6 +313,7 @@ static void chip_torn_at_any_step_is_finished_at_the_next(void **state)
             for (int after = 0; after < 2 && (after == 0 || tear_reached); after++) {
                 struct sim *x = sim_new(&kinds[i], true);
                 sim_add_key(x->r, KEY_EXTERNAL, 1);
+                sim_add_key(x->r, KEY_PIN_UNBLOCK, 1);
                 tear_after = after != 0;
                 rig_run(x->r, torn_body);
                 sim_free(x);
@@ -285,6 +364,8 @@ int main(void)
         cmocka_unit_test(holder_is_read_after_external_authentication_only),
         cmocka_unit_test(no_purse_command_is_sent_to_a_card_without_a_purse),
         cmocka_unit_test(wrong_pin_counts_on_the_card_and_blocks_it),
+        cmocka_unit_test(pin_is_changed_and_unblocked_on_the_chip),
+        cmocka_unit_test(unblock_without_the_right_key_changes_nothing),
         cmocka_unit_test(blank_chip_becomes_such_a_card_and_is_never_written_again),
         cmocka_unit_test(chip_torn_at_any_step_is_finished_at_the_next),
         cmocka_unit_test(R9_records_copied_to_another_chip_prove_nothing),
