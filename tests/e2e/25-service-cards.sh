@@ -20,6 +20,13 @@ issue() { # name profile holder number
     ctl --json card issue --terminal window --profile "$2" --holder "$3" --holder-id - <<<"$4" >"$CITY/run/issued" 2>&1
     is "issue $1" $? 0
 }
+pin=      # of the card on the reader
+change() { # exit-status old new
+    local want=$1
+    out=$(printf '%s\n%s\n' "$2" "$3" | ctl --json card pin change "$ref" --terminal window 2>"$CITY/run/err")
+    is "change PIN: exit status" $? "$want"
+    reason=$(jq -r '.reason // empty' <<<"$out")
+}
 with_pin() { # exit-status PIN
     local want=$1
     out=$(ctl --json txn run social.identity_pin --terminal window --param ask=over_65 --pin - <<<"$2" 2>"$CITY/run/err")
@@ -35,20 +42,40 @@ run 0 social.identity --terminal window --param ask=over_65
 is "the card says whose it is" "$(jq -r .outcome <<<"$out")" posted
 hasnt "and not more" "$out" '王芳|19490101'
 
-say "its PIN"
-with_pin 0 123456
+say "its PIN: drawn for this card alone, told once"
+pin=$(jq -r .pin "$CITY/run/issued")
+has "six digits" "$pin" '^[0-9]{6}$'
+ref=$(ctl --json card list | jq -r '.items[0].id')
+bad=$(printf '%06d' $(((10#$pin + 1) % 1000000)))
+with_pin 0 "$pin"
 is "right" "$outcome" posted
-with_pin 1 000000
+with_pin 1 "$bad"
 is "wrong" "$outcome/$reason" refused/pin_wrong
-has "tries left" "$out" '2 tries left'
-with_pin 0 123456
-for i in 1 2; do with_pin 1 000000; done
-with_pin 1 000000
+is "tries left" "$(jq -r .pin_tries_left <<<"$out")" 2
+with_pin 0 "$pin"
+say "… changed by its holder"
+change 1 "$bad" 735190
+is "who does not know it may not" "$reason" pin_wrong
+change 0 "$pin" 735190
+with_pin 1 "$pin"
+with_pin 0 735190
+for i in 1 2; do with_pin 1 "$bad"; done
+with_pin 1 "$bad"
 is "the third wrong one" "$reason" pin_blocked
-with_pin 1 123456
+with_pin 1 735190
 is "blocked" "$reason" pin_blocked
+is "recorded" "$(ctl --json card show "$ref" | jq -r .pin.state)" blocked
+has "told to operators" "$(ctl --json event list)" '"pin_blocked"'
+say "… unblocked at the window with another one"
+ctl --json card pin unblock "$ref" --terminal window --checked "identity card" <<<246802 >"$CITY/run/unblocked" 2>&1
+is "unblock" $? 0
+is "kept" "$(jq -r .reply.checked "$CITY/run/unblocked")" "identity card"
+is "recorded" "$(ctl --json card show "$ref" | jq -r .pin.state)" unblocked
+with_pin 0 246802
+ctl --json card pin unblock "$ref" --terminal window </dev/null >/dev/null 2>&1
+is "without a new PIN nothing is asked" $? 1
 run 0 social.identity --terminal window --param ask=over_65
-hasnt "no PIN in the daemon's log" "$(cat "$CITY/log/onecardd.log")" '123456|000000[^0]'
+hasnt "no PIN in the daemon's log, nor in the ledger" "$(cat "$CITY/log/onecardd.log"; strings "$CITY"/site/*.db "$CITY"/site/*.db-wal 2>/dev/null)" "$pin|$bad|735190|246802"
 
 say "no purse"
 refuse unsupported_card payment.balance --terminal window

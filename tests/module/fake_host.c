@@ -239,6 +239,14 @@ static void h_slot(struct onecard_plan *p, const char *app, const char *category
     p->slot.until = until;
 }
 
+static void h_pin(struct onecard_plan *p, enum onecard_pin_job job)
+{
+    if (p->pin_job) {
+        fake_mistake(p, "the PIN twice");
+    }
+    p->pin_job = job;
+}
+
 static void h_event(struct onecard_plan *p, const char *kind, const char *text)
 {
     if (fake_room(p, p->event_count, ONECARD_EVENTS_MAX) &&
@@ -374,6 +382,7 @@ static struct onecard_host table = {
     .plan_reply_doc = h_reply_doc,
     .plan_link = h_link,
     .plan_slot = h_slot,
+    .plan_pin = h_pin,
     .co_ask = fake_co_ask,
 };
 

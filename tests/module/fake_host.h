@@ -68,6 +68,7 @@ struct onecard_plan {
         char app[16], category[24]; /* app[0] == 0: none */
         int32_t from, until;
     } slot;
+    enum onecard_pin_job pin_job; /* 0: none */
     char link[32];
     enum oc_reason refused;
     char detail[96];

@@ -34,6 +34,7 @@ enum {
 
 enum {
     KEY_LOCK = 0x33,
+    KEY_INTERNAL = 0x30,
     KEY_TAC = 0x34,
     KEY_UNLOCK = 0x35,
     KEY_FILE = 0x36,
@@ -212,6 +213,11 @@ void cs_mac_retail(const uint8_t *key, size_t key_len, const uint8_t iv[8], cons
                    size_t len, uint8_t out[4]);
 void cs_fold(const uint8_t *key, size_t key_len, uint8_t out[8]);
 void cs_diversify(const uint8_t master[16], const uint8_t factor[8], uint8_t out[16]);
+/* SM4 (algorithm 04): the same of one block; and an authentication's eight bytes, filled with zeros
+ * to a block, enciphered, its halves XORed. */
+enum { ALG_SM4 = 4 };
+void cs_sm4_diversify(const uint8_t master[16], const uint8_t factor[8], uint8_t out[16]);
+void cs_sm4_folded(const uint8_t key[16], const uint8_t data[8], uint8_t out[8]);
 bool cs_equal(const uint8_t *a, const uint8_t *b, size_t len);
 void cs_put16(uint8_t *p, uint32_t v);
 void cs_put24(uint8_t *p, uint32_t v);

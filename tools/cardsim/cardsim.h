@@ -166,7 +166,7 @@ struct cardsim_key {
     bool master; /* value is diversified with the outer factor, if any, then with serial[2..9]; on
                     SSC and health with region or city, then with the end of the ATR */
     uint8_t value[16];
-    uint8_t id, version, algorithm;
+    uint8_t id, version, algorithm; /* algorithm 04: SM4, for the internal key */
 };
 
 struct cardsim_personal {

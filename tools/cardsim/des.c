@@ -1,6 +1,6 @@
 /*
  * The card's cryptography over libcrypto: triple DES with two keys (a single key is the case K1 =
- * K2), the two MACs of the purse card and key diversification. It shares nothing with the switch on
+ * K2), the two MACs of the purse card and key diversification; SM4 for internal authentication. It shares nothing with the switch on
  * purpose.
  */
 #include "card.h"
@@ -74,6 +74,37 @@ void cs_diversify(const uint8_t master[16], const uint8_t factor[8], uint8_t out
         in[i + 8] = (uint8_t)~factor[i];
     }
     cs_ecb(master, 16, true, in, out, 16);
+}
+
+static void sm4_block(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    uint8_t block[16];
+    int n = 0;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (!ctx || !EVP_EncryptInit_ex(ctx, EVP_sm4_ecb(), NULL, key, NULL) ||
+        !EVP_CIPHER_CTX_set_padding(ctx, 0) || !EVP_EncryptUpdate(ctx, block, &n, in, 16))
+        abort();
+    EVP_CIPHER_CTX_free(ctx);
+    memcpy(out, block, 16);
+}
+
+void cs_sm4_diversify(const uint8_t master[16], const uint8_t factor[8], uint8_t out[16])
+{
+    uint8_t in[16];
+    for (size_t i = 0; i < 8; i++) {
+        in[i] = factor[i];
+        in[i + 8] = (uint8_t)~factor[i];
+    }
+    sm4_block(master, in, out);
+}
+
+void cs_sm4_folded(const uint8_t key[16], const uint8_t data[8], uint8_t out[8])
+{
+    uint8_t block[16] = {0};
+    memcpy(block, data, 8);
+    sm4_block(key, block, block);
+    for (size_t i = 0; i < 8; i++)
+        out[i] = block[i] ^ block[i + 8];
 }
 
 bool cs_equal(const uint8_t *a, const uint8_t *b, size_t len)

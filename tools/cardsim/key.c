@@ -114,6 +114,13 @@ uint16_t cs_cmd_internal(struct cardsim *c, const struct apdu *a, struct out *o)
         return SW_NO_KEY;
     if (!cs_access(c, k->use))
         return SW_SECURITY;
+    if (a->p1 == 0 && k->type == KEY_INTERNAL && k->b == ALG_SM4) {
+        if (a->lc != 8 || k->len != 16)
+            return SW_LENGTH;
+        cs_sm4_folded(k->value, a->data, result);
+        cs_emit(o, result, 8);
+        return SW_OK;
+    }
     if (a->p1 == 2) {
         cs_mac_retail(k->value, k->len, zero, a->data, a->lc, result);
         cs_emit(o, result, 4);

@@ -21,7 +21,7 @@ static const struct {
     [CARDSIM_KEY_TAC] = {KEY_TAC, 0, 0},
     [CARDSIM_KEY_UNLOAD] = {KEY_UNLOAD, 1, 0},
     [CARDSIM_KEY_OVERDRAFT] = {KEY_OVERDRAFT, 1, 0},
-    [CARDSIM_KEY_INTERNAL] = {0x30, 0, 0},
+    [CARDSIM_KEY_INTERNAL] = {KEY_INTERNAL, 0, 0},
     [CARDSIM_KEY_PIN_UNBLOCK] = {KEY_PIN_UNBLOCK, 0, 0x33},
     [CARDSIM_KEY_PIN_RELOAD] = {KEY_PIN_RELOAD, 0, 0x33},
     [CARDSIM_KEY_LOCK] = {KEY_LOCK, 0, 0x33},
@@ -51,17 +51,19 @@ static void card_key(const struct cardsim *c, const struct cardsim_personal *p,
     memcpy(out, k->value, 16);
     if (!k->master)
         return;
+    void (*diversify)(const uint8_t *, const uint8_t *, uint8_t *) =
+        k->algorithm == ALG_SM4 ? cs_sm4_diversify : cs_diversify;
     if (p->profile >= CARDSIM_SSC) {
         uint8_t atr[CARDSIM_ATR_MAX], region[8];
         size_t len = cardsim_atr(c, atr); /* … historical bytes, TCK */
         cs_record_region(p, region);
-        cs_diversify(out, region, out);
-        cs_diversify(out, atr + len - 9, out);
+        diversify(out, region, out);
+        diversify(out, atr + len - 9, out);
         return;
     }
     if (p->has_outer_factor)
-        cs_diversify(out, p->outer_factor, out);
-    cs_diversify(out, p->serial + 2, out);
+        diversify(out, p->outer_factor, out);
+    diversify(out, p->serial + 2, out);
 }
 
 static int put_keys(struct cardsim *c, uint8_t df, const struct cardsim_personal *p)

@@ -160,7 +160,7 @@ site_new() {
 }
 keys_new() {
     local p
-    for p in purchase load tac internal maintenance main external lock unlock; do
+    for p in purchase load tac internal maintenance main external lock unlock pin-unblock; do
         ctl key generate --purpose "$p" --alg 3des --version 1 >>"$CITY/log/city.log" || city_fail "no key $p"
     done
 }

@@ -149,8 +149,8 @@ month_second_week() {
     card_in A min2
     serve 0 payment.load hall1 --amount 80.00 --param source=account
     tell "张伟 binds his medical-insurance account to his daughter (家庭共济): with his social security card and its PIN."
-    issue weissc ssc --profile ssc --holder 张伟 --holder-id - <<<410102198505050015
-    (umask 077 && echo 123456 >"$CITY/run/pin")
+    (umask 077 && echo 482915 >"$CITY/run/pin") # chosen by him at the window; else one is drawn
+    issue weissc ssc --profile ssc --holder 张伟 --holder-id - --pin "$CITY/run/pin" <<<410102198505050015
     serve 0 social.family_bind window1 --param "member=${person[yu]}" --param relation=child --param limit=500 --pin "$CITY/run/pin"
     tell "小雨 has a cold; the residents' insurance pays its part, her father's account the rest:"
     hospital_says medical.bill_put "${person[yu]}" '{"id":"B-YU","date":'"$(city_day)"',"type":"outpatient","referral":"local","serviceType":"儿科","diagnosis":"感冒","lineItem":[

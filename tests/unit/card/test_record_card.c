@@ -157,6 +157,69 @@ static void wrong_pin_counts_on_the_card_and_blocks_it(void **state)
     each_kind(pin_body, false);
 }
 
+/* ---- SM4 ---- */
+
+static bool sm4_known; /* our key is the card's */
+
+static void sm4_setup(struct sim *x)
+{
+    struct custody_slot old = {
+        .purpose = KEY_INTERNAL, .alg = PBOC_3DES, .version = 1, .all_issuers = true};
+    struct custody_slot slot = {
+        .purpose = KEY_INTERNAL, .alg = PBOC_SM4, .version = 0x41, .all_issuers = true};
+    struct cardsim_personal p;
+    uint8_t key[16];
+    cardsim_personal_init(&p, x->kind->sim);
+    memcpy(p.issuer, sim_issuer, sizeof(p.issuer));
+    memcpy(p.serial, sim_serial, sizeof(p.serial));
+    sim_set_key(&p, CARDSIM_KEY_INTERNAL, KEY_INTERNAL);
+    p.keys[CARDSIM_KEY_INTERNAL].algorithm = PBOC_SM4;
+    p.keys[CARDSIM_KEY_INTERNAL].version = 0x41;
+    assert_int_equal(cardsim_personalise(x->card, &p), 0);
+    sim_master(KEY_INTERNAL, key);
+    key[7] ^= sm4_known ? 0 : 1;
+    assert_int_equal(custody_remove(x->r->custody, &old), 0);
+    assert_int_equal(custody_add(x->r->custody, &slot, key), 0);
+}
+
+static CO_FN int sm4_body(struct rig *r)
+{
+    EXPECT(card_co_select(&r->s, r->set, NULL), 0);
+    EXPECT(ident_co_internal_auth(&r->s, r->custody, &rng_system), sm4_known ? 0 : OC_EMAC);
+    STEP(r->s.ins == 0x88 && r->s.sw == SW_OK);
+    return 0;
+}
+
+static void sm4_each(void)
+{
+    static const struct kind all[] = {{"ssc", CARDSIM_SSC, false},
+                                      {"health", CARDSIM_HEALTH, true},
+                                      {"pboc-ep", CARDSIM_PBOC, true},
+                                      {"tunion", CARDSIM_TUNION, false}};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct sim *x = sim_new(&all[i], true);
+        sm4_setup(x);
+        reader_sim_remove(x->reader);
+        reader_sim_insert(x->reader, x->card);
+        rig_run(x->r, sm4_body);
+        sim_free(x);
+    }
+}
+
+static void R9_card_with_an_sm4_key_proves_itself(void **state)
+{
+    (void)state;
+    sm4_known = true;
+    sm4_each();
+}
+
+static void R9_card_with_another_sm4_key_is_not_genuine(void **state)
+{
+    (void)state;
+    sm4_known = false;
+    sm4_each();
+}
+
 static CO_FN int change(struct rig *r, const char *from, const char *to, unsigned *ret_left)
 {
     return ident_co_change_pin(&r->s, (struct bytes){(const uint8_t *)from, strlen(from)},
@@ -364,6 +427,8 @@ int main(void)
         cmocka_unit_test(holder_is_read_after_external_authentication_only),
         cmocka_unit_test(no_purse_command_is_sent_to_a_card_without_a_purse),
         cmocka_unit_test(wrong_pin_counts_on_the_card_and_blocks_it),
+        cmocka_unit_test(R9_card_with_an_sm4_key_proves_itself),
+        cmocka_unit_test(R9_card_with_another_sm4_key_is_not_genuine),
         cmocka_unit_test(pin_is_changed_and_unblocked_on_the_chip),
         cmocka_unit_test(unblock_without_the_right_key_changes_nothing),
         cmocka_unit_test(blank_chip_becomes_such_a_card_and_is_never_written_again),
