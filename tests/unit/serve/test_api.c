@@ -92,7 +92,7 @@ static void status_says_who_and_how(void **state)
     assert_string_equal(text_of(j, "site"), "Test");
     assert_true(json_is_true(json_object_get(j, "ready")));
     assert_true(json_is_true(json_object_get(j, "healthy")));
-    assert_int_equal(json_array_size(json_object_get(j, "modules")), 2);
+    assert_int_equal(json_array_size(json_object_get(j, "modules")), 3);
     assert_true(number_of(j, "memory_kib") > 0);
     json_decref(j);
 }
@@ -359,7 +359,7 @@ static void reload_names_each_section_that_counts_after_a_restart_only(void **st
     reload_with("institutions: {burst: 300}\nmodules: [payment]\n"
                 "terminals: {heartbeat: 3s}\nwatch: {doubt_age: 2h}\n");
     assert_string_equal(reloaded(), "institutions terminals modules");
-    reload_with("terminals: {queue: 3, max_active: 2}\nmodules:\n  payment:\n  transit:\n");
+    reload_with("terminals: {queue: 3, max_active: 2}\nmodules:\n  payment:\n  transit:\n  card:\n");
     assert_string_equal(reloaded(), "");
     assert_int_equal(file_write_atomic(site.config, site.text, strlen(site.text), 0600), 0);
     assert_string_equal(reloaded(), "");

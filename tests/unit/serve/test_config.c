@@ -38,7 +38,7 @@ static void minimal_file_gets_every_default(void **state)
     assert_int_equal(c->policy.load_quota, 10000000);
     assert_false(c->keys.allow_clear);
     assert_false(c->sam.software);
-    assert_int_equal(c->module_count, 2);
+    assert_int_equal(c->module_count, 3);
     conf_snapshot_put(&s);
     buf_fini(&text);
 }
