@@ -252,5 +252,7 @@ int slot_write(struct fold *f, const struct op_slot *s)
 int apply_slot(struct fold *f, const struct ledger_op *op)
 {
     int rc = slot_write(f, &op->slot);
-    return rc || !op->slot.record.scope[0] ? rc : record_write(f, &op->slot.record);
+    return rc || !op->slot.record.scope[0]
+               ? rc
+               : record_write(f, city_date(op->at_ms, f->site.city_offset_min), &op->slot.record);
 }

@@ -24,33 +24,6 @@ static bool waits(const struct op_intent *in)
 
 /* ---- intent ---- */
 
-static void count_day(struct card_full *c, const struct op_intent *in)
-{
-    if (in->card_day != c->r.day) {
-        c->r.day = in->card_day;
-        c->r.day_debits = c->r.day_credits = 0;
-        c->r.day_count = 0;
-    }
-    c->r.day_count++;
-    if (in->plan_kind == OC_PLAN_DEBIT)
-        c->r.day_debits += in->amount;
-    else
-        c->r.day_credits += in->amount;
-}
-
-/* Given back to the sums that counted it (R2): once they were cleared for a later day there is
- * nothing to give back to. */
-static void uncount_day(struct card_full *c, const struct op_intent *in)
-{
-    if (c->r.day != in->card_day)
-        return;
-    c->r.day_count--;
-    if (in->plan_kind == OC_PLAN_DEBIT)
-        c->r.day_debits -= in->amount;
-    else
-        c->r.day_credits -= in->amount;
-}
-
 static WORKER_FN int intent_card(struct fold *f, const struct ledger_op *op, struct card_full *c)
 {
     const struct op_intent *in = &op->intent;
@@ -62,8 +35,9 @@ static WORKER_FN int intent_card(struct fold *f, const struct ledger_op *op, str
         if (c->r.open_txn)
             return OC_EINTERNAL;
         c->r.open_txn = in->txn;
-        count_day(c, in);
     }
+    if (limits_count_card(in))
+        limits_count(c, in);
     c->r.last_txn = in->txn;
     c->r.last_txn_ms = op->at_ms;
     memcpy(c->r.last_terminal, in->terminal, sizeof c->r.last_terminal);
@@ -203,13 +177,15 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
     if (!rc && in->card)
         rc = card_store(f, &c);
     if (!rc)
-        rc = raise_terminal(f, in->terminal, in->request_no, in->terminal_day, in->amount);
+        rc = raise_terminal(f, in->terminal, in->request_no, in->terminal_day, limits_sum(in));
     if (!rc)
         rc = raise_sequence(f, in);
     if (!rc && in->link)
         rc = txn_yield_number(f, in);
     if (!rc)
         rc = intent_row(f, op, before);
+    if (!rc)
+        rc = concern_write(f, in, c.r.citizen);
     if (!rc)
         rc = intent_outside(f, op);
     const struct event_at at = {op->at_ms, in->card, in->txn, in->terminal};
@@ -321,10 +297,10 @@ static WORKER_FN int uncount_terminal(struct fold *f, const struct op_intent *in
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, in->terminal);
     db_put_i64(&q, in->terminal_day);
-    db_put_i64(&q, in->amount);
+    db_put_i64(&q, limits_sum(in));
     struct cached_terminal *t = cache_terminal(f->cache, in->terminal);
     if (t && t->t.day == in->terminal_day)
-        t->t.day_sum -= in->amount;
+        t->t.day_sum -= limits_sum(in);
     return db_end(&q);
 }
 
@@ -340,10 +316,10 @@ static WORKER_FN int give_back(struct fold *f, struct card_full *c, const struct
         rc = uncount_terminal(f, in);
     if (rc)
         return rc;
-    if (moves_chip(in)) {
-        uncount_day(c, in);
+    if (limits_count_card(in))
+        limits_uncount(c, in);
+    if (moves_chip(in))
         c->r.open_txn = 0;
-    }
     return last_before(f, c, t);
 }
 

@@ -220,6 +220,7 @@ bool cache_intent(struct fold_cache *c, int64_t txn, struct op_intent *ret)
         memcpy(ret->messages, p->rest->messages, p->message_count * sizeof ret->messages[0]);
     ret->message_count = p->message_count;
     ret->event_count = 0;
+    ret->concerned_count = 0;
     ret->link = p->link;
     ret->refund = p->refund;
     ret->hold.to[0] = '\0';

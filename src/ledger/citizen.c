@@ -99,6 +99,9 @@ static const struct {
     {"a transaction with a card of this citizen is open",
      "SELECT t.id FROM txn t JOIN card c ON c.id = t.card WHERE t.shard = ?1 AND t.state IN (1, 4) "
      "AND c.citizen = ?2 LIMIT 1"},
+    {"an open transaction concerns this citizen",
+     "SELECT t.id FROM txn t CROSS JOIN txn_citizen x ON x.shard = t.shard AND x.citizen = ?2 AND "
+     "x.txn = t.id WHERE t.shard = ?1 AND t.state IN (1, 4) LIMIT 1"},
     {"a message about this citizen is not delivered",
      "SELECT id FROM outbox WHERE shard = ?1 AND citizen = ?2 AND citizen <> '' LIMIT 1"},
 };
@@ -141,6 +144,39 @@ static int ask_records(const struct fold *f, struct ledger_op *op)
               : 0;
 }
 
+/* The citizen's next deposit account by name. OC_ENOENT: no more. */
+static WORKER_FN int next_deposit(struct fold *f, const char *citizen, char owner[LEDGER_ID])
+{
+    struct db_q q;
+    db_q(&q, f->db,
+         "SELECT owner FROM deposit WHERE shard = ?1 AND citizen = ?2 AND owner > ?3 ORDER BY "
+         "owner LIMIT 1");
+    db_put_i64(&q, f->site.shard);
+    db_put_text(&q, citizen);
+    db_put_text(&q, owner);
+    bool found = db_row(&q);
+    if (found)
+        db_get_text(&q, owner, LEDGER_ID);
+    int rc = db_end(&q);
+    return rc ? rc : found ? 0 : OC_ENOENT;
+}
+
+/* Money that was left in advance is used or given back before its owner is forgotten. */
+static WORKER_FN int ask_deposits(struct fold *f, struct ledger_op *op)
+{
+    char owner[LEDGER_ID] = "";
+    int rc;
+    while ((rc = next_deposit(f, op->erased.citizen, owner)) == 0) {
+        const struct hot_account *h = hot_account(f, ACCT_DEPOSIT, owner, &rc);
+        if (!h)
+            return rc;
+        const struct account_row *r = &h->row;
+        if (r->credits_posted != r->debits_posted || r->debits_pending || r->credits_pending)
+            return refuse(op, OC_R_WRONG_STATE, "the deposit %s of this citizen is open", owner);
+    }
+    return rc == OC_ENOENT ? 0 : rc;
+}
+
 static WORKER_FN int ask_open(struct fold *f, struct ledger_op *op)
 {
     int rc = 0;
@@ -150,7 +186,9 @@ static WORKER_FN int ask_open(struct fold *f, struct ledger_op *op)
         rc = ask_records(f, op);
     if (!rc)
         rc = ask_account(f, op, ACCT_CITIZEN);
-    return rc ? rc : ask_account(f, op, ACCT_PERSONAL);
+    if (!rc)
+        rc = ask_account(f, op, ACCT_PERSONAL);
+    return rc ? rc : ask_deposits(f, op);
 }
 
 /* ---- erasure ---- */
@@ -215,8 +253,7 @@ static WORKER_FN int write_erased(struct fold *f, const struct op_erased *e)
 static WORKER_FN int forget_documents(struct fold *f, const struct op_erased *e)
 {
     struct db_q q;
-    db_q(&q, f->db,
-         "DELETE FROM record WHERE shard = ?1 AND owner = 'citizen:' || ?2");
+    db_q(&q, f->db, "DELETE FROM record WHERE shard = ?1 AND owner = 'citizen:' || ?2");
     db_put_i64(&q, f->site.shard);
     db_put_text(&q, e->citizen);
     return db_end(&q);

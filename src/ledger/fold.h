@@ -115,8 +115,8 @@ int64_t record_holder(const struct fold *f, const char *owner);
 /** Of a record that did not exist. One may have stood there before, and been removed: each write
  * took a journal row at least, so none had a version above the journal's length. */
 uint32_t record_first_version(const struct fold *f);
-/** Writes one record outside a transaction; nobody may hold it. */
-int record_write(struct fold *f, const struct op_record *r) MUST_USE WORKER_FN;
+/** Writes one record outside a transaction, of that day; nobody may hold it. */
+int record_write(struct fold *f, date_t day, const struct op_record *r) MUST_USE WORKER_FN;
 /** An intent whose outcome follows holds its records; no row says so. OC_EINTERNAL: another does. */
 int records_lock(struct fold *f, const struct op_intent *in) MUST_USE;
 /** Writes them and lets them go. */
@@ -126,6 +126,29 @@ int records_unlock(struct fold *f, const struct op_intent *in) MUST_USE;
 /** What open transactions hold, read again out of their intents; uses f->intent. */
 int records_reload(struct fold *f) MUST_USE WORKER_FN;
 void records_forget(struct fold *f);
+
+/* limits.c */
+/** What an intent counts in the day's sums, in fen. */
+fen_t limits_counted(const struct op_intent *in);
+/** Does a written intent count in the day's sums of its card? */
+bool limits_count_card(const struct op_intent *in);
+/** Counts it there, and gives it back (R2): to the sums that counted it, as long as they are still the card's. */
+void limits_count(struct card_full *c, const struct op_intent *in);
+void limits_uncount(struct card_full *c, const struct op_intent *in);
+/** What a written intent counts in the day's sums, in fen. */
+fen_t limits_sum(const struct op_intent *in);
+/** Are the limits of op->intent kept, on the card `c` (looked at where it has one) and the terminal? OC_EREFUSED. */
+int limits_ask(const struct card_row *c, const struct terminal_full *t, struct ledger_op *op) MUST_USE;
+/* refund.c */
+/** Does it follow another transaction and give back: a refund, or an account plan with a link? */
+bool refund_of(const struct op_intent *in);
+/** Does what op->intent gives back stay within what the transaction moved that it follows? OC_EREFUSED. Uses f->intent. */
+int refund_ask(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+/* concern.c */
+/** Puts everybody whom it concerns into in->concerned, after the one who is there. OC_ELIMIT. */
+int concern_reckon(struct op_intent *in) MUST_USE;
+/** Keeps that, but for `holder` of the card ("": none), and whose deposits it pays into. */
+int concern_write(struct fold *f, const struct op_intent *in, const char *holder) MUST_USE WORKER_FN;
 
 /** OC_ENOENT. */
 int txn_load(struct fold *f, int64_t id, struct txn_full *ret) MUST_USE WORKER_FN;

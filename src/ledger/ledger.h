@@ -327,6 +327,8 @@ struct txn_filter {
     const char *terminal; /* NULL: any */
     uint8_t state;  /* 0: any */
     date_t clearing; /* 0: any; else POSTED rows of that day in id order */
+    const char *citizen; /* NULL: any; else what concerns that citizen and was not found by his cards: by accounts, records, messages, or because
+                            it was asked for him (since ledgers of schema 4) */
     bool open_only; /* INTENDED and IN_DOUBT, oldest first */
 };
 /** All that fit the filter, however many rows that do not stand between them: a filter without an index (terminal, state) may look
@@ -346,6 +348,12 @@ int ledger_co_events(struct ledger *l, int64_t after_seq, struct event_row *rows
 /** Records of offline terminals by ascending number: of one card (0: any), and only those held (or all). */
 int ledger_co_offline(struct ledger *l, int64_t after_seq, int64_t card_or_0, bool held, struct offline_row *rows, unsigned cap,
                       unsigned *ret_n) MUST_USE CO_FN;
+/** The deposits that were paid in for a citizen since ledgers of schema 4, by owner. */
+int ledger_co_deposits(struct ledger *l, const char *citizen, const char *after_owner, struct account_row *rows, unsigned cap,
+                       unsigned *ret_n) MUST_USE CO_FN;
+/** The business date of the newest transaction that wrote a document of owner "citizen:<id>" in that scope; where some were not written
+ *  since documents have dates, that day at least. 0: there is none. Looks at rows, not at documents, in short pieces. */
+int ledger_co_documents_day(struct ledger *l, const char *citizen, const char *scope, date_t *ret_day) MUST_USE CO_FN;
 int ledger_co_citizens(struct ledger *l, const char *after_id, struct citizen_row *rows, unsigned cap,
                        unsigned *ret_n) MUST_USE CO_FN;
 /** By ascending id: of one state (0: any) and to one participant (NULL: any). Documents, up to 64 KiB each, go into `a`: small pages. */

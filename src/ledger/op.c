@@ -42,6 +42,14 @@
     }
 /* What version 4 brought. */
 #define INSIDE4(s, f, x) F_(s, f, OPF_STRUCT, sizeof(((s *)0)->f), &(x), 4)
+#define NUM4(s, f)  F_(s, f, OPF_NUMBER, sizeof(((s *)0)->f), NULL, 4)
+#define SNUM4(s, f) F_(s, f, OPF_SIGNED, sizeof(((s *)0)->f), NULL, 4)
+#define ARRAY4(s, f, n, x)                                                                         \
+    {                                                                                              \
+        .name = #f, .type = OPF_ARRAY, .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]),   \
+        .max = ARRAY_LEN(((s *)0)->f), .count_offset = offsetof(s, n),                             \
+        .count_size = sizeof(((s *)0)->n), .nested = &(x), .since = 4                              \
+    }
 #define DOC(s, f) F_(s, f, OPF_DOC, sizeof(((s *)0)->f), NULL, 1)
 #define TABLE(name, ...)                                                                           \
     static const struct op_field name##_fields[] = {__VA_ARGS__};                                  \
@@ -59,6 +67,7 @@ TABLE(t_hold_plan, TEXT(struct op_hold_plan, to), TEXT(struct op_hold_plan, kind
       SNUM(struct op_hold_plan, amount), DOC(struct op_hold_plan, doc),
       DOC(struct op_hold_plan, expect));
 TABLE(t_item, TEXT(struct op_event_item, kind), TEXT(struct op_event_item, text));
+TABLE(t_concerned, TEXT(struct op_concerned, citizen));
 TABLE(t_limits, SNUM(struct op_limits, single_max), SNUM(struct op_limits, card_day_max),
       NUM(struct op_limits, card_day_count), SNUM(struct op_limits, terminal_day_max));
 
@@ -122,7 +131,9 @@ TABLE(t_intent, SNUM(struct op_intent, txn), NUM(struct op_intent, trace),
       TEXT(struct op_intent, plan), TEXT(struct op_intent, reply),
       NUM2(struct op_intent, presented), INSIDE2(struct op_intent, timeline, t_timeline),
       ARRAY3(struct op_intent, messages, message_count, t_message),
-      INSIDE3(struct op_intent, hold, t_hold_plan), INSIDE3(struct op_intent, slot, t_slot_plan));
+      INSIDE3(struct op_intent, hold, t_hold_plan), INSIDE3(struct op_intent, slot, t_slot_plan),
+      NUM4(struct op_intent, reckoned), SNUM4(struct op_intent, counted),
+      ARRAY4(struct op_intent, concerned, concerned_count, t_concerned));
 TABLE(t_outcome, SNUM(struct op_outcome, txn), NUM(struct op_outcome, to),
       NUM(struct op_outcome, reason), NUM(struct op_outcome, evidence),
       NUM(struct op_outcome, suspense), NUM(struct op_outcome, sw),

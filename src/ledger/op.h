@@ -12,6 +12,7 @@
 #define LEDGER_RECORDS  16
 #define LEDGER_MESSAGES 4
 #define LEDGER_EVENTS   4
+#define LEDGER_CONCERNED 24 /* citizens whom a transaction concerns */
 #define LEDGER_DOC_MAX  65535  /* bytes of one document */
 #define LEDGER_DOCS_MAX 131072 /* of all documents of an operation */
 #define LEDGER_PLAN     4096 /* the plan as JSON text, kept with the intent as evidence */
@@ -138,6 +139,10 @@ struct op_slot_plan {
     char app[16];      /* "transit"; "": the slot stays as it is */
     char category[24]; /* "": none any more */
     date_t from, to;   /* 0: open */
+};
+/** A citizen (version 4). */
+struct op_concerned {
+    char citizen[LEDGER_ID];
 };
 struct op_event_item {
     char kind[32];   /* "category_mismatch", "balance_mismatch", … */
@@ -301,6 +306,9 @@ struct op_intent {
     date_t card_day, terminal_day; /* [out] whose sums count this: the business date, or a later day already counted (R2) */
     uint8_t card_date[4], card_time[3]; /* host's, packed BCD */
     fen_t amount, gross;  /* what the chip moves; what the service costs in all (R14) */
+    uint8_t reckoned;     /* [out] 1: `counted`, `concerned` and the day of records were reckoned; 0 in rows before version 4, which
+                             count `amount` at the terminal and nothing on the card but what the chip moves */
+    fen_t counted;        /* [out] what limits are about and the day's sums count (limits.c, version 4) */
     uint16_t counter;     /* online for CREDIT, offline for DEBIT, as INITIALIZE reported */
     uint8_t key_version, alg, random[4];
     uint32_t raw_balance; /* the balance as INITIALIZE's four bytes had it: the load's MAC1 and TAC are over them */
@@ -325,6 +333,10 @@ struct op_intent {
     struct op_message messages[LEDGER_MESSAGES]; /* (version 3) */
     struct op_hold_plan hold;                    /* (version 3) */
     struct op_slot_plan slot;                    /* of `card` (version 3) */
+    /* Whom it was asked for, the submitter's word: at most one. [out] and the owners of accounts and records that it touches and those
+     * whom its messages are about (version 4). */
+    uint8_t concerned_count;
+    struct op_concerned concerned[LEDGER_CONCERNED];
 };
 
 /** Where a hold stands (R12). Edges: hold.c. */

@@ -95,6 +95,11 @@ static int slot_form(struct asked *a)
     return 0;
 }
 
+static int concerned_form(struct asked *a)
+{
+    return concern_reckon(a->in) ? malformed(a, "too many citizens in one transaction") : 0;
+}
+
 static int note_form(struct asked *a)
 {
     const struct op_intent *in = a->in;
@@ -124,6 +129,8 @@ static int ask_form(struct asked *a)
         rc = records_form(a);
     if (!rc)
         rc = slot_form(a);
+    if (!rc)
+        rc = concerned_form(a);
     return rc ? rc : outside_form(a);
 }
 
@@ -292,60 +299,15 @@ static WORKER_FN int ask_citizens(struct asked *a)
     return rc;
 }
 
-static int ask_card_limits(struct asked *a)
-{
-    const struct op_limits *l = &a->in->limits;
-    const struct card_row *c = &a->card.r;
-    if (!a->chip)
-        return 0;
-    bool same_day = a->in->business_date <= c->day;
-    uint32_t count = same_day ? c->day_count : 0;
-    fen_t sum = !same_day ? 0 : a->in->plan_kind == OC_PLAN_DEBIT ? c->day_debits : c->day_credits;
-    if (l->card_day_max && sum + a->in->amount > l->card_day_max)
-        return refuse(a->op, OC_R_LIMIT, "card's day: %lld of %lld fen", (long long)sum,
-                      (long long)l->card_day_max);
-    if (l->card_day_count && count >= l->card_day_count)
-        return refuse(a->op, OC_R_LIMIT, "card's day: %u transactions", count);
-    return 0;
-}
-
 static int ask_limits(struct asked *a)
 {
-    const struct op_limits *l = &a->in->limits;
-    fen_t amount = a->in->amount;
-    if (a->in->plan_kind == OC_PLAN_NOTE)
-        return 0;
-    if (l->single_max && amount > l->single_max)
-        return refuse(a->op, OC_R_LIMIT, "at most %lld fen at a time", (long long)l->single_max);
-    int rc = ask_card_limits(a);
-    if (rc)
-        return rc;
-    fen_t sum = a->in->business_date <= a->terminal.day ? a->terminal.day_sum : 0;
-    if (l->terminal_day_max && sum + amount > l->terminal_day_max)
-        return refuse(a->op, OC_R_LIMIT, "terminal's day: %lld of %lld fen", (long long)sum,
-                      (long long)l->terminal_day_max);
-    return 0;
+    return limits_ask(&a->card.r, &a->terminal, a->op);
 }
 
-/* R6: a refund takes from what is left of its original. */
+/* R6: what follows a transaction and gives back takes from what is left of it. */
 static WORKER_FN int ask_original(struct asked *a)
 {
-    if (!a->in->refund)
-        return 0;
-    struct txn_full first;
-    int rc = txn_load(a->f, a->in->link, &first);
-    if (rc && rc != OC_ENOENT)
-        return rc;
-    if (rc || first.state != OC_TXN_POSTED)
-        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s",
-                      rc ? "no such transaction" : "it was not posted");
-    if (first.refund || first.card != a->in->card)
-        return refuse(a->op, OC_R_ORIGINAL_UNKNOWN, "%s",
-                      first.refund ? "it is a refund itself" : "it is another card's");
-    fen_t left = first.amount - first.refunded;
-    if (a->in->amount > left)
-        return refuse(a->op, OC_R_OVER_ORIGINAL, "%lld fen are left", (long long)left);
-    return 0;
+    return refund_ask(a->f, a->op);
 }
 
 static bool same_account(const struct leg *x, const struct leg *y)
@@ -429,7 +391,9 @@ static date_t later(date_t x, date_t y)
 static void allot(struct asked *a)
 {
     struct op_intent *in = a->in;
-    in->card_day = a->chip ? later(in->business_date, a->card.r.day) : 0;
+    in->reckoned = 1;
+    in->counted = limits_counted(in);
+    in->card_day = limits_count_card(in) ? later(in->business_date, a->card.r.day) : 0;
     in->terminal_day = later(in->business_date, a->terminal.day);
     in->txn = ident_next(a->f->site.last_txn, a->op->at_ms, a->f->site.shard);
     in->terminal_seq = in->plan_kind == OC_PLAN_DEBIT ? a->terminal.r.next_seq : 0;

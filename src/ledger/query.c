@@ -201,6 +201,8 @@ static struct query *next_turn(struct query *q)
         n->more = false;
         if (n->filter.terminal)
             n->filter.terminal = n->text[0];
+        if (n->filter.citizen)
+            n->filter.citizen = n->text[1];
         q->rows = NULL;
         q->op = NULL;
         q->extra = NULL;

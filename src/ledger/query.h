@@ -27,7 +27,7 @@ struct query {
     char text[3][QUERY_TEXT];
     uint8_t issuer[OC_ISSUER_LEN], serial[OC_SERIAL_LEN];
     int64_t num[2];
-    struct txn_filter filter; /* its terminal points to text[0] or is NULL */
+    struct txn_filter filter; /* its terminal points to text[0] or is NULL, its citizen to text[1] */
 
     /* what was found */
     size_t row_size;

@@ -249,6 +249,19 @@ static WORKER_FN void ask_ids(struct query *q, struct db *db, struct db_q *s, in
 {
     const struct txn_filter *f = &q->filter;
     int64_t key = f->clearing ? f->clearing : f->card;
+    if (f->citizen) {
+        db_q(
+            s, db,
+            "SELECT t.id, t.state, coalesce(t.card, 0), t.terminal, t.clearing_date FROM "
+            "txn_citizen x "
+            "CROSS JOIN txn t ON t.id = x.txn WHERE x.shard = ?1 AND x.txn < ?2 AND x.citizen = ?4 "
+            "ORDER BY x.txn DESC LIMIT ?3");
+        db_put_i64(s, q->l->shard);
+        db_put_i64(s, cursor);
+        db_put_i64(s, PIECE);
+        db_put_text(s, f->citizen);
+        return;
+    }
     if (f->open_only)
         db_q(s, db,
              CANDIDATE "WHERE shard = ?1 AND id > ?2 AND state IN (1, 4) ORDER BY id LIMIT ?3");
@@ -334,7 +347,7 @@ int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row 
                    unsigned *ret_n)
 {
     struct query *q = query_new(l, list_txns, sizeof *rows, cap);
-    if (q && !query_text(q, 0, f->terminal)) {
+    if (q && (!query_text(q, 0, f->terminal) || !query_text(q, 1, f->citizen))) {
         offload_job_put(&q->job);
         *ret_n = 0;
         return 0;
@@ -342,6 +355,7 @@ int ledger_co_txns(struct ledger *l, const struct txn_filter *f, struct txn_row 
     if (q) {
         q->filter = *f;
         q->filter.terminal = f->terminal ? q->text[0] : NULL;
+        q->filter.citizen = f->citizen ? q->text[1] : NULL;
     }
     return query_co_list(q, rows, ret_n);
 }

@@ -130,27 +130,29 @@ static void put_doc(struct db_q *q, const struct op_record *r)
 
 /* A record that comes again after it was removed has a version that no reader of the old one read.
  */
-static WORKER_FN int make(struct fold *f, const struct op_record *r)
+static WORKER_FN int make(struct fold *f, date_t day, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "INSERT INTO record (shard, owner, scope, key, version, doc) VALUES (?1, ?2, ?3, ?4, ?5, "
-         "CAST(?6 AS TEXT)) ON CONFLICT DO NOTHING");
+         "INSERT INTO record (shard, owner, scope, key, version, doc, day) VALUES (?1, ?2, ?3, ?4, "
+         "?5, CAST(?6 AS TEXT), ?7) ON CONFLICT DO NOTHING");
     put_key(&q, f, r);
     db_put_i64(&q, r->version_new ? r->version_new : 1);
     put_doc(&q, r);
+    db_put_i64(&q, day);
     return one_row(f, &q);
 }
 
-static WORKER_FN int change(struct fold *f, const struct op_record *r)
+static WORKER_FN int change(struct fold *f, date_t day, const struct op_record *r)
 {
     struct db_q q;
     db_q(&q, f->db,
-         "UPDATE record SET version = version + 1, doc = CAST(?6 AS TEXT)" WHERE_KEY
-         " AND version = ?5");
+         "UPDATE record SET version = version + 1, doc = CAST(?6 AS TEXT), day = max(day, "
+         "?7)" WHERE_KEY " AND version = ?5");
     put_key(&q, f, r);
     db_put_i64(&q, r->version_read);
     put_doc(&q, r);
+    db_put_i64(&q, day);
     return one_row(f, &q);
 }
 
@@ -180,25 +182,26 @@ int records_lock(struct fold *f, const struct op_intent *in)
 }
 
 /* `txn` 0: none, and none may hold it. */
-static WORKER_FN int write(struct fold *f, int64_t txn, const struct op_record *r)
+static WORKER_FN int write(struct fold *f, int64_t txn, date_t day, const struct op_record *r)
 {
     int64_t by = held_by(f, r);
     if (by && by != txn)
         return OC_EINTERNAL;
     let_go(f, r);
-    return r->remove ? erase(f, r) : r->version_read ? change(f, r) : make(f, r);
+    return r->remove ? erase(f, r) : r->version_read ? change(f, day, r) : make(f, day, r);
 }
 
-int record_write(struct fold *f, const struct op_record *r)
+int record_write(struct fold *f, date_t day, const struct op_record *r)
 {
-    return write(f, 0, r);
+    return write(f, 0, day, r);
 }
 
 int records_write(struct fold *f, const struct op_intent *in)
 {
+    date_t day = in->reckoned ? in->business_date : 0;
     int rc = 0;
     for (unsigned i = 0; i < in->record_count && !rc; i++)
-        rc = write(f, in->txn, &in->records[i]);
+        rc = write(f, in->txn, day, &in->records[i]);
     return rc;
 }
 

@@ -1,5 +1,6 @@
--- The fourth step. Records in the order in which they come, found by owner first: what a transaction writes about one
--- citizen lies together. Which open transaction holds a record follows from its intent and stands in no row.
+-- The fourth step: records in the order in which they come, found by owner first, each with a date: what a transaction
+-- writes about one citizen lies together. Which open transaction holds a record follows from its intent and stands in no
+-- row. What follows a transaction is found from it, a citizen's transactions and deposits are found from the citizen.
 
 INSERT INTO schema_step (version, program) VALUES (4, 'onecard 0.4');
 
@@ -11,11 +12,12 @@ CREATE TABLE record (
     owner   TEXT    NOT NULL,
     key     TEXT    NOT NULL,
     version INTEGER NOT NULL,
+    day     INTEGER NOT NULL, -- business date of the newest transaction that wrote it; 0: none since this step (R20)
     doc     TEXT    NOT NULL,
     PRIMARY KEY (shard, owner, scope, key)
 ) STRICT;
 -- Version 0 was the place of a record that an open transaction would make.
-INSERT INTO record SELECT shard, scope, owner, key, version, doc FROM record_before WHERE version > 0 ORDER BY 1, 3, 2, 4;
+INSERT INTO record SELECT shard, scope, owner, key, version, 0, doc FROM record_before WHERE version > 0 ORDER BY 1, 3, 2, 4;
 DROP TABLE record_before;
 
 -- A message counts from when it became due, which is not always when it was made.
@@ -60,3 +62,29 @@ CREATE INDEX offline_held ON offline_record (shard, seq) WHERE result NOT IN (1,
 
 ALTER TABLE card ADD COLUMN replaced_by INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE card ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;
+
+-- The day of this step: records of day 0 are not younger. Not part of the fold.
+CREATE TABLE record_undated (
+    shard INTEGER NOT NULL PRIMARY KEY,
+    day   INTEGER NOT NULL
+) STRICT;
+INSERT INTO record_undated (shard, day) SELECT shard, open_day FROM site;
+
+-- Refunds and cancellations of a transaction: together they are bounded by its legs (R6). And second attempts.
+CREATE INDEX txn_link ON txn (shard, link, id) WHERE link <> 0;
+
+-- Whom a transaction concerns but for the holder of its card: owners of accounts, records and messages, whom it was asked for.
+CREATE TABLE txn_citizen (
+    shard   INTEGER NOT NULL,
+    citizen TEXT    NOT NULL,
+    txn     INTEGER NOT NULL,
+    PRIMARY KEY (shard, citizen, txn)
+) STRICT, WITHOUT ROWID;
+
+-- Whose a deposit is: the account's owner is a name that a module chose.
+CREATE TABLE deposit (
+    shard   INTEGER NOT NULL,
+    citizen TEXT    NOT NULL,
+    owner   TEXT    NOT NULL,
+    PRIMARY KEY (shard, citizen, owner)
+) STRICT, WITHOUT ROWID;

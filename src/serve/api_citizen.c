@@ -317,6 +317,31 @@ static CO_FN int check_money(struct api_call *c, const char *citizen)
     return 0;
 }
 
+static CO_FN int check_deposits(struct api_call *c, const char *citizen)
+{
+    struct account_row *rows = arena_alloc(flow_arena(), API_PAGE * sizeof *rows);
+    char after[LEDGER_ID] = "", fen[FEN_TEXT];
+    unsigned n = API_PAGE;
+    if (!rows)
+        return api_no_memory(c);
+    while (n == API_PAGE) {
+        int rc = ledger_co_deposits(c->s->ledger, citizen, after, rows, API_PAGE, &n);
+        if (rc != 0)
+            return api_failed(c, rc, "deposits");
+        for (unsigned i = 0; i < n; i++) {
+            fen_t holds = rows[i].credits_posted - rows[i].debits_posted;
+            if (holds != 0)
+                return api_fail(c, 409, "account_holds_money",
+                                "the deposit %s of this citizen holds %s yuan: settle the stay or "
+                                "give it back first",
+                                rows[i].owner, fen_text(holds, fen));
+        }
+        if (n > 0)
+            memcpy(after, rows[n - 1].owner, sizeof after);
+    }
+    return 0;
+}
+
 static int post_erase(struct api_call *c) CO_FN;
 static int post_erase(struct api_call *c)
 {
@@ -333,6 +358,8 @@ static int post_erase(struct api_call *c)
         rc = check_cards(c, row->c.id);
     if (rc == 0)
         rc = check_money(c, row->c.id);
+    if (rc == 0)
+        rc = check_deposits(c, row->c.id);
     if (rc != 0)
         return rc;
     const struct erase_wish w = {.citizen = row->c.id, .who = c->who, .why = why};

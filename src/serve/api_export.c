@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TXNS_MAX     5000  /* of one card; the newest */
+#define TXNS_MAX     5000  /* of one card, or by accounts and records; the newest */
 #define RECORDS_MAX  20000 /* of one owner and scope */
 #define MESSAGE_PAGE 8     /* documents of 64 KiB */
 
@@ -76,9 +76,8 @@ static CO_FN int put_records(struct export *e)
 
 /* ---- cards and what was done with them ---- */
 
-static CO_FN int put_txns(struct export *e, int64_t card)
+static CO_FN int put_txns(struct export *e, struct txn_filter f)
 {
-    struct txn_filter f = {.card = card};
     struct txn_row *rows = calloc(API_PAGE, sizeof *rows);
     unsigned n = API_PAGE, got = 0;
     int rc = rows ? 0 : OC_ENOMEM;
@@ -102,13 +101,37 @@ static int put_card(void *arg, const struct card_row *card)
     const char *scope;
     (void)snprintf(owner, sizeof owner, "card:%lld", (long long)card->id);
     json_array_append_new(json_object_get(e->all, "cards"), card_json(e->c->s, card));
-    int rc = put_txns(e, card->id);
+    int rc = put_txns(e, (struct txn_filter){.card = card->id});
     for (size_t i = 1; rc == 0 && (scope = citizen_scope(e->c->s, i)) != NULL; i++)
         rc = put_scope(e, owner, scope, e->records);
     return rc;
 }
 
 /* ---- the rest ---- */
+
+static json_t *account_json(const struct account_row *a)
+{
+    return json_pack("{s:s, s:o, s:I, s:I, s:I}", "kind", acct_kind_name(a->kind), "owner",
+                     json_text(a->owner), "balance_fen",
+                     (json_int_t)(a->credits_posted - a->debits_posted), "debits_fen",
+                     (json_int_t)a->debits_posted, "credits_fen", (json_int_t)a->credits_posted);
+}
+
+static CO_FN int put_deposits(struct export *e, json_t *list)
+{
+    struct account_row *rows = arena_alloc(flow_arena(), API_PAGE * sizeof *rows);
+    char after[LEDGER_ID] = "";
+    unsigned n = API_PAGE;
+    int rc = rows ? 0 : OC_ENOMEM;
+    while (rc == 0 && n == API_PAGE) {
+        rc = ledger_co_deposits(e->c->s->ledger, e->citizen, after, rows, API_PAGE, &n);
+        for (unsigned i = 0; rc == 0 && i < n; i++)
+            json_array_append_new(list, account_json(&rows[i]));
+        if (rc == 0 && n > 0)
+            memcpy(after, rows[n - 1].owner, sizeof after);
+    }
+    return rc;
+}
 
 static CO_FN int put_accounts(struct export *e)
 {
@@ -121,13 +144,9 @@ static CO_FN int put_accounts(struct export *e)
         if (rc != 0 && rc != OC_ENOENT)
             return rc;
         if (rc == 0)
-            json_array_append_new(
-                list, json_pack("{s:s, s:I, s:I, s:I}", "kind", acct_kind_name(kinds[i]),
-                                "balance_fen", (json_int_t)(a->credits_posted - a->debits_posted),
-                                "debits_fen", (json_int_t)a->debits_posted, "credits_fen",
-                                (json_int_t)a->credits_posted));
+            json_array_append_new(list, account_json(a));
     }
-    return a ? 0 : OC_ENOMEM;
+    return a ? put_deposits(e, list) : OC_ENOMEM;
 }
 
 /* What is on its way to institutions about this citizen. */
@@ -186,6 +205,8 @@ static CO_FN int put_all(struct export *e, const struct citizen_row *row)
         rc = put_records(e);
     if (rc == 0)
         rc = citizen_co_each_card(s, e->citizen, put_card, e);
+    if (rc == 0) /* what no card of theirs had a part in: accounts, benefits, a relative's bill */
+        rc = put_txns(e, (struct txn_filter){.citizen = e->citizen});
     if (rc == 0)
         rc = put_messages(e);
     json_object_set_new(e->all, "complete", json_boolean(!e->more));

@@ -1,7 +1,8 @@
 /* Forgetting a citizen (R20). Personal data go at once. Documents go when the years that the law
- * wants them kept are over, counted from the newest one; until then the day is written beside the
- * citizen and the night looks. Deleting the key is the erasure: what was sealed under it stands in
- * the journal, in outbox rows and in copies for good and says nothing any more.
+ * wants them kept are over, counted from the newest one's day, which the ledger keeps; until then
+ * the day is written beside the citizen and the night looks. Deleting the key is the erasure: what
+ * was sealed under it stands in the journal, in outbox rows and in copies for good and says nothing
+ * any more.
  *
  * Every look at somebody's data by a person at a console is written first, as a record of scope
  * `access` that the citizen is shown (access_co_note). */
@@ -166,102 +167,23 @@ const char *citizen_scope(const struct serve *s, size_t i)
 
 /* ---- how long ---- */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
-/* The day that a member tells; 0: none. Of a birthday nothing follows. */
-static date_t member_day(const struct serve *s, const char *name, const json_t *v)
-{
-    char text[11];
-    date_t d = 0;
-    json_int_t n = json_integer_value(v);
-    const char *t = json_string_value(v);
-    if (strncmp(name, "born", 4) == 0 || strncmp(name, "birth", 5) == 0)
-        return 0;
-    if (json_is_integer(v) && ends_with(name, "_ms") && n > 0 && n < INT64_C(4102444800000))
-        return city_date(n, s->env.city_offset_min);
-    if (json_is_integer(v) && n >= 19000101 && n <= 21001231 && date_valid((date_t)n))
-        return (date_t)n;
-    if (!t || strlen(t) < 10)
-        return 0;
-    (void)snprintf(text, sizeof text, "%.10s", t);
-    return date_parse(text, &d) == 0 ? d : 0;
-}
-
-/* At most TEXT_DEPTH_MAX deep: looked at before it was parsed. */
-static date_t newest_day(const struct serve *s, const char *name, json_t *j)
-{
-    date_t best = 0, d;
-    const char *key;
-    json_t *v;
-    size_t i;
-    if (!json_is_object(j) && !json_is_array(j))
-        return member_day(s, name, j);
-    json_object_foreach(j, key, v)
-    {
-        d = newest_day(s, key, v);
-        best = d > best ? d : best;
-    }
-    json_array_foreach(j, i, v)
-    {
-        d = newest_day(s, name, v);
-        best = d > best ? d : best;
-    }
-    return best;
-}
-
-/* A document that names no day counts from today: kept too long rather than too short. */
-static date_t document_day(const struct serve *s, const struct buf *text)
-{
-    date_t now = today(s), day = 0;
-    const char *t = (const char *)text->data;
-    json_t *j =
-        t && text_depth_ok(t, text->len, TEXT_DEPTH_MAX) ? json_loadb(t, text->len, 0, NULL) : NULL;
-    if (j)
-        day = newest_day(s, "", j);
-    json_decref(j);
-    return day == 0 || day > now ? now : day;
-}
-
 static date_t add_years(date_t d, unsigned years)
 {
     date_t sum = d + (date_t)years * 10000;
     return date_valid(sum) ? sum : sum - 1; /* the 29th of February */
 }
 
-/* When the scope's documents may go; at least *due. */
+/* When the scope's documents may go; at least *due. They count from the day of the transaction that
+ * wrote the newest. */
 static CO_FN int scope_due(struct serve *s, const char *citizen, const char *scope, date_t *due)
 {
     const struct serve_retention *keep = &s->config->retention;
     unsigned years = strcmp(scope, "medical") == 0 ? keep->medical_years : keep->transactions_years;
-    struct op_record at = {0};
-    int rc = 0;
-    (void)snprintf(at.scope, sizeof at.scope, "%s", scope);
-    (void)snprintf(at.owner, sizeof at.owner, "citizen:%.31s", citizen);
-    while (rc == 0) {
-        struct record_row r;
-        struct arena a;
-        struct buf text;
-        arena_init(&a, 0);
-        buf_init(&text, 2 * LEDGER_DOC_MAX);
-        rc = ledger_co_record_next(s->ledger, scope, at.owner, "", at.key, &a, at.key, &r);
-        if (rc == 0)
-            rc = vault_co_doc_open(s, citizen, &at, (struct bytes){r.doc, r.doc_len}, &text);
-        if (rc == OC_ESEAL || rc == OC_ESTATE) { /* unreadable: as if it were of today */
-            buf_reset(&text);
-            rc = 0;
-        }
-        if (rc == 0) {
-            date_t until = add_years(document_day(s, &text), years);
-            *due = until > *due ? until : *due;
-        }
-        buf_fini(&text);
-        arena_fini(&a);
-    }
-    return rc == OC_ENOENT ? 0 : rc;
+    date_t day = 0;
+    int rc = ledger_co_documents_day(s->ledger, citizen, scope, &day);
+    date_t until = rc == 0 && day != 0 ? add_years(day, years) : 0;
+    *due = until > *due ? until : *due;
+    return rc;
 }
 
 /* ---- forgetting ---- */

@@ -109,7 +109,11 @@ int intent_fill(struct dialogue *d, struct op_intent *in, uint8_t card_type)
     in->link = p->refund ? d->row->id : d->previous != 0 ? d->previous : d->link; /* a second attempt takes its number over */
     copy_request(d, in);
     copy_plan(p, in);
-    if (p->kind == OC_PLAN_DEBIT) /* limits are on spending; loads have the ceiling and their quota */
+    if (d->citizen != NULL && d->citizen[0] != '\0') {
+        in->concerned_count = 1;
+        snprintf(in->concerned[0].citizen, sizeof in->concerned[0].citizen, "%s", d->citizen);
+    }
+    if (p->kind == OC_PLAN_DEBIT || p->kind == OC_PLAN_ACCOUNT) /* limits are on spending; loads have the ceiling and their quota */
         set_limits(&d->env->policy, &in->limits);
     _Static_assert(PLAN_REPLY_MOVES <= LEDGER_REPLY, "the reply of a plan that moves something fits into its row");
     copy_text(in->reply, p->reply);

@@ -441,7 +441,7 @@ static void a_stay_that_cost_more_than_its_deposit_takes_the_difference(void **s
     assert_int_equal(fake_leg(&f.plan, OC_ACCT_DEPOSIT, account_a1()), -100000);
 }
 
-static void cancelling_a_stays_settlement_puts_the_own_part_into_its_deposit(void **state)
+static void R6_cancelling_a_stays_settlement_gives_each_part_back_where_it_came_from(void **state)
 {
     (void)state;
     admit();
@@ -453,10 +453,12 @@ static void cancelling_a_stays_settlement_puts_the_own_part_into_its_deposit(voi
     original(f.committed, "medical.inpatient_settle", 99000, 0);
     done("medical.settle_cancel", "txn", f.committed, NULL);
     assert_int_equal(f.plan.amount, 99000);
-    assert_int_equal(fake_holds(&f, OC_ACCT_DEPOSIT, owner), 199000);
+    assert_int_equal(fake_leg(&f.plan, OC_ACCT_PENDING_LOAD, ""), 99000);
+    assert_int_equal(fake_holds(&f, OC_ACCT_DEPOSIT, owner), 100000);
     refused(OC_R_WRONG_STATE, "medical.deposit_return", "admission", "A1", NULL);
     done("medical.inpatient_settle", "admission", "A1", NULL);
-    assert_int_equal(f.plan.kind, OC_PLAN_ACCOUNT);
+    assert_int_equal(f.plan.kind, OC_PLAN_DEBIT);
+    assert_int_equal(f.plan.amount, 99000);
     assert_int_equal(fake_holds(&f, OC_ACCT_DEPOSIT, owner), 0);
 }
 
@@ -516,7 +518,7 @@ int main(void)
         T(a_deposit_is_taken_and_more_of_it),
         T(a_stay_that_cost_less_than_its_deposit_returns_the_rest),
         T(a_stay_that_cost_more_than_its_deposit_takes_the_difference),
-        T(cancelling_a_stays_settlement_puts_the_own_part_into_its_deposit),
+        T(R6_cancelling_a_stays_settlement_gives_each_part_back_where_it_came_from),
         T(the_deposit_of_a_stay_that_did_not_take_place_is_returned),
         T(a_stays_bill_is_not_settled_as_an_outpatients),
     };

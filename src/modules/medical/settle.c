@@ -194,20 +194,27 @@ static void refund_kind(const struct onecard_request *req, struct onecard_plan *
     }
 }
 
-/* A stay's own part goes back into its deposit, other money to where it came from. */
-static void own_part_back(const struct onecard_request *req, struct onecard_plan *plan,
-                          const struct settled *s, fen_t amount)
+/* Money goes back to where it came from: first what was paid beside a stay's deposit. */
+static fen_t beside_deposit(const struct onecard_request *req, const struct onecard_doc *claim,
+                            fen_t own)
 {
-    const char *admission = doc_text(req, s->invoice, "admission");
-    if (*admission) {
-        char owner[32];
-        deposit_owner(doc_text(req, s->invoice, "hospital"), admission, owner);
-        if (amount > 0) {
-            req->host->plan_leg(plan, OC_ACCT_DEPOSIT, owner, amount);
-        }
-        return;
+    fen_t beside = doc_int(req, claim, "cash_fen") - doc_int(req, claim, "deposit_fen");
+    return own < beside ? own : beside;
+}
+
+/* s->deposit: what the deposit paid of what stays settled. */
+static void own_part_back(const struct onecard_request *req, struct onecard_plan *plan,
+                          struct settled *s, const struct onecard_doc *claim, fen_t own)
+{
+    fen_t beside = beside_deposit(req, claim, own);
+    char owner[32];
+    if (own > beside) {
+        deposit_owner(doc_text(req, claim, "hospital"), doc_text(req, s->invoice, "admission"),
+                      owner);
+        req->host->plan_leg(plan, OC_ACCT_DEPOSIT, owner, own - beside);
     }
-    pay_give(req, plan, s->pay, amount);
+    pay_give(req, plan, s->pay, beside);
+    s->deposit = doc_int(req, claim, "deposit_fen") - (own - beside);
 }
 
 SERVICE(medical_settle_cancel)
@@ -225,7 +232,7 @@ SERVICE(medical_settle_cancel)
     }
     refund_kind(req, plan, req->original->amount_fen, s.split.total);
     h->plan_leg(plan, OC_ACCT_MERCHANT, doc_text(req, claim, "hospital"), -s.split.total);
-    own_part_back(req, plan, &s, s.split.cash);
+    own_part_back(req, plan, &s, claim, s.split.cash);
     h->doc_set_text(claim, "status", "cancelled");
     h->doc_set_text(s.invoice, "status", "issued");
     h->doc_remove(s.invoice, "settlement");
@@ -326,12 +333,11 @@ SERVICE(medical_refund_lines)
         return rc;
     }
     s.chip = h->doc_as_bool(h->doc_get(claim, "chip"), false);
-    refund_kind(req, plan, s.chip ? own : back, back);
+    refund_kind(req, plan, s.chip ? beside_deposit(req, claim, own) : back, back);
     h->plan_leg(plan, OC_ACCT_MERCHANT, doc_text(req, claim, "hospital"), -back);
-    own_part_back(req, plan, &s, own);
+    own_part_back(req, plan, &s, claim, own);
     h->doc_set_text(claim, "status", "replaced");
     keep_doc(req, plan, key, version, claim);
-    s.deposit = doc_int(req, claim, "deposit_fen");
     settle_write(req, plan, &s);
     h->plan_reply_fen(plan, "returned_fen", own);
     return 0;

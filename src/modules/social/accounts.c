@@ -39,19 +39,26 @@ static int co_give_back(struct settlement *t, const char *owner, fen_t fen, bool
         }
         t->payers[t->payer_count++] = p;
     }
-    if (i < t->bill.family_count && same_year) {
-        t->bill.family[i].can += fen;
+    if (i < t->bill.family_count) {
+        fen_t can = t->payers[i].can + (same_year ? fen : 0);
+        t->bill.family[i].can = can < fen ? can : fen;
     }
     t->counts[i] -= same_year ? fen : 0;
     return 0;
 }
 
+/* What comes in the place of a settlement is bounded by it (R6): nobody pays who did not, and
+ * nobody more. */
 int accounts_co_restore(struct settlement *t, const struct onecard_doc *old)
 {
     const struct onecard_host *h = t->req->host;
     const struct onecard_doc *legs = h->doc_get(old, "legs");
     int64_t year = get_int(t->req, old, "settled_on", 0) / 10000;
     int rc = 0;
+    t->bill.personal = 0;
+    for (unsigned i = 0; i < t->bill.family_count; i++) {
+        t->bill.family[i].can = 0;
+    }
     for (size_t i = 0; i < h->doc_count(legs) && rc == 0; i++) {
         const struct onecard_doc *l = h->doc_at(legs, i, NULL);
         const char *owner = get_text(t->req, l, "owner", "");

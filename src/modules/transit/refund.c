@@ -76,6 +76,7 @@ struct refund {
     struct net bore;       /* who bore that */
     struct net all;        /* legs of the plan */
     struct fare_sums sums; /* as if the ride had never been */
+    const char *op;        /* who got the ride's fare */
 };
 
 static void net_add(struct net *n, const struct fare_leg *x, int sign)
@@ -101,10 +102,23 @@ static void net_fare(struct refund *r, struct net *n, const struct fare *f, cons
     }
 }
 
+/* Who got the fare: for a missing exit the operator of the entry, wherever it was charged. */
+static const char *operator_of(const struct onecard_host *h, const struct onecard_doc *txn)
+{
+    const struct onecard_doc *legs = h->doc_get(txn, "legs");
+    for (size_t i = 0; i < h->doc_count(legs); i++) {
+        const struct onecard_doc *d = h->doc_at(legs, i, NULL);
+        if (num(h, d, "account") == OC_ACCT_MERCHANT && num(h, d, "amount_fen") > 0) {
+            return h->doc_as_text(h->doc_get(d, "owner"));
+        }
+    }
+    return h->doc_as_text(h->doc_get(txn, "participant"));
+}
+
 static void one_later(struct refund *r, const struct onecard_doc *txn)
 {
     const struct onecard_host *h = r->p.req->host;
-    const char *op = h->doc_as_text(h->doc_get(txn, "participant"));
+    const char *op = operator_of(h, txn);
     struct told *x = &r->later;
     if (num(h, txn, "refunded_fen") > 0 || !read_told(&r->p, txn, x)) {
         return;
@@ -208,13 +222,32 @@ static void fit(struct net *n)
     }
 }
 
+/* Of later rides others would have borne more instead: nobody is charged for a ride of another day,
+ * so those who bore them get so much less, the last ones first. */
+static void only_gains(struct net *n)
+{
+    fen_t less = 0;
+    for (unsigned i = 0; i < n->count; i++) {
+        if (n->legs[i].amount < 0) {
+            less -= n->legs[i].amount;
+            n->legs[i].amount = 0;
+        }
+    }
+    for (unsigned i = n->count; i > 0 && less > 0; i--) {
+        fen_t part = n->legs[i - 1].amount < less ? n->legs[i - 1].amount : less;
+        n->legs[i - 1].amount -= part;
+        less -= part;
+    }
+}
+
 /* The legs of the ride turned round, and what the later bearers get. */
 static int give_back(struct refund *r, fen_t back)
 {
     struct tap *p = &r->p;
     const struct onecard_host *h = p->req->host;
     const struct onecard_original *o = p->req->original;
-    net_fare(r, &r->all, &r->f, o->participant, -1);
+    net_fare(r, &r->all, &r->f, r->op ? r->op : o->participant, -1);
+    only_gains(&r->bore);
     for (unsigned i = 0; i < r->bore.count && r->more > 0; i++) {
         net_add(&r->all, &r->bore.legs[i], 1);
     }
@@ -282,6 +315,7 @@ static int decide(struct refund *r)
         return h->refuse(p->plan, OC_R_WRONG_STATE,
                          "its fare cannot be counted again: the table of its day has changed");
     }
+    r->op = operator_of(h, txn);
     r->sums = x->before;
     rc = count_again(r);
     if (rc) {

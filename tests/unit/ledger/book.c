@@ -368,6 +368,8 @@ static WORKER_FN const char *same_tables(struct db *x, struct db *y)
         "SELECT * FROM hold ORDER BY 1",
         "SELECT * FROM outbox ORDER BY 1",
         "SELECT * FROM participant_key ORDER BY 1, 2",
+        "SELECT * FROM txn_citizen ORDER BY 1, 2, 3",
+        "SELECT * FROM deposit ORDER BY 1, 2, 3",
     };
     const char *text = "";
     for (size_t i = 0; i < ARRAY_LEN(tables) && !text[0]; i++) {

@@ -291,6 +291,168 @@ static void R20_nothing_is_erased_while_something_of_the_citizen_is_open(void **
     assert_int_equal(erase(w, "C1", ERASE_DOCUMENTS, 0), 0);
 }
 
+/* A plan of accounts that waits for an institution; nothing of it is the citizen's but what `put`
+ * makes so. */
+static WORKER_FN int64_t waits(struct world *w, void (*put)(struct op_intent *))
+{
+    struct op_intent *in = note(w, "", "");
+    in->record_count = 0;
+    in->plan_kind = OC_PLAN_ACCOUNT;
+    in->amount = 10;
+    in->leg_count = 2;
+    in->legs[0] = (struct leg){.kind = ACCT_FUND, .owner = "F", .amount = -10};
+    in->legs[1] = (struct leg){.kind = ACCT_MERCHANT, .owner = "P1", .amount = 10};
+    SET(in->hold.to, "P2");
+    SET(in->hold.kind, "settle");
+    put(in);
+    assert_int_equal(fixture_do(&w->f), 0);
+    return w->f.op->intent.txn;
+}
+
+static void by_message(struct op_intent *in)
+{
+    SET(in->messages[0].to, "P2");
+    SET(in->messages[0].kind, "settled");
+    SET(in->messages[0].citizen, "C1");
+    in->message_count = 1;
+}
+
+static void by_subject(struct op_intent *in)
+{
+    SET(in->concerned[0].citizen, "C1");
+    in->concerned_count = 1;
+}
+
+static void by_account(struct op_intent *in)
+{
+    in->legs[1].kind = ACCT_PERSONAL;
+    SET(in->legs[1].owner, "C1");
+}
+
+static void by_record(struct op_intent *in)
+{
+    SET(in->records[0].key, "bill/1");
+    in->records[0].doc = (struct op_doc){"~x", 2};
+    in->record_count = 1;
+}
+
+static void R20_open_plan_that_concerns_the_citizen_in_any_way_postpones_erasure(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct world *w = *state;
+    static void (*const ways[])(struct op_intent *) = {by_message, by_subject, by_account,
+                                                       by_record};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        int64_t txn = waits(w, ways[i]);
+        assert_int_equal(erase(w, "C1", ERASE_PERSONAL, 0), OC_EREFUSED);
+        assert_int_equal(w->f.op->reason, OC_R_WRONG_STATE);
+        assert_int_equal(erase(w, "C1", ERASE_DOCUMENTS, 0), OC_EREFUSED);
+        (void)fixture_outcome(&w->f, txn, OC_TXN_VOIDED, EV_NONE);
+        assert_int_equal(fixture_do(&w->f), 0);
+    }
+    assert_int_equal(erase(w, "C1", ERASE_PERSONAL, 0), 0);
+}
+
+static WORKER_FN void move_deposit(struct world *w, fen_t amount)
+{
+    struct op_intent *in = note(w, "", "");
+    in->record_count = 0;
+    in->plan_kind = OC_PLAN_ACCOUNT;
+    in->amount = amount > 0 ? amount : -amount;
+    in->leg_count = 2;
+    in->legs[0] = (struct leg){.kind = ACCT_DEPOSIT, .owner = "stay/1", .amount = amount};
+    in->legs[1] = (struct leg){.kind = ACCT_LOAD_RECEIVABLE, .owner = "P1", .amount = -amount};
+    by_subject(in);
+    assert_int_equal(fixture_do(&w->f), 0);
+}
+
+static CO_FN int read_deposits(void *arg)
+{
+    struct world *w = arg;
+    struct account_row rows[2];
+    int rc = ledger_co_deposits(w->f.l, "C1", "", rows, 2, &w->n[0]);
+    w->number = w->n[0] ? rows[0].credits_posted - rows[0].debits_posted : -1;
+    return rc;
+}
+
+static void R20_deposit_that_holds_money_postpones_erasure(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct world *w = *state;
+    move_deposit(w, 500);
+    assert_int_equal(erase(w, "C1", ERASE_PERSONAL, 0), OC_EREFUSED);
+    assert_int_equal(w->f.op->reason, OC_R_WRONG_STATE);
+    assert_non_null(strstr(w->f.op->detail, "stay/1"));
+    assert_int_equal(fixture_flow(&w->f, read_deposits, w), 0);
+    assert_int_equal(w->n[0], 1);
+    assert_int_equal(w->number, 500);
+    move_deposit(w, -500);
+    assert_int_equal(erase(w, "C1", ERASE_PERSONAL, 0), 0);
+}
+
+static CO_FN int read_concerning(void *arg)
+{
+    struct world *w = arg;
+    struct txn_filter f = {.citizen = w->id};
+    struct txn_row *rows = calloc(ROWS, sizeof *rows);
+    int rc = rows ? ledger_co_txns(w->f.l, &f, rows, ROWS, &w->n[0]) : OC_ENOMEM;
+    w->number = rc == 0 && w->n[0] ? rows[0].id : 0;
+    free(rows);
+    return rc;
+}
+
+static void R20_transactions_without_a_card_of_his_are_found_from_the_citizen(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct world *w = *state;
+    int64_t last = 0;
+    static void (*const ways[])(struct op_intent *) = {by_message, by_subject, by_account,
+                                                       by_record};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        last = waits(w, ways[i]);
+        (void)fixture_outcome(&w->f, last, OC_TXN_VOIDED, EV_NONE);
+        assert_int_equal(fixture_do(&w->f), 0);
+    }
+    w->id = "C1";
+    assert_int_equal(fixture_flow(&w->f, read_concerning, w), 0);
+    assert_int_equal(w->n[0], 4);
+    assert_int_equal(w->number, last); /* the newest first */
+    w->id = "C";
+    assert_int_equal(fixture_flow(&w->f, read_concerning, w), 0);
+    assert_int_equal(w->n[0], 0);
+}
+
+static CO_FN int read_day(void *arg)
+{
+    struct world *w = arg;
+    date_t day = 0;
+    int rc = ledger_co_documents_day(w->f.l, "C1", w->id, &day);
+    w->number = day;
+    return rc;
+}
+
+static void R20_documents_are_as_old_as_the_day_that_wrote_the_newest(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct world *w = *state;
+    w->id = "medical";
+    assert_int_equal(fixture_flow(&w->f, read_day, w), 0);
+    assert_int_equal(w->number, 0);
+    note(w, "report/1", "{\"day\":20990101}")->business_date =
+        20250310; /* what it says is not asked */
+    assert_int_equal(fixture_do(&w->f), 0);
+    note(w, "report/2", "~y")->business_date = 20250307;
+    assert_int_equal(fixture_do(&w->f), 0);
+    struct op_record *r = note(w, "report/3", "~z")->records;
+    SET(r->scope, "social");
+    assert_int_equal(fixture_do(&w->f), 0);
+    assert_int_equal(fixture_flow(&w->f, read_day, w), 0);
+    assert_int_equal(w->number, 20250310);
+    w->id = "social";
+    assert_int_equal(fixture_flow(&w->f, read_day, w), 0);
+    assert_int_equal(w->number, FIXTURE_DAY);
+}
+
 static void R20_open_transaction_of_the_citizens_card_keeps_his_data(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -535,6 +697,10 @@ int main(void)
         T(R20_documents_stay_until_their_date_and_go_with_their_key),
         T(R20_what_was_sealed_before_an_erasure_is_not_written_after_it),
         T(R20_nothing_is_erased_while_something_of_the_citizen_is_open),
+        T(R20_open_plan_that_concerns_the_citizen_in_any_way_postpones_erasure),
+        T(R20_deposit_that_holds_money_postpones_erasure),
+        T(R20_transactions_without_a_card_of_his_are_found_from_the_citizen),
+        T(R20_documents_are_as_old_as_the_day_that_wrote_the_newest),
         T(R20_open_transaction_of_the_citizens_card_keeps_his_data),
         T(R20_key_that_outlived_its_erasure_is_a_fault),
         T(key_goes_along_with_a_backup_and_its_restore),

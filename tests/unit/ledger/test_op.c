@@ -246,10 +246,11 @@ static void record_of_version_2_still_decodes(void **state)
     op_encode(op, &b);
     const uint8_t *doc = memmem(b.data, b.len, "{\"rides\":1}", 11);
     size_t at = (size_t)(doc - b.data), end = at + 11;
-    /* without the two upper bytes of the length, `remove` and `version_new`, and messages, hold and slot at the end */
+    /* without the two upper bytes of the length, `remove` and `version_new`, and messages, hold and slot at the end, and what
+     * version 4 put behind them */
     buf_put(&old, b.data, at - 4);
     buf_put(&old, b.data + at - 2, 13);
-    buf_put(&old, b.data + end + 5, b.len - end - 5 - (1 + 2 + 2 + 8 + 4 + 4) - (2 + 2 + 4 + 4));
+    buf_put(&old, b.data + end + 5, b.len - end - 5 - (1 + 2 + 2 + 8 + 4 + 4) - (2 + 2 + 4 + 4) - (1 + 8 + 1));
     old.data[0] = 2;
     assert_int_equal(op_decode(old.data, old.len, back), 0);
     assert_int_equal(back->intent.records[0].doc.len, 11);

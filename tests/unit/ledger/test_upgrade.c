@@ -218,6 +218,8 @@ static void ledger_of_an_earlier_version_opens_migrates_verifies_and_goes_on(voi
         assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
         assert_int_equal(number(o, "SELECT count(*) FROM terminal_key"), ledgers[i].keys + 1);
         assert_int_equal(number(o, "SELECT cards FROM site"), 3);
+        assert_true(number(o, "SELECT day FROM record_undated") > 0); /* records of before are not younger */
+        assert_int_equal(number(o, "SELECT count(*) FROM record WHERE day = 0 AND key = 'visit/1'"), 0);
         assert_int_equal(number(o, "SELECT count(*) FROM outbox"), ledgers[i].messages + 1);
         sound(o, ledgers[i].ops + 3);
         assert_int_equal(open_old(o, &l), 0); /* and once more, nothing to do */

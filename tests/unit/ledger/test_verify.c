@@ -285,7 +285,7 @@ static void row_too_many_or_too_few_is_found(void **state)
         {"DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", "missing"},
         {"INSERT INTO participant VALUES (5, 'P3', 'Ghosts Ltd', 0, 0)",
          "table participant, row 5,P3: the replay does not make it"},
-        {"INSERT INTO record VALUES (5, 'a', 'a', 'a', 1, '{}')",
+        {"INSERT INTO record VALUES (5, 'a', 'a', 'a', 1, 0, '{}')",
          "table record: row 5,a,a,a where the replay has row 5,transit,card:1,month"},
         {"INSERT INTO account VALUES (5, 4, 'P9', 0, 0, 0, 0, 0)", "table account"},
     };
