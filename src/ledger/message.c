@@ -70,6 +70,7 @@ int prepare_message(struct fold *f, struct ledger_op *op)
     int rc = message_load(f, e->message, &m);
     if (rc)
         return rc == OC_ENOENT ? prepare_missing(op, "message", ident_text(e->message, id)) : rc;
+    op->message.anew = e->to == MESSAGE_DUE;
     if (sm_allowed(&message_states, m.state, e->to))
         return 0;
     snprintf(op->detail, sizeof op->detail, "the message is %s", message_state_name(m.state));
@@ -99,7 +100,7 @@ static WORKER_FN int message_stay(struct fold *f, const struct message_row *m,
     db_put_i64(&q, e->to);
     db_put_i64(&q, e->tries);
     db_put_text(&q, e->note);
-    db_put_i64(&q, e->to == MESSAGE_DUE ? at_ms : m->due_ms);
+    db_put_i64(&q, e->anew ? at_ms : m->due_ms);
     int rc = db_end(&q);
     return rc ? rc : db_changes(f->db) == 1 ? 0 : OC_EINTERNAL;
 }

@@ -167,7 +167,8 @@ TABLE(t_terminal_key, TEXT(struct op_terminal_key, terminal), NUM(struct op_term
 TABLE(t_hold, SNUM(struct op_hold, txn), NUM(struct op_hold, to), TEXT(struct op_hold, reference),
       TEXT(struct op_hold, note));
 TABLE(t_message_end, SNUM(struct op_message_end, message), NUM(struct op_message_end, to),
-      NUM(struct op_message_end, tries), TEXT(struct op_message_end, note));
+      NUM(struct op_message_end, tries), TEXT(struct op_message_end, note),
+      NUM4(struct op_message_end, anew));
 TABLE(t_erased, TEXT(struct op_erased, citizen), NUM(struct op_erased, what),
       SNUM(struct op_erased, due), TEXT(struct op_erased, why));
 TABLE(t_participant_key, TEXT(struct op_participant_key, participant),

@@ -371,6 +371,7 @@ struct op_message_end {
     uint8_t to; /* enum message_state */
     uint32_t tries;
     char note[128];
+    uint8_t anew; /* [out] 1: it is due since this row (version 4) */
 };
 
 enum { ERASE_PERSONAL = 1, ERASE_DOCUMENTS = 2 };

@@ -88,3 +88,6 @@ CREATE TABLE deposit (
     owner   TEXT    NOT NULL,
     PRIMARY KEY (shard, citizen, owner)
 ) STRICT, WITHOUT ROWID;
+
+-- A message sent again by a person is due since then.
+ALTER TABLE outbox RENAME COLUMN created_ms TO due_ms;
