@@ -1,6 +1,7 @@
 /* Settlement on order: a run of a closed day, a preview, the proof of what was published. */
 #include "serve/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static json_t *report_json(const struct serve *s, const struct settle_report *r)
@@ -13,7 +14,8 @@ static json_t *report_json(const struct serve *s, const struct settle_report *r)
                           (json_int_t)r->postings, "gross_fen", (json_int_t)r->gross, "borne_fen",
                           (json_int_t)r->borne, "net_fen", (json_int_t)r->net);
     /* An open day has no closing yet: what it would be now. */
-    fen_t closing = d->state == 1 ? d->float_opening + d->loads - d->purchases + d->adjustments : d->float_closing;
+    fen_t closing = d->state == 1 ? d->float_opening + d->loads - d->purchases + d->adjustments
+                                  : d->float_closing;
     (void)s;
     if (!j)
         return json_null();
@@ -21,8 +23,7 @@ static json_t *report_json(const struct serve *s, const struct settle_report *r)
                         json_pack("{s:I, s:I, s:I, s:I, s:I}", "opening_fen",
                                   (json_int_t)d->float_opening, "loads_fen", (json_int_t)d->loads,
                                   "purchases_fen", (json_int_t)d->purchases, "adjustments_fen",
-                                  (json_int_t)d->adjustments, "closing_fen",
-                                  (json_int_t)closing));
+                                  (json_int_t)d->adjustments, "closing_fen", (json_int_t)closing));
     json_object_set_new(j, "doubts", json_integer(r->doubts));
     json_object_set_new(j, "doubts_fen", json_integer(r->doubts_amount));
     json_object_set_new(j, "oldest_doubt_s", json_integer(r->oldest_doubt_ms / 1000));
@@ -93,6 +94,60 @@ static int post_verify(struct api_call *c)
     return settle(c, true);
 }
 
-const struct api_route api_settle_routes[] = {{"POST", "/v1/settle/run", post_run, NULL},
+/* ---- the claim on a fund ---- */
+
+static json_t *claim_json(const struct settle_claim *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "fund",
+                     json_text(r->fund), "first", json_date(r->first), "last", json_date(r->last),
+                     "already", r->already, "path", json_text(r->path), "lines",
+                     (json_int_t)r->lines, "payees", (json_int_t)r->payees, "files",
+                     (json_int_t)r->files, "amount_fen", (json_int_t)r->amount, "manifest_sha256",
+                     json_hex(r->manifest_sha256, sizeof r->manifest_sha256), "faults",
+                     (json_int_t)r->faults, "first_fault", json_text_or_null(r->first_fault));
+}
+
+/* "2026-11": its first day. */
+static int read_month(struct api_call *c, const char *text, date_t *ret)
+{
+    char day[16];
+    (void)snprintf(day, sizeof day, "%.7s-01", text);
+    if (strlen(text) != 7 || date_parse(day, ret) != 0)
+        return api_fail(c, 400, "bad_field", "\"month\" is a month such as 2026-11, not \"%.16s\"",
+                        text);
+    return 0;
+}
+
+static int post_claim(struct api_call *c) CO_FN;
+static int post_claim(struct api_call *c)
+{
+    char fund[LEDGER_ID] = "", text[16] = "";
+    bool verify = false;
+    date_t month = 0;
+    const struct field fields[] = {
+        {.name = "fund", .kind = FIELD_TEXT, .out = fund, .size = sizeof fund, .required = true},
+        {.name = "month", .kind = FIELD_TEXT, .out = text, .size = sizeof text, .required = true},
+        {.name = "verify", .kind = FIELD_BOOL, .out = &verify}};
+    struct settle_claim *r = arena_alloc(flow_arena(), sizeof *r);
+    struct settle_report *why = arena_alloc(flow_arena(), sizeof *why);
+    int rc = api_fields(c, fields, ARRAY_LEN(fields));
+    if (rc == 0 && (!r || !why))
+        rc = api_no_memory(c);
+    if (rc == 0)
+        rc = read_month(c, text, &month);
+    if (rc != 0)
+        return rc;
+    rc = settle_co_claim(&c->s->settle, fund, month, verify, r);
+    memcpy(why->first_fault, r->first_fault, sizeof why->first_fault);
+    if (rc != 0)
+        return failed(c, rc, why);
+    if (!verify)
+        log_info("serve", "claim on %s for %s asked for by %s", fund, text, c->who);
+    c->reply = claim_json(r);
+    return 0;
+}
+
+const struct api_route api_settle_routes[] = {{"POST", "/v1/settle/claim", post_claim, NULL},
+                                              {"POST", "/v1/settle/run", post_run, NULL},
                                               {"POST", "/v1/settle/verify", post_verify, NULL},
                                               {NULL, NULL, NULL, NULL}};

@@ -43,6 +43,8 @@ static int co_take(struct run *r, const struct txn_row *t)
 {
     if (!doubt_open_at(t, r->day.date, r->close_ms))
         return 0;
+    if (t->in.plan_kind == OC_PLAN_NOTE) /* waits for an institution, but nothing of it is money */
+        return 0;
     struct doubt *d = room(&r->doubts);
     if (!d)
         return OC_ENOMEM;

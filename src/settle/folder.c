@@ -55,18 +55,16 @@ static int co_work(struct folder *f, int (*work)(struct folder *))
     return rc;
 }
 
-static int set_paths(struct folder *f, const struct settle_env *env, date_t date)
+static int set_paths(struct folder *f, const struct settle_env *env, const char *name)
 {
-    char day[11];
     const char *suffix = f->want == FOLDER_PREVIEW ? ".preview" : "";
-    date_text(date, day);
     if (strlen(env->dir) >= sizeof f->parent) {
         log_error("settle", "the settlement folder's path is too long");
         return OC_EINVAL;
     }
     snprintf(f->parent, sizeof f->parent, "%s", env->dir);
-    snprintf(f->final, sizeof f->final, "%s/%s%s", f->parent, day, suffix);
-    snprintf(f->temp, sizeof f->temp, "%s/.%s%s.tmp", f->parent, day, suffix);
+    snprintf(f->final, sizeof f->final, "%s/%s%s", f->parent, name, suffix);
+    snprintf(f->temp, sizeof f->temp, "%s/.%s%s.tmp", f->parent, name, suffix);
     return 0;
 }
 
@@ -82,7 +80,7 @@ static void forget(struct folder *f)
     free(f);
 }
 
-int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want,
+int folder_co_open(const struct settle_env *env, const char *name, enum folder_want want,
                    struct folder **ret)
 {
     struct folder *f = calloc(1, sizeof *f);
@@ -91,7 +89,7 @@ int folder_co_open(const struct settle_env *env, date_t date, enum folder_want w
     f->pool = env->pool;
     f->crypto = env->crypto;
     f->want = want;
-    int rc = set_paths(f, env, date);
+    int rc = set_paths(f, env, name);
     if (!rc)
         rc = co_work(f, folder_work_open);
     if (rc)

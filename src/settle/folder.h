@@ -46,10 +46,10 @@ struct folder {
     char first_fault[SETTLE_TEXT];
 };
 
-/** Looks what is there and makes the temporary folder. OC_ENOENT (FOLDER_VERIFY: nothing
+/** Looks what is there and makes the temporary folder; `name`: "2026-11-21", of a few dozen bytes that a path may have. OC_ENOENT (FOLDER_VERIFY: nothing
  * published), OC_EINVAL (path too long), OC_ENOSPC, OC_EIO (logged), OC_ENOMEM, OC_EBUSY,
  * OC_ECLOSED. */
-int folder_co_open(const struct settle_env *env, date_t date, enum folder_want want,
+int folder_co_open(const struct settle_env *env, const char *name, enum folder_want want,
                    struct folder **ret) MUST_USE CO_FN;
 /** Removes the temporary folder where it was not published; frees. NULL is fine. */
 void folder_co_close(struct folder **f) CO_FN;

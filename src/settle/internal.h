@@ -40,6 +40,11 @@ struct run {
 };
 #define RUN_PAGE 64
 
+/** A run, to be freed in any case; OC_ENOMEM. */
+int run_new(struct settle_env *env, enum folder_want want, struct settle_report *rep,
+            struct run **ret) MUST_USE;
+/** Removes what was not published. NULL is fine. */
+void run_co_free(struct run *r) CO_FN;
 /** Notes why, for the report, and gives `rc` back. */
 int run_wrong(struct run *r, int rc, const char *fmt, ...) PRINTF_FN(3, 4);
 /** The masked number of the row's card; "" where it has none. */
@@ -85,6 +90,10 @@ void sheet_doubts(struct buf *b, const struct run *r);
 
 /* ---- manifest.c ---- */
 void manifest_text(struct buf *b, const struct run *r);
+/** The lines of all files that were made so far, by name. */
+void manifest_files(struct buf *b, const struct folder *f);
+/** Adds manifest.json with that text and its signature, after every other file was sealed. */
+int manifest_co_add(struct run *r, void (*text)(struct buf *b, const void *arg), const void *arg) MUST_USE CO_FN;
 /** The line of one file in a manifest. */
 void manifest_file(struct buf *b, const char *name, int64_t size, const uint8_t sha256[SHA256_LEN]);
 /** The signature's line over a manifest's hash. OC_ECRYPTO. */

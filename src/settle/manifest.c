@@ -21,7 +21,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* File names hold only characters that JSON takes as they are (tally_file_name). */
-static void files(struct buf *b, const struct folder *f)
+void manifest_files(struct buf *b, const struct folder *f)
 {
     const struct folder_file **sorted = calloc(f->n, sizeof *sorted);
     if (!sorted) {
@@ -77,7 +77,7 @@ void manifest_text(struct buf *b, const struct run *r)
                (long long)r->day.journal_seq,
                hex_encode(r->day.chain_head, sizeof r->day.chain_head, head));
     buf_puts(b, "  \"files\": [");
-    files(b, r->folder);
+    manifest_files(b, r->folder);
     buf_puts(b, "\n  ]\n}\n");
 }
 
@@ -95,4 +95,23 @@ int manifest_sign(const struct settle_env *env, const uint8_t sha256[SHA256_LEN]
     buf_printf(ret, FORMAT " hmac-sha256 key=%s %s\n", hex_encode(id, 8, id_hex),
                hex_encode(signature, sizeof signature, hex));
     return ret->err;
+}
+
+int manifest_co_add(struct run *r, void (*text)(struct buf *b, const void *arg), const void *arg)
+{
+    unsigned manifest = 0, signature = 0;
+    int rc = folder_add(r->folder, "manifest.json", &manifest);
+    if (rc)
+        return rc;
+    text(folder_out(r->folder, manifest), arg);
+    rc = folder_co_flush(r->folder, true);
+    if (!rc)
+        rc = folder_seal(r->folder, manifest);
+    if (rc)
+        return rc;
+    memcpy(r->rep->manifest_sha256, r->folder->files[manifest]->sha256, SHA256_LEN);
+    rc = folder_add(r->folder, "manifest.sig", &signature);
+    if (!rc)
+        rc = manifest_sign(r->env, r->rep->manifest_sha256, folder_out(r->folder, signature));
+    return rc ? rc : folder_co_flush(r->folder, true);
 }

@@ -47,24 +47,9 @@ static int co_sheets(struct run *r)
     return rc;
 }
 
-static int co_manifest(struct run *r) CO_FN;
-static int co_manifest(struct run *r)
+static void day_text(struct buf *b, const void *arg)
 {
-    unsigned manifest = 0, signature = 0;
-    int rc = folder_add(r->folder, "manifest.json", &manifest);
-    if (rc)
-        return rc;
-    manifest_text(folder_out(r->folder, manifest), r);
-    rc = folder_co_flush(r->folder, true);
-    if (!rc)
-        rc = folder_seal(r->folder, manifest);
-    if (rc)
-        return rc;
-    memcpy(r->rep->manifest_sha256, r->folder->files[manifest]->sha256, SHA256_LEN);
-    rc = folder_add(r->folder, "manifest.sig", &signature);
-    if (!rc)
-        rc = manifest_sign(r->env, r->rep->manifest_sha256, folder_out(r->folder, signature));
-    return rc ? rc : folder_co_flush(r->folder, true);
+    manifest_text(b, arg);
 }
 
 static void report(struct run *r)
@@ -90,7 +75,7 @@ int run_co_make(struct run *r)
     if (!rc)
         rc = co_sheets(r);
     if (!rc)
-        rc = co_manifest(r);
+        rc = manifest_co_add(r, day_text, r);
     if (!rc)
         rc = folder_co_finish(r->folder);
     r->rep->files = r->folder->n;

@@ -35,8 +35,8 @@ static int co_day(struct run *r, date_t date)
     return 0;
 }
 
-static int run_new(struct settle_env *env, enum folder_want want, struct settle_report *rep,
-                   struct run **ret)
+int run_new(struct settle_env *env, enum folder_want want, struct settle_report *rep,
+            struct run **ret)
 {
     struct run *r = calloc(1, sizeof *r);
     if (!r)
@@ -51,8 +51,7 @@ static int run_new(struct settle_env *env, enum folder_want want, struct settle_
     return r->rows && r->card ? 0 : OC_ENOMEM;
 }
 
-static void run_co_free(struct run *r) CO_FN;
-static void run_co_free(struct run *r)
+void run_co_free(struct run *r)
 {
     if (!r)
         return;
@@ -67,10 +66,11 @@ static void run_co_free(struct run *r)
 static int co_begin(struct run *r, date_t date) CO_FN;
 static int co_begin(struct run *r, date_t date)
 {
+    char day[11];
     int rc = co_day(r, date);
     if (rc)
         return rc;
-    rc = folder_co_open(r->env, date, r->want, &r->folder);
+    rc = folder_co_open(r->env, date_text(date, day), r->want, &r->folder);
     if (rc == OC_ENOENT)
         return run_wrong(r, rc, "nothing is published of that day");
     if (rc)

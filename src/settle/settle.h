@@ -4,7 +4,7 @@
  *    <dir>/2026-11-21/<participant>.csv   one line a posting that moved something (R14)
  *                     summary.csv         each participant by service, and what it is owed
  *                     float.csv           the float rolls forward (R19)
- *                     doubts.csv          what was open when the day closed
+ *                     doubts.csv          what was open when the day closed; no notes, of which nothing is money
  *                     manifest.json       counts, sums, size and SHA-256 of each file, the audit
  * chain's head manifest.sig        keyed signature of manifest.json
  *
@@ -93,6 +93,33 @@ int settle_co_run(struct settle_env *env, date_t date, bool preview,
  * where it could not look: OC_ENOENT: no such day or nothing published, OC_ESTATE: the day is open,
  * and as settle_co_run. */
 int settle_co_verify(struct settle_env *env, date_t date, struct settle_report *ret) MUST_USE CO_FN;
+
+/** What is claimed of a fund for a month (R18): every posting of its closed days that moved the fund's
+ * account, whom it went to, and the sum, which is what the account moved. In "claim-<fund>-<YYYY-MM>"
+ * of the settlement folder:
+ *    claim.csv      one line a posting, by day; what was given back is negative
+ *    summary.csv    each payee's count and sum, and the total
+ *    manifest.json, manifest.sig   as of a day */
+struct settle_claim {
+    char fund[LEDGER_ID];
+    date_t first, last; /* of the month, or of the site's beginning */
+    int64_t lines;
+    fen_t amount;       /* the fund owes */
+    bool already;       /* the same files were there: nothing was written */
+    uint32_t payees, files;
+    char path[SETTLE_PATH];
+    uint8_t manifest_sha256[SHA256_LEN];
+    uint32_t faults; /* verification, or a folder that is there already: what differs */
+    char first_fault[SETTLE_TEXT];
+};
+/** Makes the claim of the month of `month` (any day of it), or, with `verify`, compares what was
+ * published byte for byte; the same month gives the same bytes for ever, for its days are closed. *ret
+ * is filled in as far as known. OC_ESTATE: a day of the month is open, or lies ahead. OC_ENOENT: no day
+ * of it was a clearing day; verify: nothing published. OC_EINVAL: no date, no fund. OC_EEXIST: another
+ * claim of that month is there. OC_EBOOKS: a posting's legs do not sum to zero. Else as
+ * settle_co_run; verify gives 0 even where something differs (ret->faults). */
+int settle_co_claim(struct settle_env *env, const char *fund, date_t month, bool verify,
+                    struct settle_claim *ret) MUST_USE CO_FN;
 
 /** The closed days that are not settled yet, oldest first, at most `cap`. */
 int settle_co_due(struct settle_env *env, date_t *ret_dates, unsigned cap,

@@ -38,6 +38,7 @@ static struct fare_table bus = {
                  .borne = {{{"", false, 50}, {"metro", false, 30}, {"treasury", true, 20}}, 3}},
     .day_cap = 600,
     .month_cap = 5000,
+    .caps_shared = true,
     .steps = {{2000, 80}, {3000, 50}},
     .step_count = 2,
     .passes = {{.id = "month", .days = 30}, {.id = "ten", .days = 90, .rides = 10, .up_to = 200}},
@@ -316,6 +317,69 @@ static void caps_fill_over_a_day_and_begin_anew_after_midnight(void **state)
     assert_int_equal(s.month_fen, 800);
 }
 
+static const struct fare_table metro = {
+    .name = "metro", .title = "Metro", .from = 20260101, .kind = FARE_FLAT, .flat = 450};
+
+static fen_t ride_by(const struct fare_table *t, struct fare_sums *s, fare_time when)
+{
+    struct fare_ride ride = {.at = when, .end = when, .price = t->flat, .priced = true};
+    struct fare f;
+    assert_true(fare_quote(t, &ride, s, &f));
+    fare_count(t, &ride, &f, s);
+    s->last_end = 0; /* no transfers here */
+    return f.citizen;
+}
+
+static void R17_a_tables_caps_count_its_own_fares_only(void **state)
+{
+    (void)state;
+    static struct fare_table own;
+    struct fare_sums s = {.day = 0};
+    own = metro;
+    strcpy(own.name, "tram");
+    own.flat = 200;
+    own.day_cap = 500;
+    own.month_cap = 800;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ride_by(&metro, &s, at(SAT, 60000 + i)), 450);
+    }
+    static const fen_t saturday[] = {200, 200, 100, 0};
+    for (size_t i = 0; i < COUNT(saturday); i++) {
+        assert_int_equal(ride_by(&own, &s, at(SAT, 80000 + (int32_t)i)), saturday[i]);
+    }
+    assert_int_equal(ride_by(&own, &s, at(SUN, 80000)), 200);
+    assert_int_equal(ride_by(&own, &s, at(SUN, 80001)), 100); /* the month's */
+    assert_int_equal(ride_by(&own, &s, at(SUN, 80002)), 0);
+    assert_int_equal(ride_by(&own, &s, at(20261201, 80000)), 200);
+    assert_null(fare_own(&s, "metro")); /* has no caps */
+    assert_int_equal(s.month_fen, 200); /* of all tables, as steps and shared caps count */
+}
+
+static void R17_shared_caps_count_the_fares_of_all_tables(void **state)
+{
+    (void)state;
+    struct fare_sums s = {.day = 0};
+    assert_int_equal(ride_by(&metro, &s, at(SAT, 60000)), 450);
+    assert_int_equal(ride_at(&s, at(SAT, 80000), at(SAT, 80000)), 150); /* of 600 a day */
+    assert_null(fare_own(&s, "bus"));
+}
+
+static void of_five_tables_the_longest_unused_loses_its_sum(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct fare_sums s = {.day = 0};
+    for (int i = 0; i < 5; i++) {
+        struct fare_own o = {.day = SAT + i, .day_fen = i + 1};
+        strcpy(o.table, names[i]);
+        fare_own_put(&s, &o);
+    }
+    assert_null(fare_own(&s, "a"));
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(fare_own(&s, names[i])->day_fen, i + 1);
+    }
+}
+
 static void R17_a_journey_over_midnight_counts_on_the_day_it_began(void **state)
 {
     (void)state;
@@ -439,6 +503,9 @@ int main(void)
         cmocka_unit_test(a_companion_pays_in_full_and_counts_for_nothing),
         cmocka_unit_test(a_price_of_its_own_may_be_nothing),
         cmocka_unit_test(caps_fill_over_a_day_and_begin_anew_after_midnight),
+        cmocka_unit_test(R17_a_tables_caps_count_its_own_fares_only),
+        cmocka_unit_test(R17_shared_caps_count_the_fares_of_all_tables),
+        cmocka_unit_test(of_five_tables_the_longest_unused_loses_its_sum),
         cmocka_unit_test(R17_a_journey_over_midnight_counts_on_the_day_it_began),
         cmocka_unit_test(R17_the_month_and_the_year_turn_with_the_calendar),
         cmocka_unit_test(transfers_in_a_row_end_after_the_second),

@@ -1,4 +1,5 @@
 /* The station desk: passes, corrections, refunds, questions. */
+#include "modules/transit/transit.h"
 #include "transit_rider.h"
 
 static int desk(const char *service, const char *station, const char *when)
@@ -95,16 +96,14 @@ static int renew(const char *what, const char *reply, enum oc_reason refused)
 {
     at_gate("desk-1", "buses", "bus", "", "2026-11-21 08:00");
     param("what", what);
-    f.asks[0] =
-        (struct fake_ask){.service = "social.eligible", .reply = reply, .refused = refused};
+    f.asks[0] = (struct fake_ask){.service = "social.eligible", .reply = reply, .refused = refused};
     return ask("transit.renew");
 }
 
 static void R14_a_renewed_concession_is_the_slot_of_the_card_from_its_commit_on(void **state)
 {
     (void)state;
-    static const char yes[] =
-        "{\"eligible\":true,\"category\":\"student\",\"until\":20270630}";
+    static const char yes[] = "{\"eligible\":true,\"category\":\"student\",\"until\":20270630}";
     assert_int_equal(renew("student", yes, 0), 0);
     assert_int_equal(f.plan.kind, OC_PLAN_NOTE);
     assert_string_equal(f.plan.slot.app, "transit");
@@ -317,6 +316,33 @@ static void a_refund_with_more_bearers_than_legs_is_still_whole(void **state)
     assert_int_equal(f.plan.leg_count, 8);
 }
 
+static void sums_of_tables_of_their_own_are_read_back_as_written(void **state)
+{
+    (void)state;
+    struct fare_sums s = {.day = 20261121, .day_fen = 450, .month = 202611, .month_fen = 900};
+    struct fare_own own = {"tram", 20261121, 202611, 200, 700};
+    struct fare_sums back = {.day = 0};
+    char text[SUMS_TEXT];
+    fare_own_put(&s, &own);
+    sums_text(&s, NULL, text); /* no last table */
+    assert_true(sums_read(text, &back));
+    assert_memory_equal(&back, &s, sizeof(s));
+    strcpy(s.last_table, "metro");
+    strcpy(own.table, "bus");
+    fare_own_put(&s, &own);
+    sums_text(&s, NULL, text);
+    assert_true(sums_read(text, &back));
+    assert_string_equal(back.last_table, "metro");
+    assert_int_equal(fare_own(&back, "bus")->month_fen, 700);
+    sums_text(&s, "bus", text); /* what a ride by bus tells of before */
+    assert_true(sums_read(text, &back));
+    assert_null(fare_own(&back, "tram"));
+    assert_true(
+        sums_read("20261121 450 202611 900 0 0 0 0 0 metro", &back)); /* as before there were any */
+    assert_null(fare_own(&back, "bus"));
+    assert_int_equal(back.month_fen, 900);
+}
+
 static void after_a_refund_the_chips_sums_are_no_difference(void **state)
 {
     (void)state;
@@ -396,6 +422,7 @@ int main(void)
         TEST(refunds_of_what_is_no_ride_or_too_old_are_refused),
         TEST(a_refund_of_a_student_s_ride_gives_the_bearer_its_part),
         TEST(a_refund_with_more_bearers_than_legs_is_still_whole),
+        TEST(sums_of_tables_of_their_own_are_read_back_as_written),
         TEST(after_a_refund_the_chips_sums_are_no_difference),
         TEST(fares_are_quoted_by_name_category_and_time),
         TEST(the_open_journey_and_the_passes_are_told),

@@ -255,7 +255,7 @@ tell_month() {
     site_new
     town_pki
     town_config
-    sed -i 's/^caps: .*/caps: {day: 12.00, month: 30.00, borne: self}/' "$CITY/site/fares/bus-2026.yaml"
+    sed -i 's/^caps: .*/caps: {day: 12.00, month: 30.00, shared: true, borne: self}/' "$CITY/site/fares/bus-2026.yaml"
     city_pcscd_start
     daemon_start
     keys_new

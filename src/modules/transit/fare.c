@@ -38,6 +38,31 @@ static fen_t paid_in_month(const struct fare_sums *s, fare_time at)
     return s->month == fare_month(at) ? s->month_fen : 0;
 }
 
+const struct fare_own *fare_own(const struct fare_sums *sums, const char *table)
+{
+    for (int i = 0; i < FARE_OWN_MAX; i++) {
+        if (*sums->own[i].table && strcmp(sums->own[i].table, table) == 0) {
+            return &sums->own[i];
+        }
+    }
+    return NULL;
+}
+
+void fare_own_put(struct fare_sums *sums, const struct fare_own *own)
+{
+    int at = 0;
+    for (int i = 0; i < FARE_OWN_MAX; i++) {
+        if (strcmp(sums->own[i].table, own->table) == 0) {
+            at = i;
+            break;
+        }
+        if (sums->own[i].day < sums->own[at].day) { /* a free one's day is 0 */
+            at = i;
+        }
+    }
+    sums->own[at] = *own;
+}
+
 static int32_t period_of(const struct fare_concession *c, fare_time at)
 {
     int32_t day = fare_date(at);
@@ -153,8 +178,14 @@ static void cut_transfer(const struct fare_table *t, const struct fare_ride *r,
 static void cut_caps(const struct fare_table *t, const struct fare_ride *r,
                      const struct fare_sums *s, struct fare *f)
 {
+    static const struct fare_own none = {.day = 0};
+    const struct fare_own *own = fare_own(s, t->name);
+    own = own ? own : &none;
     fen_t left = f->citizen;
-    fen_t day = t->day_cap - paid_on(s, r->at), month = t->month_cap - paid_in_month(s, r->at);
+    fen_t today = own->day == fare_date(r->at) ? own->day_fen : 0;
+    fen_t in_month = own->month == fare_month(r->at) ? own->month_fen : 0;
+    fen_t day = t->day_cap - (t->caps_shared ? paid_on(s, r->at) : today);
+    fen_t month = t->month_cap - (t->caps_shared ? paid_in_month(s, r->at) : in_month);
     if (t->day_cap && day < left) {
         left = day;
     }
@@ -195,19 +226,37 @@ bool fare_quote(const struct fare_table *t, const struct fare_ride *ride,
 
 /* A ride that began on an earlier day than the last one counted (a night's journey after a bus ride
  * past midnight) adds nothing to the later day. */
-static void count_paid(const struct fare_ride *r, fen_t paid, struct fare_sums *s)
+static void count_paid(const struct fare_ride *r, fen_t paid, int32_t *of_day, fen_t *day_fen,
+                       int32_t *of_month, fen_t *month_fen)
 {
     int32_t day = fare_date(r->at), month = day / 100;
-    if (day > s->day) {
-        s->day = day;
-        s->day_fen = 0;
+    if (day > *of_day) {
+        *of_day = day;
+        *day_fen = 0;
     }
-    if (month > s->month) {
-        s->month = month;
-        s->month_fen = 0;
+    if (month > *of_month) {
+        *of_month = month;
+        *month_fen = 0;
     }
-    s->day_fen += s->day == day ? paid : 0;
-    s->month_fen += s->month == month ? paid : 0;
+    *day_fen += *of_day == day ? paid : 0;
+    *month_fen += *of_month == month ? paid : 0;
+}
+
+/* Of a table that caps what is paid by itself. */
+static void count_own(const struct fare_table *t, const struct fare_ride *r, fen_t paid,
+                      struct fare_sums *s)
+{
+    const struct fare_own *had = fare_own(s, t->name);
+    struct fare_own own = {.day = 0};
+    if (t->caps_shared || (!t->day_cap && !t->month_cap)) {
+        return;
+    }
+    if (had) {
+        own = *had;
+    }
+    strcpy(own.table, t->name);
+    count_paid(r, paid, &own.day, &own.day_fen, &own.month, &own.month_fen);
+    fare_own_put(s, &own);
 }
 
 static void count_quota(const struct fare_ride *r, const struct fare *f, struct fare_sums *s)
@@ -226,7 +275,9 @@ void fare_count(const struct fare_table *t, const struct fare_ride *ride, const 
     if (ride->plain) {
         return;
     }
-    count_paid(ride, f->citizen - f->surcharge, sums);
+    fen_t paid = f->citizen - f->surcharge;
+    count_paid(ride, paid, &sums->day, &sums->day_fen, &sums->month, &sums->month_fen);
+    count_own(t, ride, paid, sums);
     count_quota(ride, f, sums);
     sums->transfers = f->transfer ? sums->transfers + 1 : 0;
     sums->last_end = ride->end;

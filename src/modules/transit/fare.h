@@ -32,6 +32,7 @@
 #define FARE_SHARES_MAX   4
 #define FARE_CUTS_MAX     6
 #define FARE_HELD_MAX     4 /* passes that a card holds */
+#define FARE_OWN_MAX      4 /* tables with sums of their own on one card */
 #define FARE_LEGS_MAX     7
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -134,6 +135,7 @@ struct fare_table {
         struct fare_sharing borne;
     } transfer;
     fen_t day_cap, month_cap; /* 0: none */
+    bool caps_shared;         /* they count the fares of all tables, not of this one only */
     struct fare_sharing cap_borne;
     struct fare_step steps[FARE_STEPS_MAX];
     unsigned step_count;
@@ -178,7 +180,8 @@ struct fare_claim {
     int32_t from, until;
 };
 /** The category that the ledger claims on `day`, where the card claims the same or nothing that is
- * valid on that day; "" : none. *ret_mismatch: the card claims another, and somebody should look. */
+ * valid on that day; "" : none. *ret_mismatch: the card claims another, and somebody should look.
+ */
 const char *fare_category(const struct fare_claim *card, const struct fare_claim *ledger,
                           int32_t day, bool *ret_mismatch);
 
@@ -191,6 +194,12 @@ struct fare_pass {
     int32_t left; /* rides; -1: any number */
 };
 /** What a card has ridden: as it stands before a ride. */
+/** What was paid by a table whose caps count its own fares only. */
+struct fare_own {
+    char table[FARE_NAME]; /* "": this place is free */
+    int32_t day, month;    /* YYYYMMDD of day_fen, YYYYMM of month_fen */
+    fen_t day_fen, month_fen;
+};
 struct fare_sums {
     int32_t day; /* YYYYMMDD of day_fen; paid by the citizen on that day */
     fen_t day_fen;
@@ -203,6 +212,7 @@ struct fare_sums {
     int32_t quota_period; /* YYYYMMDD, YYYYMM or YYYY */
     unsigned quota_used;
     struct fare_pass passes[FARE_HELD_MAX];
+    struct fare_own own[FARE_OWN_MAX];
 };
 struct fare_ride {
     fare_time at;  /* when it began: chooses table, day, hours, claim and pass */
@@ -246,6 +256,10 @@ bool fare_quote(const struct fare_table *t, const struct fare_ride *ride,
 /** What the card has ridden after it. */
 void fare_count(const struct fare_table *t, const struct fare_ride *ride, const struct fare *f,
                 struct fare_sums *sums);
+/** Its sum of its own; NULL: nothing was counted. */
+const struct fare_own *fare_own(const struct fare_sums *sums, const char *table);
+/** Keeps a table's own sum: in its place, in a free one, or in that of the longest unused. */
+void fare_own_put(struct fare_sums *sums, const struct fare_own *own);
 /** What was taken off for that reason; 0: nothing. */
 fen_t fare_cut_of(const struct fare *f, enum fare_cut_kind kind);
 const char *fare_cut_name(enum fare_cut_kind kind);

@@ -138,7 +138,7 @@ static void reply_ride(const struct tap *p, const struct charge *c)
     const struct onecard_host *h = p->req->host;
     const struct fare_ride *r = &c->ride;
     struct onecard_doc *d = h->doc_object(p->req);
-    char stamp[15], sums[160];
+    char stamp[15], sums[SUMS_TEXT];
     h->doc_set_text(d, "table", c->table->name);
     fare_stamp(r->at, stamp);
     h->doc_set_text(d, "at", stamp);
@@ -159,7 +159,7 @@ static void reply_ride(const struct tap *p, const struct charge *c)
     }
     h->plan_reply_doc(p->plan, "ride", d);
     if (p->recorded) {
-        sums_text(&c->before, sums);
+        sums_text(&c->before, c->table->name, sums);
         h->plan_reply_text(p->plan, "before", sums);
     }
 }

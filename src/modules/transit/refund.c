@@ -124,6 +124,10 @@ static void one_later(struct refund *r, const struct onecard_doc *txn)
         return;
     }
     memcpy(r->sums.passes, r->p.s.sums.passes, sizeof(r->sums.passes));
+    const struct fare_own *own = fare_own(&x->before, x->table->name);
+    if (own && !fare_own(&r->sums, x->table->name)) { /* its first ride after the one given back */
+        fare_own_put(&r->sums, own);
+    }
     if (!fare_quote(x->table, &x->ride, &x->before, &r->with) ||
         !fare_quote(x->table, &x->ride, &r->sums, &r->without)) {
         return;
@@ -264,6 +268,12 @@ static int give_back(struct refund *r, fen_t back)
     h->plan_refund_of_original(p->plan);
     if (p->recorded) {
         memcpy(r->sums.passes, p->s.sums.passes, sizeof(r->sums.passes));
+        for (int i = 0; i < FARE_OWN_MAX; i++) { /* of tables that nothing was ridden by since */
+            const struct fare_own *own = &p->s.sums.own[i];
+            if (*own->table && !fare_own(&r->sums, own->table)) {
+                fare_own_put(&r->sums, own);
+            }
+        }
         p->s.sums = r->sums;
         p->s.adjusted = true;
         state_write(p->req, p->plan, &p->s);

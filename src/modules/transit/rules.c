@@ -157,6 +157,7 @@ static void read_caps(struct reading *r, const struct onecard_doc *d, struct far
     static const struct field fields[] = {
         {.name = "day", FIELD(FIELD_FEN, struct fare_table, day_cap)},
         {.name = "month", FIELD(FIELD_FEN, struct fare_table, month_cap)},
+        {.name = "shared", FIELD(FIELD_BOOL, struct fare_table, caps_shared)},
         {.name = "borne", FIELD(FIELD_BORNE, struct fare_table, cap_borne)},
     };
     if (d) {

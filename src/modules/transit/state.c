@@ -117,7 +117,7 @@ void state_write(const struct onecard_request *req, struct onecard_plan *plan,
                  const struct state *s)
 {
     const struct onecard_host *h = req->host;
-    char sums[160];
+    char sums[SUMS_TEXT];
     struct onecard_doc *d = h->doc_object(req);
     h->doc_set_int(d, "last", s->last);
     h->doc_set_int(d, "type", s->type);
@@ -126,7 +126,7 @@ void state_write(const struct onecard_request *req, struct onecard_plan *plan,
         h->doc_set_bool(d, "adjusted", true);
     }
     h->doc_set_text(d, "gate", s->gate);
-    sums_text(&s->sums, sums);
+    sums_text(&s->sums, NULL, sums);
     h->doc_set_text(d, "sums", sums);
     if (s->open.open) {
         write_open(req, d, &s->open);
@@ -135,23 +135,55 @@ void state_write(const struct onecard_request *req, struct onecard_plan *plan,
     h->plan_doc(plan, req->card->record_owner, KEY, s->version, d);
 }
 
-void sums_text(const struct fare_sums *s, char ret[160])
+/* After the numbers the last ride's table, then a word a table with sums of its own. */
+void sums_text(const struct fare_sums *s, const char *table, char ret[SUMS_TEXT])
 {
-    snprintf(ret, 160, "%d %lld %d %lld %lld %u %u %d %u %s", s->day, (long long)s->day_fen,
-             s->month, (long long)s->month_fen, (long long)s->last_end, s->last_line, s->transfers,
-             s->quota_period, s->quota_used, s->last_table);
+    size_t n = (size_t)snprintf(ret, SUMS_TEXT, "%d %lld %d %lld %lld %u %u %d %u %s", s->day,
+                                (long long)s->day_fen, s->month, (long long)s->month_fen,
+                                (long long)s->last_end, s->last_line, s->transfers, s->quota_period,
+                                s->quota_used, s->last_table);
+    for (int i = 0; i < FARE_OWN_MAX && n < SUMS_TEXT; i++) {
+        const struct fare_own *o = &s->own[i];
+        if (*o->table && (!table || strcmp(o->table, table) == 0)) {
+            n += (size_t)snprintf(ret + n, SUMS_TEXT - n, " +%d,%lld,%d,%lld,%s", o->day,
+                                  (long long)o->day_fen, o->month, (long long)o->month_fen,
+                                  o->table);
+        }
+    }
+}
+
+static void read_word(const char *word, struct fare_sums *s)
+{
+    struct fare_own o = {.day = 0};
+    long long day, month;
+    if (*word != '+') {
+        strcpy(s->last_table, word);
+    } else if (sscanf(word, "+%9d,%18lld,%9d,%18lld,%31s", &o.day, &day, &o.month, &month,
+                      o.table) == 5) {
+        o.day_fen = day;
+        o.month_fen = month;
+        fare_own_put(s, &o);
+    }
 }
 
 bool sums_read(const char *text, struct fare_sums *ret)
 {
     struct fare_sums s = *ret;
     long long day, month, end;
+    char word[96];
+    int used = 0, more = 0;
     *s.last_table = '\0';
-    int n = sscanf(text, "%9d %18lld %9d %18lld %18lld %10u %10u %9d %10u %31s", &s.day, &day,
-                   &s.month, &month, &end, &s.last_line, &s.transfers, &s.quota_period,
-                   &s.quota_used, s.last_table);
+    memset(s.own, 0, sizeof(s.own));
+    int n =
+        sscanf(text, "%9d %18lld %9d %18lld %18lld %10u %10u %9d %10u%n", &s.day, &day, &s.month,
+               &month, &end, &s.last_line, &s.transfers, &s.quota_period, &s.quota_used, &used);
     if (n < 9) {
         return false;
+    }
+    for (const char *at = text + used; sscanf(at, "%95s%n", word, &more) == 1; at += more) {
+        if (*word == '+' || strlen(word) < sizeof(s.last_table)) {
+            read_word(word, &s);
+        }
     }
     s.day_fen = day;
     s.month_fen = month;

@@ -54,7 +54,8 @@ int state_co_read(const struct onecard_request *req, struct state *ret);
 void state_write(const struct onecard_request *req, struct onecard_plan *plan,
                  const struct state *s);
 /** Sums as one short text and back: for transactions, so that a refund can count again. */
-void sums_text(const struct fare_sums *s, char ret[160]);
+#define SUMS_TEXT 512
+void sums_text(const struct fare_sums *s, const char *table, char ret[SUMS_TEXT]);
 bool sums_read(const char *text, struct fare_sums *ret);
 
 /* ---- tap.c ----------------------------------------------------------------------------------- */

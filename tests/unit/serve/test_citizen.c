@@ -323,6 +323,74 @@ static void R20_documents_of_a_module_that_is_not_loaded_are_kept_as_long_and_to
     json_decref(j);
 }
 
+/* A benefit, and a deposit for a stay: neither with a card of the citizen's. */
+static struct op_intent *desk_plan(struct ledger_op *op, const char *service, const char *citizen,
+                                   fen_t amount)
+{
+    struct op_intent *in = &op->intent;
+    op->type = LOP_INTENT;
+    in->plan_kind = OC_PLAN_ACCOUNT;
+    in->amount = amount;
+    (void)snprintf(in->service, sizeof in->service, "%s", service);
+    (void)snprintf(in->terminal, sizeof in->terminal, "desk-d1");
+    (void)snprintf(in->participant, sizeof in->participant, "d1");
+    (void)snprintf(in->plan, sizeof in->plan, "{}");
+    (void)snprintf(in->reply, sizeof in->reply, "{}");
+    in->business_date = city_date(clock_wall_ms(&clock_system), 480);
+    in->leg_count = 2;
+    in->concerned_count = 1;
+    (void)snprintf(in->concerned[0].citizen, LEDGER_ID, "%s", citizen);
+    return in;
+}
+
+static bool has_service(const json_t *list, const char *service)
+{
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        found |= strcmp(text_of(json_array_get(list, i), "service"), service) == 0;
+    return found;
+}
+
+static void R20_export_has_what_no_card_had_a_part_in_and_a_deposit_postpones_erasure(void **state)
+{
+    char id[32];
+    struct ledger_op *ops = calloc(4, sizeof *ops);
+    (void)state;
+    assert_non_null(ops);
+    json_t *j = site_expect(&site, 201, "POST", "/v1/citizens", "{\"name\":\"Depositor\"}");
+    (void)snprintf(id, sizeof id, "%s", text_of(j, "citizen"));
+    json_decref(j);
+    site_stop(&site);
+    ops[0].type = LOP_PARTICIPANT;
+    (void)snprintf(ops[0].participant.id, LEDGER_ID, "d1");
+    ops[0].participant.load_quota = 1000000;
+    ops[1].type = LOP_TERMINAL;
+    (void)snprintf(ops[1].terminal.id, LEDGER_ID, "desk-d1");
+    (void)snprintf(ops[1].terminal.kind, sizeof ops[1].terminal.kind, "desk");
+    (void)snprintf(ops[1].terminal.participant, LEDGER_ID, "d1");
+    (void)snprintf(ops[1].terminal.params, sizeof ops[1].terminal.params, "{}");
+    struct op_intent *in = desk_plan(&ops[2], "social.personal_credit", id, 700);
+    in->legs[0] = (struct leg){.kind = ACCT_FUND, .owner = "f1", .amount = -700};
+    in->legs[1] = (struct leg){.kind = ACCT_FUND, .owner = "f2", .amount = 700};
+    in = desk_plan(&ops[3], "medical.deposit", id, 500);
+    in->legs[0] = (struct leg){.kind = ACCT_LOAD_RECEIVABLE, .owner = "d1", .amount = -500};
+    in->legs[1] = (struct leg){.kind = ACCT_DEPOSIT, .owner = "stay/d1", .amount = 500};
+    for (int i = 0; i < 4; i++)
+        (void)snprintf(ops[i].who, sizeof ops[i].who, "test");
+    write_at_rest(ops, 4);
+    free(ops);
+    site_start(&site);
+    j = about(id, "export", "{\"reason\":\"asked for it\"}", 200);
+    assert_true(has_service(json_object_get(j, "transactions"), "social.personal_credit"));
+    assert_true(has_service(json_object_get(j, "transactions"), "medical.deposit"));
+    const json_t *account = json_array_get(json_object_get(j, "accounts"), 0);
+    assert_string_equal(text_of(account, "kind"), "deposit");
+    assert_string_equal(text_of(account, "owner"), "stay/d1");
+    assert_int_equal(json_integer_value(json_object_get(account, "balance_fen")), 500);
+    json_decref(j);
+    check_refused(id, "erase", "{\"why\":\"wishes it\"}", 409, "account_holds_money");
+}
+
 static void R20_rows_sealed_before_a_restart_open_after_it(void **state)
 {
     char id[32];
@@ -343,6 +411,7 @@ int main(void)
         cmocka_unit_test(what_is_changed_stands_and_the_rest_stays),
         cmocka_unit_test(R20_rows_sealed_before_a_restart_open_after_it),
         cmocka_unit_test(R20_documents_of_a_module_that_is_not_loaded_are_kept_as_long_and_told),
+        cmocka_unit_test(R20_export_has_what_no_card_had_a_part_in_and_a_deposit_postpones_erasure),
         cmocka_unit_test(R20_documents_whose_retention_is_over_are_erased_by_the_night),
         cmocka_unit_test(R20_erased_data_are_gone_from_file_and_backup_and_cards_stay_by_number),
     };

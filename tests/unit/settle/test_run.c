@@ -160,6 +160,36 @@ static void R11_doubt_that_is_voided_late_leaves_the_closed_day_alone(void **sta
     doubt_ends_late(*state, OC_TXN_VOIDED);
 }
 
+/* Both wait for an institution when the day closes. */
+static void R11_plan_that_waits_is_listed_and_a_note_that_moves_nothing_is_not(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct city *c = *state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct op_intent *in = fixture_refund(&c->f, 0, 0, 250);
+        in->refund = 0;
+        in->card = 0;
+        in->plan_kind = i ? OC_PLAN_ACCOUNT : OC_PLAN_NOTE;
+        in->amount = in->gross = i ? 250 : 0;
+        in->leg_count = i ? 2 : 0;
+        in->legs[0] = (struct leg){.kind = ACCT_FUND, .owner = "F", .amount = -250};
+        in->legs[1] = (struct leg){.kind = ACCT_MERCHANT, .owner = "P1", .amount = 250};
+        (void)snprintf(in->service, sizeof in->service, i ? "medical.settle" : "medical.register");
+        (void)snprintf(in->hold.to, sizeof in->hold.to, "P2");
+        (void)snprintf(in->hold.kind, sizeof in->hold.kind, "settle");
+        in->hold.doc = in->hold.expect = (struct op_doc){"{}", 2};
+        assert_int_equal(fixture_do(&c->f), 0);
+    }
+    assert_int_equal(city_close_day(c, FIXTURE_DAY), 0);
+    assert_int_equal(city_run(c, FIXTURE_DAY), 0);
+    assert_int_equal(c->rep.doubts, 1);
+    assert_int_equal(c->rep.doubts_amount, 250);
+    assert_non_null(strstr(city_read(c, "@1/doubts.csv"), ",account,medical.settle,2.50\r\n"));
+    assert_null(strstr(city_read(c, "@1/doubts.csv"), "medical.register"));
+    assert_int_equal(city_verify(c, FIXTURE_DAY), 0);
+    assert_int_equal(c->rep.faults, 0);
+}
+
 static void R11_old_doubt_is_listed_each_day_with_its_age(void **state)
 {
     struct city *c = *state;
@@ -272,6 +302,7 @@ int main(void)
         CITY_TEST(R11_same_day_again_gives_the_same_bytes),
         CITY_TEST(R11_doubt_that_posts_late_leaves_the_closed_day_alone),
         CITY_TEST(R11_doubt_that_is_voided_late_leaves_the_closed_day_alone),
+        CITY_TEST(R11_plan_that_waits_is_listed_and_a_note_that_moves_nothing_is_not),
         CITY_TEST(R11_old_doubt_is_listed_each_day_with_its_age),
         CITY_TEST(many_postings_are_read_page_by_page),
         CITY_TEST(cancelled_run_leaves_nothing_visible),
