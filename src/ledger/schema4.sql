@@ -88,6 +88,3 @@ CREATE TABLE deposit (
     owner   TEXT    NOT NULL,
     PRIMARY KEY (shard, citizen, owner)
 ) STRICT, WITHOUT ROWID;
-
--- A message sent again by a person is due since then.
-ALTER TABLE outbox RENAME COLUMN created_ms TO due_ms;
