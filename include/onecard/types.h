@@ -106,7 +106,8 @@ enum oc_outcome { OC_POSTED = 1, OC_REFUSED = 2, OC_IN_DOUBT = 3, OC_VOIDED = 4 
     X(NO_ENTRY, 68, "no_entry", "no entry is open on this card: go to the station desk", "无进站记录")       \
     X(ENTRY_OPEN, 69, "entry_open", "an entry is still open on this card: go to the station desk", "进站未出站") \
     X(OVER_TIME, 70, "over_time", "the journey took longer than is allowed: go to the station desk", "行程超时") \
-    X(ERASED, 71, "erased", "the citizen's data was erased", "数据已删除")
+    X(ERASED, 71, "erased", "the citizen's data was erased", "数据已删除")                                    \
+    X(RECORDS_LOST, 72, "records_lost", "the switch was restored and lost what this card did last: look at it, then ask once more", "系统恢复，请核对卡内最近交易后再试")
 
 enum oc_reason {
 #define OC_REASON_ENUM(name, number, code, en, zh) OC_R_##name = number,

@@ -200,16 +200,6 @@ int apply_terminal(struct fold *f, const struct ledger_op *op)
     return rc ? rc : write_terminal(f, op);
 }
 
-int apply_restored(struct fold *f, const struct ledger_op *op)
-{
-    struct db_q q;
-    cache_forget_terminals(f->cache);
-    db_q(&q, f->db, "UPDATE sam SET next_seq = min(next_seq + ?2, 4294967295) WHERE shard = ?1");
-    db_put_i64(&q, f->site.shard);
-    db_put_i64(&q, op->restored.jump);
-    return db_end(&q);
-}
-
 /* ---- keys, slots ---- */
 
 int apply_key(struct fold *f, const struct ledger_op *op)

@@ -437,15 +437,20 @@ int apply_outcome(struct fold *f, const struct ledger_op *op)
 static WORKER_FN int refusal_card(struct fold *f, const struct ledger_op *op)
 {
     const struct op_refusal *r = &op->refusal;
+    bool told = r->reason == OC_R_RECORDS_LOST;
     /* Nothing came of it, so nothing but the view itself can say that the card was genuine. */
-    if (!r->card || !(r->seen.has & SEEN_PROVEN))
+    bool proven = r->seen.has & SEEN_PROVEN;
+    if (!r->card || (!proven && !told))
         return 0;
     struct card_full c;
     int rc = card_load(f, r->card, &c);
     if (rc)
         return rc;
+    if (told)
+        c.due_has &= (uint8_t)~DUE_UNTOLD;
     const struct event_at at = {op->at_ms, r->card, r->txn, r->terminal};
-    rc = seen_note(f, &c, &r->seen, &at);
+    if (proven)
+        rc = seen_note(f, &c, &r->seen, &at);
     return rc ? rc : card_store(f, &c);
 }
 

@@ -248,8 +248,8 @@ int ledger_co_verify(struct ledger *l, struct ledger_report *ret)
 /* ---- putting one back ---- */
 
 /* Through the writer, so that the jump stands in the journal and in the chain. */
-static WORKER_FN int jump_sequences(const char *path, const uint8_t key[32], uint32_t jump,
-                                    const char *from)
+static WORKER_FN int jump_forward(const char *path, const uint8_t key[32],
+                                  const struct ledger_restore_opts *how, const char *from)
 {
     struct ledger *l = NULL;
     const struct ledger_opts o = {.path = path, .chain_key = key};
@@ -260,11 +260,15 @@ static WORKER_FN int jump_sequences(const char *path, const uint8_t key[32], uin
     if (!rc) {
         const char *base = strrchr(from, '/');
         op->type = LOP_RESTORED;
-        op->restored.jump = jump;
+        op->restored.jump = how->jump;
+        op->restored.behind = 1;
+        op->restored.published = how->published;
         (void)snprintf(op->who, sizeof op->who, "restore");
         (void)snprintf(op->restored.from, sizeof op->restored.from, "%.63s",
                        base ? base + 1 : from);
         rc = ledger_submit(l, op);
+        if (rc && op->detail[0])
+            log_error("ledger", "%s is not put in place: %s", from, op->detail);
         ledger_close(&l);
     }
     free(op);
@@ -380,7 +384,7 @@ static WORKER_FN bool in_use(const char *path)
 }
 
 static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint8_t key[32],
-                                  uint32_t jump, struct ledger_report *ret)
+                                  const struct ledger_restore_opts *o, struct ledger_report *ret)
 {
     int rc = copy_own(from, copy, NULL);
     if (!rc)
@@ -390,7 +394,7 @@ static WORKER_FN int prepare_copy(const char *from, const char *copy, const uint
         rc = OC_ECHAIN;
     }
     if (!rc)
-        rc = jump_sequences(copy, key, jump, from);
+        rc = jump_forward(copy, key, o, from);
     return rc ? rc : drop_log(copy);
 }
 
@@ -425,19 +429,35 @@ static WORKER_FN int lock_path(const char *path, int *ret_fd)
     return rc;
 }
 
-int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
-                   struct ledger_report *ret)
+/* A copy that a program still follows with is not at its end. Backups have no lock. */
+static WORKER_FN int lock_from(const char *from, int *ret_fd)
 {
-    int lock = -1;
+    char *lock = verify_path(from, ".lock");
+    int rc = lock ? 0 : OC_ENOMEM;
+    if (lock && access(lock, F_OK) == 0)
+        rc = ledger_lock(from, ret_fd);
+    free(lock);
+    return rc;
+}
+
+int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32],
+                   const struct ledger_restore_opts *o, struct ledger_report *ret)
+{
+    int lock = -1, follower = -1;
     char *copy = verify_path(path, ".restoring");
     int rc = copy ? lock_path(path, &lock) : OC_ENOMEM;
+    if (!rc)
+        rc = lock_from(from, &follower);
     if (!rc) {
-        rc = prepare_copy(from, copy, chain_key, jump, ret);
+        rc = prepare_copy(from, copy, chain_key, o, ret);
         if (!rc)
             rc = install(copy, path);
         remove_copy(copy);
-        (void)close(lock);
     }
+    if (follower >= 0)
+        (void)close(follower);
+    if (lock >= 0)
+        (void)close(lock);
     free(copy);
     return rc;
 }

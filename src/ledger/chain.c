@@ -43,3 +43,31 @@ int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t m
     return mac_hmac_sha256_parts(c->x, (struct bytes){c->key, sizeof c->key}, parts,
                                  ARRAY_LEN(parts), ret);
 }
+
+int chain_write_row(struct db *db, uint8_t shard, int64_t seq, struct bytes op,
+                    const uint8_t mac[32])
+{
+    struct db_q q;
+    db_q(&q, db, "INSERT INTO journal (shard, seq, op, mac) VALUES (?1, ?2, ?3, ?4)");
+    db_put_i64(&q, shard);
+    db_put_i64(&q, seq);
+    db_put_blob(&q, op.data, op.len);
+    db_put_blob(&q, mac, 32);
+    return db_end(&q);
+}
+
+int chain_write_head(const struct chain *c, struct db *db, uint8_t shard, int64_t seq,
+                     const uint8_t mac[32])
+{
+    uint8_t tag[32];
+    int rc = chain_tag(c, shard, seq, mac, tag);
+    if (rc)
+        return rc;
+    struct db_q q;
+    db_q(&q, db, "INSERT OR REPLACE INTO head (shard, seq, mac, tag) VALUES (?1, ?2, ?3, ?4)");
+    db_put_i64(&q, shard);
+    db_put_i64(&q, seq);
+    db_put_blob(&q, mac, 32);
+    db_put_blob(&q, tag, sizeof tag);
+    return db_end(&q);
+}

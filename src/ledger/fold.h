@@ -52,6 +52,16 @@ int fold_event(struct fold *f, const struct event_at *at, const char *kind,
                const char *text) MUST_USE WORKER_FN;
 
 /* ---- what a chip showed (seen.c, R1) ---- */
+/* In card_full.due_has beside SEEN_…, set by a restore: the chip may have loads, or debits, that the books lost, until its online,
+ * or offline, counter was judged; and whoever asks for money was not told yet that the chip is ahead. */
+enum {
+    DUE_DEBITS = 0x20,
+    DUE_LOADS = 0x40,
+    DUE_UNTOLD = 0x80,
+    DUE_RESTORED = DUE_DEBITS | DUE_LOADS | DUE_UNTOLD
+};
+/** Has the chip gone on since the point to which the ledger was restored, and nobody was told? */
+bool seen_ahead(const struct card_full *c, const struct card_seen *seen);
 /** Is it known what the purse began with? Else only a view with SEEN_PROVEN counts. */
 bool seen_baseline(const struct card_full *c);
 /** Would seen_note() do anything with this view? */
@@ -197,6 +207,7 @@ int citizen_key_put(struct fold *f, const char *citizen, uint8_t what, const str
 /** Was that (ERASE_…) of the citizen erased? An unknown one had nothing to erase. */
 int citizen_erased(struct fold *f, const char *citizen, uint8_t what, bool *ret) MUST_USE WORKER_FN;
 int prepare_citizen(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
+int prepare_restored(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 int prepare_erased(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_erased(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int prepare_participant_key(struct fold *f, struct ledger_op *op) MUST_USE WORKER_FN;

@@ -150,6 +150,11 @@ int chain_mac(const struct chain *c, const uint8_t prev[32], uint8_t shard, int6
 /** The tag of table head. */
 int chain_tag(const struct chain *c, uint8_t shard, int64_t seq, const uint8_t mac[32],
               uint8_t ret[32]) MUST_USE;
+/** Appends a row to the journal; replaces the head. The caller's transaction is open. */
+int chain_write_row(struct db *db, uint8_t shard, int64_t seq, struct bytes op,
+                    const uint8_t mac[32]) MUST_USE WORKER_FN;
+int chain_write_head(const struct chain *c, struct db *db, uint8_t shard, int64_t seq,
+                     const uint8_t mac[32]) MUST_USE WORKER_FN;
 
 /* ---- the fold (fold.c, hot.c, apply_*.c) ---- */
 struct fold_site {
@@ -236,7 +241,7 @@ struct ledger {
     uint8_t head[32]; /* the writer's: MAC of the last committed journal row */
     const char *why;  /* NULL: healthy; else why the store refuses, static text */
 
-    atomic_llong seq, ops, batches, open_txns, cards, open_day, outbox;
+    atomic_llong seq, ops, batches, open_txns, cards, serials, open_day, outbox;
     const struct threading *threading;
     struct runner *writer, *checkpointer;
     struct metric *m_ops, *m_batches, *m_commit, *m_refused, *m_failed, *m_queue, *m_batch,
@@ -246,6 +251,12 @@ struct ledger {
     atomic_ullong front_now; /* counts writings of terminals' rows */
     uint64_t front_unseen;   /* counts numbers used by terminals that it does not know; the loop's */
 
+    /* the second copy, as the loop knows it (feed.c) */
+    struct flow_cond grew, copied_more; /* a batch was woken; a copy has acknowledged, or is late */
+    int64_t copied;                     /* the last journal row that a copy has acknowledged */
+    int64_t copy_wait_ns;               /* how long an operation waits for a copy; 0: it does not */
+    bool copy_late;                     /* nobody waits until the copy is near again */
+
     atomic_bool closing;      /* ends copies and proofs */
     struct query_pool *query; /* query.c's: reader threads and their connections */
 };
@@ -254,7 +265,21 @@ struct ledger {
  * *ret_fd gives it back. OC_EBUSY: another has it (logged); OC_EIO (logged); OC_ENOMEM. */
 int ledger_lock(const char *path, int *ret_fd) MUST_USE WORKER_FN;
 
+/** A ledger of these options, not open yet; NULL: no memory. ledger_close() frees it at any stage. */
+struct ledger *ledger_new(const struct ledger_opts *o) MUST_USE;
+/** Locks, opens and migrates the file and reads the hot rows: what comes before the threads. Errors of
+ * ledger_open(). */
+int ledger_open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode) MUST_USE WORKER_FN;
+/** Proves the head and the chain's last rows; sets l->head. OC_ECHAIN. */
+int ledger_check_head(struct ledger *l, int64_t *ret_seq) MUST_USE WORKER_FN;
+
+/* ---- waiting for the copy (feed.c); the loop's ---- */
+/** Suspends, shielded, until a copy has what is durable now, or is given up for late. Nothing without
+ * ledger_copy_wait(). */
+void feed_co_wait(struct ledger *l) CO_FN;
+
 /* ---- the writer (writer.c) ---- */
+#define LEDGER_WAL_PASS (INT64_C(24) << 20) /* bytes of log at which a pass is due */
 /** Starts and ends the writer thread; what is queued is finished first. */
 int writer_start(struct ledger *l) MUST_USE WORKER_FN;
 void writer_stop(struct ledger *l) WORKER_FN;

@@ -87,9 +87,11 @@ int ledger_co_submit(struct ledger *l, struct ledger_op *op)
     CHECK(l->loop);
     struct ledger_job *j = job_new(op);
     int rc = j ? co_run(l, j) : OC_ENOMEM;
-    if (rc == 0)
-        front_learn(l, op);
-    return rc;
+    if (rc != 0)
+        return rc;
+    front_learn(l, op);
+    feed_co_wait(l);
+    return 0;
 }
 
 int ledger_co_citizen_key_add(struct ledger *l, const char *citizen, uint8_t what,
@@ -156,6 +158,7 @@ void ledger_submit_many(struct ledger *l, struct ledger_op *ops, unsigned n, int
 static void wake_flows(struct loop_task *task)
 {
     struct ledger_job *j = CONTAINER_OF(task, struct ledger_job, task);
+    flow_cond_broadcast(&j->l->grew);
     while (j) {
         struct ledger_job *next = j->next;
         j->woken = true;
@@ -194,6 +197,7 @@ void job_wake_all(struct ledger *l, struct ledger_job *j)
         j = next;
     }
     if (flows) {
+        flows->l = l;
         flows->task.fn = wake_flows;
         loop_post(l->loop, &flows->task);
     }

@@ -23,6 +23,7 @@ struct ledger_job {
     bool woken;       /* the loop's */
     bool done;        /* under ledger.mu */
     struct ledger_job *next;
+    struct ledger *l; /* of the first of a batch's flows */
     struct loop_task task;
     struct flow_cond cond;
 };

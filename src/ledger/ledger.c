@@ -76,7 +76,7 @@ static WORKER_FN int check_tail(struct ledger *l, int64_t last, uint8_t ret_mac[
     return 0;
 }
 
-static WORKER_FN int check_head(struct ledger *l, int64_t *ret_seq)
+int ledger_check_head(struct ledger *l, int64_t *ret_seq)
 {
     uint8_t mac[32] = {0}, tag[32] = {0}, computed[32], last[32];
     int64_t seq = 0;
@@ -158,7 +158,7 @@ static void init_metrics(struct ledger *l, struct metrics *m)
                                 "Operations of the largest commit since the start");
 }
 
-static struct ledger *ledger_new(const struct ledger_opts *o)
+struct ledger *ledger_new(const struct ledger_opts *o)
 {
     struct ledger *l = calloc(1, sizeof *l);
     char *path = strdup(o->path);
@@ -177,13 +177,16 @@ static struct ledger *ledger_new(const struct ledger_opts *o)
     l->before_commit = o->before_commit;
     l->hook_arg = o->hook_arg;
     l->last = &l->first;
+    l->copy_late = true;
+    flow_cond_init(&l->grew);
+    flow_cond_init(&l->copied_more);
     buf_init(&l->bytes, OP_BYTES_MAX);
     init_locks(l);
     init_metrics(l, o->metrics);
     return l;
 }
 
-static WORKER_FN int open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
+int ledger_open_store(struct ledger *l, const struct ledger_opts *o, enum db_mode mode)
 {
     if (mode != DB_CREATE && !db_exists(l->path))
         return OC_ENOENT; /* and leaves no lock beside it */
@@ -244,13 +247,13 @@ static int check_clock(struct ledger *l)
 
 static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
 {
-    int rc = open_store(l, o, DB_WRITE);
+    int rc = ledger_open_store(l, o, DB_WRITE);
     if (rc)
         return rc;
     if (!l->fold.site.exists)
         return OC_ESTATE;
     int64_t seq;
-    rc = check_head(l, &seq);
+    rc = ledger_check_head(l, &seq);
     if (rc == OC_ECHAIN)
         log_error("ledger", "the end of the audit chain of %s does not verify", l->path);
     if (!rc)
@@ -261,6 +264,7 @@ static WORKER_FN int open_checked(struct ledger *l, const struct ledger_opts *o)
     l->fold.seq = seq;
     atomic_store(&l->open_txns, l->fold.open_txns);
     atomic_store(&l->cards, l->fold.site.cards);
+    atomic_store(&l->serials, l->fold.site.cards + l->fold.site.deny_epoch);
     atomic_store(&l->outbox, l->fold.outbox);
     atomic_store(&l->open_day, l->fold.day.date);
     rc = db_open(l->path, DB_WRITE, &l->ckpt_db);
@@ -317,7 +321,7 @@ int ledger_create(const struct ledger_opts *o, const struct op_site *site)
     struct ledger *l = ledger_new(o);
     if (!l)
         return OC_ENOMEM;
-    int rc = open_store(l, o, DB_CREATE);
+    int rc = ledger_open_store(l, o, DB_CREATE);
     if (!rc)
         rc = first_operation(l, site);
     bool ours = l->lock_fd >= 0; /* without the lock it is another's that is being made */
@@ -334,6 +338,7 @@ void ledger_stats(struct ledger *l, struct ledger_stats *ret)
                                  .batches = atomic_load(&l->batches),
                                  .open_txns = atomic_load(&l->open_txns),
                                  .cards = atomic_load(&l->cards),
+                                 .serials = atomic_load(&l->serials),
                                  .outbox = atomic_load(&l->outbox),
                                  .open_day = (date_t)atomic_load(&l->open_day),
                                  .wal_bytes = db_wal_bytes(l->wal),

@@ -18,6 +18,7 @@
 
 #include "base/base.h"
 #include "flow/flow.h"
+#include "ledger/follow.h"
 #include "ledger/op.h"
 
 struct ledger;
@@ -366,7 +367,9 @@ int ledger_co_holds(struct ledger *l, int64_t after_txn, uint8_t state_or_0, str
 /* ---- figures ---- */
 struct ledger_stats {
     int64_t journal_seq, ops, batches, open_txns, cards;
-    int64_t outbox; /* messages due or dead */
+    int64_t serials; /* whoever counts up serial numbers begins behind this one: not less than the cards, and far beyond what
+                        a lost ledger can have given out, for the deny list's epoch is in it, which jumps at a restore */
+    int64_t outbox;  /* messages due or dead */
     int64_t wal_bytes;         /* of log that no checkpoint has copied whole */
     int64_t checkpoint_age_ms; /* since when something waits there; 0: nothing does */
     int64_t queue;
@@ -392,13 +395,17 @@ int ledger_verify_file(const char *path, const uint8_t chain_key[32], void (*pro
 int ledger_co_backup(struct ledger *l, const char *to) MUST_USE CO_FN;
 /** Backs up to a temporary file beside the ledger, verifies that, removes it. Errors as ledger_co_backup and ledger_verify_file. */
 int ledger_co_verify(struct ledger *l, struct ledger_report *ret) MUST_USE CO_FN;
-/** Installs a backup as the ledger of a site at rest: verifies it, jumps every terminal sequence forward by `jump` (R10)
- *  through a journalled operation, then renames it into place; the old file is kept beside it as "<path>.replaced-<n>". Blocks.
- *  OC_EBUSY (`path` is open somewhere: nothing was touched), OC_ENOENT (no `from`), OC_ECHAIN (the backup does not verify: ret says
- *  what was found), OC_EDB_SCHEMA (newer than this program), OC_EINVAL (`jump` 0), OC_ESTATE (the clock is before the backup's last
+struct ledger_restore_opts {
+    uint32_t jump;    /* how far SAM sequences, events and the deny list's epoch jump; ids jump by 10 minutes */
+    date_t published; /* the last day whose files were published; a ledger that has it open begins with the day after. 0: none */
+};
+/** Installs a backup, or a copy that followed the journal, as the ledger of a site at rest: verifies it, jumps forward everything that
+ *  a ledger counts up (R10) and marks every card as possibly ahead, through a journalled operation, then renames it into place; the old file is kept beside it as "<path>.replaced-<n>". Blocks.
+ *  OC_EBUSY (`path` is open somewhere, or a program still follows into `from`: nothing was touched), OC_ENOENT (no `from`), OC_ECHAIN (the backup does not verify: ret says
+ *  what was found), OC_EDB_SCHEMA (newer than this program), OC_EINVAL (`jump` 0, `published` in the future), OC_ESTATE (the clock is before the backup's last
  *  row), OC_EIO, OC_EDB_FULL, OC_EDB, OC_EDB_CORRUPT, OC_ENOMEM. On any error the old file stays the ledger, or, where only the last
  *  renaming failed, stands under its kept name. */
-int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32], uint32_t jump,
-                   struct ledger_report *ret) MUST_USE WORKER_FN;
+int ledger_restore(const char *from, const char *path, const uint8_t chain_key[32],
+                   const struct ledger_restore_opts *o, struct ledger_report *ret) MUST_USE WORKER_FN;
 
 #endif

@@ -157,7 +157,8 @@ TABLE(t_event, SNUM(struct op_event, card), SNUM(struct op_event, txn),
       TEXT(struct op_event, terminal), INSIDE(struct op_event, item, t_item));
 TABLE(t_day_close, SNUM(struct op_day_close, date), SNUM(struct op_day_close, next));
 TABLE(t_settled, SNUM(struct op_settled, date), FIXED(struct op_settled, manifest_sha256));
-TABLE(t_restored, NUM(struct op_restored, jump), TEXT(struct op_restored, from));
+TABLE(t_restored, NUM(struct op_restored, jump), TEXT(struct op_restored, from),
+      NUM4(struct op_restored, behind), SNUM4(struct op_restored, published));
 TABLE(t_authority, VARIABLE(struct op_authority, cert, cert_len),
       VARIABLE(struct op_authority, sealed, sealed_len));
 TABLE(t_terminal_key, TEXT(struct op_terminal_key, terminal), NUM(struct op_terminal_key, action),

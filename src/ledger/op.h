@@ -61,7 +61,8 @@ enum card_alarm {
     ALARM_NONE = 0,
     ALARM_BALANCE = 1, /* balance differs without a gap */
     ALARM_COUNTER = 2, /* a counter moved without us, or back */
-    ALARM_PROOF = 3    /* 9000 with a wrong proof (R5) */
+    ALARM_PROOF = 3,   /* 9000 with a wrong proof (R5) */
+    ALARM_RESTORED = 4 /* the ledger was restored and the chip has loads that it lost: ends when they are adopted */
 };
 enum card_kind { CARD_ANONYMOUS = 1, CARD_NAMED = 2 };
 
@@ -526,6 +527,8 @@ struct op_settled {
 struct op_restored {
     uint32_t jump;
     char from[64]; /* the backup's file name, for people */
+    uint8_t behind;   /* 1: everything else that is counted jumps as well, and chips may be ahead (version 4) */
+    date_t published; /* the last day whose files are known to be published, 0: none after what this ledger says (version 4) */
 };
 
 struct ledger_op {

@@ -315,12 +315,6 @@ static WORKER_FN int prepare_settled(struct fold *f, struct ledger_op *op)
     return OC_ECONFLICT;
 }
 
-static int prepare_restored(struct fold *f, struct ledger_op *op)
-{
-    (void)f;
-    return op->restored.jump ? 0 : prepare_invalid(op, "sequences must jump forward");
-}
-
 typedef int (*prepare_fn)(struct fold *f, struct ledger_op *op);
 static const prepare_fn preparers[] = {
     [LOP_SITE] = prepare_site,

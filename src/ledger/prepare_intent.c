@@ -244,6 +244,16 @@ static int ask_doubt(struct asked *a)
     return refuse(a->op, OC_R_DOUBT_OPEN, "transaction %s", ident_text(a->card.r.open_txn, id));
 }
 
+/* Only after a restore: what the card did last may be this very request, answered by the lost ledger.
+ * Whoever asks hears it once, looks, and asks under a new number. */
+static int ask_lost(struct asked *a)
+{
+    if (!a->chip || !seen_ahead(&a->card, &a->in->seen))
+        return 0;
+    return refuse(a->op, OC_R_RECORDS_LOST, "the books end at counters %u and %u",
+                  a->card.due_online, a->card.due_offline);
+}
+
 static int ask_counter(struct asked *a)
 {
     if (!a->chip || a->in->counter != UINT16_MAX)
@@ -379,7 +389,7 @@ static int ask_ceiling(struct asked *a)
 typedef int (*ask_fn)(struct asked *a);
 static const ask_fn questions[] = {
     ask_form,     ask_request,  ask_card,  ask_state,   ask_deny,     ask_validity,
-    ask_terminal, ask_sam,      ask_doubt, ask_counter, ask_citizens, ask_records,
+    ask_terminal, ask_sam,      ask_doubt, ask_lost, ask_counter, ask_citizens, ask_records,
     ask_limits,   ask_original, ask_funds, ask_ceiling,
 };
 

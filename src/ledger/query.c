@@ -218,6 +218,11 @@ int query_co_ask(struct query *q)
     return q->l->query ? ask(q, &q->l->query->rows) : OC_ECLOSED;
 }
 
+int query_co_ask_list(struct query *q)
+{
+    return q->l->query ? ask(q, &q->l->query->lists) : OC_ECLOSED;
+}
+
 int query_co_one(struct query *q, void *ret)
 {
     if (!q)

@@ -57,6 +57,8 @@ int query_co_one(struct query *q, void *ret) MUST_USE CO_FN;
 /** Runs a question on one row and leaves what was found in the job, which the caller drops. OC_ECLOSED
  * as for every read. */
 int query_co_ask(struct query *q) MUST_USE CO_FN;
+/** The same on the threads for lists, in one turn. */
+int query_co_ask_list(struct query *q) MUST_USE CO_FN;
 /** Runs the question, in as many turns as it asks for (q->more), and puts its rows in `rows`; drops
  * the job. */
 int query_co_list(struct query *q, void *rows, unsigned *ret_n) MUST_USE CO_FN;

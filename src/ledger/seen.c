@@ -16,6 +16,20 @@
  *   online counter elsewhere       alarm 2, event "online_counter_moved": loaded without us
  *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
  *   balance above the purse        the same, awaited or not: offline debits only lower it
+ *
+ * After a restore (restored.c) a chip may be ahead of the books by what was lost with the old disk.
+ * Its debits look like records to come, and are. Its loads would look like a fraud, so a card marked
+ * DUE_LOADS and DUE_DEBITS is judged otherwise:
+ *
+ * - Online counter ahead: alarm 4, event "loads_lost". When nothing is awaited any more and the card
+ *   has proved itself, what it holds beyond the purse is adopted: an opening entry, event
+ *   "adopted_after_restore".
+ * - Balance above the purse, online counter not shown yet: event "loads_lost"; the next load shows it.
+ * - Balance below the purse, offline counter not shown yet: nothing; the next purchase shows it.
+ *
+ * Each mark goes when its counter was judged; from then on everything is as above. A view without
+ * proof says nothing of lost loads.
+ *
  * While a transaction of the card is open nothing is judged: its own end moves the due counters
  * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is never replaced: only a person ends
  * it.
@@ -61,6 +75,7 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
 {
     if (!(seen->has & SEEN_OFFLINE))
         return 0;
+    c->due_has &= (uint8_t)~DUE_DEBITS;
     if (!(c->due_has & SEEN_OFFLINE)) {
         c->due_has |= SEEN_OFFLINE;
         c->due_offline = seen->offline;
@@ -86,21 +101,75 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
     return fold_event(f, at, "awaiting_records", text);
 }
 
+/* A card whose online counter the books never knew was not loaded by them. */
+static bool loads_lost(const struct card_full *c, const struct card_seen *seen)
+{
+    if (!(c->due_has & DUE_LOADS) || !(seen->has & SEEN_ONLINE))
+        return false;
+    if (c->due_has & SEEN_ONLINE)
+        return seen->online > c->due_online;
+    return (seen->has & SEEN_BALANCE) && seen->balance > c->r.purse;
+}
+
+static void raise(struct card_full *c, enum card_alarm alarm)
+{
+    if (c->r.alarm != ALARM_COUNTER && c->r.alarm != ALARM_PROOF)
+        c->r.alarm = (uint8_t)alarm;
+}
+
 static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const struct card_seen *seen,
                                   const struct event_at *at)
 {
     if (!(seen->has & SEEN_ONLINE))
         return 0;
-    bool known = c->due_has & SEEN_ONLINE;
+    bool known = c->due_has & SEEN_ONLINE, lost = loads_lost(c, seen);
+    bool first = c->due_has & DUE_LOADS;
     unsigned due = c->due_online;
     c->due_has |= SEEN_ONLINE;
+    c->due_has &= (uint8_t)~DUE_LOADS;
     c->due_online = seen->online;
-    if (!known || due == seen->online)
+    if (lost)
+        raise(c, ALARM_RESTORED);
+    if (first)
+        c->mismatch = 0; /* what was put down to the restore is judged anew */
+    if (!lost && (!known || due == seen->online))
         return 0;
-    c->r.alarm = ALARM_COUNTER;
+    if (!lost)
+        c->r.alarm = ALARM_COUNTER;
     char text[160];
     snprintf(text, sizeof text, "{\"due\":%u,\"shown\":%u}", due, seen->online);
-    return fold_event(f, at, "online_counter_moved", text);
+    return fold_event(f, at, lost ? "loads_lost" : "online_counter_moved", text);
+}
+
+/* True: the difference is what a restore explains, so far. */
+static WORKER_FN bool explained(struct fold *f, struct card_full *c, const struct card_seen *seen,
+                                const struct event_at *at, int *ret_err)
+{
+    char text[160];
+    fen_t diff = seen->balance - c->r.purse;
+    bool waits_for_counter = (c->due_has & DUE_LOADS) && diff > 0;
+    bool debits_open = c->r.awaiting > 0 || (c->due_has & DUE_DEBITS);
+    *ret_err = 0;
+    if (waits_for_counter && c->r.alarm == ALARM_NONE && c->mismatch != diff) {
+        c->mismatch = diff;
+        snprintf(text, sizeof text, "{\"chip\":%lld,\"purse\":%lld}", (long long)seen->balance,
+                 (long long)c->r.purse);
+        *ret_err = fold_event(f, at, "loads_lost", text);
+    }
+    if (waits_for_counter || c->r.alarm != ALARM_RESTORED)
+        return waits_for_counter || (diff < 0 && debits_open);
+    if (debits_open)
+        return true;
+    if (diff > 0 && !(seen->has & SEEN_PROVEN))
+        return true;
+    c->r.alarm = ALARM_NONE;
+    if (diff <= 0)
+        return false;
+    *ret_err = opening_entry(f, c, diff);
+    snprintf(text, sizeof text, "{\"adopted\":%lld}", (long long)diff);
+    if (!*ret_err)
+        *ret_err = fold_event(f, at, "adopted_after_restore", text);
+    return true;
 }
 
 static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
@@ -108,6 +177,9 @@ static WORKER_FN int judge_balance(struct fold *f, struct card_full *c,
 {
     if (!(seen->has & SEEN_BALANCE))
         return 0;
+    int rc;
+    if (explained(f, c, seen, at, &rc) || rc)
+        return rc;
     fen_t diff = seen->balance - c->r.purse;
     if (diff == 0 || (diff < 0 && c->r.awaiting > 0)) {
         c->mismatch = 0;
@@ -174,10 +246,33 @@ bool seen_counts(const struct card_full *c, const struct card_seen *seen)
     return seen->has && (seen_baseline(c) || (seen->has & SEEN_PROVEN));
 }
 
+bool seen_ahead(const struct card_full *c, const struct card_seen *seen)
+{
+    if (!(c->due_has & DUE_UNTOLD))
+        return false;
+    bool debits = (seen->has & c->due_has & SEEN_OFFLINE) != 0 && seen->offline > c->due_offline;
+    return debits || loads_lost(c, seen);
+}
+
+static WORKER_FN int judge(struct fold *f, struct card_full *c, const struct card_seen *seen,
+                           const struct event_at *at)
+{
+    int rc = judge_offline(f, c, seen, at);
+    if (!rc)
+        rc = judge_online(f, c, seen, at);
+    return rc || !seen_baseline(c) ? rc : judge_balance(f, c, seen, at);
+}
+
 int seen_posted(struct fold *f, struct card_full *c, const struct card_seen *before,
                 const struct event_at *at)
 {
-    return baseline(f, c, before, at);
+    c->due_has &= (uint8_t)~DUE_UNTOLD;
+    int rc = baseline(f, c, before, at);
+    if (rc || !loads_lost(c, before))
+        return rc;
+    struct card_seen proven = *before;
+    proven.has |= SEEN_PROVEN;
+    return judge(f, c, &proven, at);
 }
 
 int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
@@ -188,12 +283,10 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
     remember(&c->r, seen, at);
     if (c->r.open_txn)
         return 0;
+    if (loads_lost(c, seen) && !(seen->has & SEEN_PROVEN))
+        return 0;
     int rc = baseline(f, c, seen, at);
-    if (!rc)
-        rc = judge_offline(f, c, seen, at);
-    if (!rc)
-        rc = judge_online(f, c, seen, at);
-    return rc || !seen_baseline(c) ? rc : judge_balance(f, c, seen, at);
+    return rc ? rc : judge(f, c, seen, at);
 }
 
 /* Nothing is open, and the chip's last view is of the counters at which the books are: then what was

@@ -14,7 +14,6 @@
 
 /* A page that many commits change is copied once a pass: so passes are few. What a start must read
  * is bounded by the log's size. */
-#define WAL_PASS (INT64_C(24) << 20) /* the checkpointer is woken */
 #define WAL_OWN  (INT64_C(64) << 20) /* the writer makes the last pass itself */
 #define PASS_MS  5000                /* the checkpointer wakes by itself */
 #define PROBE_MS 1000
@@ -30,32 +29,6 @@ struct batch {
     unsigned keys; /* citizens' keys kept: no operations */
 };
 
-static WORKER_FN int write_journal(struct batch *b, uint8_t shard, struct bytes op)
-{
-    struct db_q q;
-    db_q(&q, b->l->db, "INSERT INTO journal (shard, seq, op, mac) VALUES (?1, ?2, ?3, ?4)");
-    db_put_i64(&q, shard);
-    db_put_i64(&q, b->seq);
-    db_put_blob(&q, op.data, op.len);
-    db_put_blob(&q, b->mac, sizeof b->mac);
-    return db_end(&q);
-}
-
-static WORKER_FN int write_head(struct ledger *l, int64_t seq, const uint8_t mac[32])
-{
-    uint8_t tag[32];
-    int rc = chain_tag(&l->chain, l->fold.site.shard, seq, mac, tag);
-    if (rc)
-        return rc;
-    struct db_q q;
-    db_q(&q, l->db, "INSERT OR REPLACE INTO head (shard, seq, mac, tag) VALUES (?1, ?2, ?3, ?4)");
-    db_put_i64(&q, l->fold.site.shard);
-    db_put_i64(&q, seq);
-    db_put_blob(&q, mac, 32);
-    db_put_blob(&q, tag, sizeof tag);
-    return db_end(&q);
-}
-
 static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *op)
 {
     struct ledger *l = b->l;
@@ -69,7 +42,7 @@ static WORKER_FN int journal_and_apply(struct batch *b, const struct ledger_op *
     b->seq++;
     int rc = chain_mac(&l->chain, b->mac, shard, b->seq, blob, b->mac);
     if (!rc)
-        rc = write_journal(b, shard, blob);
+        rc = chain_write_row(l->db, shard, b->seq, blob, b->mac);
     return rc ? rc : fold_apply(&l->fold, op, b->seq, b->mac);
 }
 
@@ -127,7 +100,7 @@ static WORKER_FN int finish(struct batch *b)
     }
     int rc = fold_flush(&l->fold);
     if (!rc)
-        rc = write_head(l, b->seq, b->mac);
+        rc = chain_write_head(&l->chain, l->db, l->fold.site.shard, b->seq, b->mac);
     if (!rc && l->before_commit)
         rc = l->before_commit(l->hook_arg, b->applied);
     if (rc)
@@ -191,6 +164,7 @@ static void publish(struct ledger *l, const struct batch *b)
     atomic_fetch_add(&l->batches, b->applied ? 1 : 0);
     atomic_store(&l->open_txns, l->fold.open_txns);
     atomic_store(&l->cards, l->fold.site.cards);
+    atomic_store(&l->serials, l->fold.site.cards + l->fold.site.deny_epoch);
     atomic_store(&l->outbox, l->fold.outbox);
     atomic_store(&l->open_day, l->fold.day.date);
     if (!l->m_ops)
@@ -257,7 +231,7 @@ static WORKER_FN int probe(struct ledger *l)
     if (!rc)
         rc = db_tx_begin(&b.tx, l->db);
     if (!rc)
-        rc = write_head(l, atomic_load(&l->seq), l->head);
+        rc = chain_write_head(&l->chain, l->db, l->fold.site.shard, atomic_load(&l->seq), l->head);
     if (!rc && l->before_commit)
         rc = l->before_commit(l->hook_arg, 0);
     if (!rc)
@@ -358,7 +332,7 @@ static WORKER_FN void keep_log_short(struct ledger *l)
     if (bytes > WAL_OWN) {
         int rc = db_wal_pass(l->wal, l->db);
         (void)rc; /* logged there; tried again after the next commit */
-    } else if (bytes > WAL_PASS) {
+    } else if (bytes > LEDGER_WAL_PASS) {
         runner_wake(l->checkpointer);
     }
 }

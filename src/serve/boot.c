@@ -274,7 +274,7 @@ int serve_open(const struct serve_opts *o, struct serve **ret)
     static int (*const steps[])(struct serve *) = {open_config,  open_keystore, open_loop,
                                                    open_ledger,  open_profiles, open_modules,
                                                    open_readers, terminals_open, upstreams_open,
-                                                   partners_open};
+                                                   partners_open, copies_open};
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)
@@ -311,6 +311,8 @@ static CO_FN int start_all(struct serve *s)
         rc = terminals_co_start(s);
     if (rc == 0 && !s->opts.world)
         rc = partners_start(s);
+    if (rc == 0 && !s->opts.world)
+        rc = copies_start(s);
     if (rc == 0 && !s->opts.world)
         rc = api_open(s);
     return rc;
@@ -427,6 +429,7 @@ void serve_close(struct serve **ref)
     pcsc_free(&s->pcsc);
     pool_free(&s->pool);
     terminals_stop(s);
+    copies_close(s);
     ledger_close(&s->ledger);
     requests_free(s);
     terminals_free(s);

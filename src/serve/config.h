@@ -97,6 +97,11 @@ struct serve_institutions {
     const char *listen, *certificate, *key, *ca;
     uint32_t max_requests, at_once, per_second, burst, connections;
 };
+/** Doors for a second copy; socket and listen NULL: none. */
+struct serve_copy {
+    const char *socket, *listen, *certificate, *key, *authority, *follower;
+    int64_t wait_ms, behind_ms;
+};
 struct serve_retention {
     uint32_t transactions_years, medical_years;
 };
@@ -119,16 +124,17 @@ struct serve_config {
     struct serve_terminals terminals;
     struct serve_institutions institutions;
     struct serve_retention retention;
+    struct serve_copy copy;
     struct conf_array upstreams; /* of struct serve_upstream */
     const struct conf_node *modules; /* list of names, or name: section */
     const char *const *module_names; /* of the node above; the built-in two when it is absent */
     size_t module_count;
 };
 
-/** The table; sections `terminals`, `upstreams`, `institutions` and `retention` have files of their
- * own. */
+/** The table; sections `terminals`, `upstreams`, `institutions`, `retention` and `copy` have files of
+ * their own. */
 extern const struct conf_schema serve_terminals_schema, serve_upstream_schema,
-    serve_institutions_schema, serve_retention_schema;
+    serve_institutions_schema, serve_retention_schema, serve_copy_schema;
 const struct conf_schema *serve_config_schema(void);
 /** The folder of profiles in force: the configured one, else `profiles` beside the configuration
  * file, else the one installed with the program. In `a`; NULL: no memory. Blocks. */

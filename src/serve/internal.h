@@ -31,6 +31,7 @@ struct lane {
 };
 
 struct session;
+struct copy_source;
 
 /** A terminal as it stands in the ledger, and what it did last. There may be tens of thousands. */
 struct station {
@@ -98,6 +99,7 @@ enum alarm_kind {
     ALARM_STORE,         /* the ledger takes no money */
     ALARM_OUTBOX_OLD,    /* a message to an institution waits for too long */
     ALARM_OUTBOX_DEAD,   /* a message is dead: a person must look */
+    ALARM_COPY_BEHIND,   /* no second copy is near enough */
     ALARM_COUNT
 };
 struct alarm {
@@ -151,6 +153,8 @@ struct serve {
     struct admit_lane own_turn; /* local gates and desks: as one terminal among the others */
     struct terminals *terminals; /* those over the network; NULL: terminals.listen is not set */
     struct requests requests;
+    struct copy_source *copies; /* NULL: section copy opens no door */
+    struct loop_task copies_stop;
     struct night night;
     uid_t uids[PEERS_MAX];
     gid_t gids[PEERS_MAX];
@@ -225,6 +229,14 @@ int vault_co_citizen_change(struct serve *s, const char *id, const struct holder
 int vault_search(struct serve *s, const char *number, uint8_t ret[SEAL_HASH_LEN]) MUST_USE;
 /** Opens a row. OC_ESTATE: erased; OC_ESEAL. The caller wipes. */
 int vault_co_person(struct serve *s, const struct citizen_row *row, struct holder *ret) MUST_USE CO_FN;
+
+/* ---- copies.c: the second copy ---- */
+/** 0 where section copy opens no door. Logs. */
+int copies_open(struct serve *s) MUST_USE WORKER_FN;
+int copies_start(struct serve *s) MUST_USE;
+/** How far the nearest copy is behind; 0 where none is wanted. */
+int64_t copies_behind_ms(const struct serve *s);
+void copies_close(struct serve *s);
 
 /* ---- station.c ---- */
 /** The lane of the reader of that name. OC_EINVAL, OC_ELIMIT, OC_ENOMEM. */

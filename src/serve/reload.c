@@ -126,7 +126,7 @@ static void find_left(const struct serve_config *was, const struct serve_config 
                       struct reload_left *ret)
 {
     static const char *const fixed[] = {"site", "city", "paths",   "api",
-                                        "keys", "sam",  "readers", "institutions"};
+                                        "keys", "sam",  "readers", "institutions", "copy"};
     _Static_assert(ARRAY_LEN(fixed) + 2 <= RELOAD_LEFT_MAX, "each fits");
     ret->count = 0;
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)

@@ -157,6 +157,7 @@ json_t *card_json(const struct serve *s, const struct card_row *c)
                         c->alarm == ALARM_NONE      ? json_null()
                         : c->alarm == ALARM_BALANCE ? json_string("balance_mismatch")
                         : c->alarm == ALARM_PROOF   ? json_string("wrong_proof")
+                        : c->alarm == ALARM_RESTORED ? json_string("loads_lost")
                                                     : json_string("counter_moved"));
     json_object_set_new(j, "category", json_text_or_null(c->category));
     json_object_set_new(j, "category_from", json_date(c->category_from));

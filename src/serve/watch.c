@@ -98,7 +98,7 @@ static const char *const alarm_names[ALARM_COUNT] = {
     [ALARM_WAL_SIZE] = "wal_size",   [ALARM_CHECKPOINT] = "checkpoint_age",
     [ALARM_OLD_DOUBT] = "old_doubt", [ALARM_LOOP_STALL] = "loop_stall",
     [ALARM_STORE] = "store",         [ALARM_OUTBOX_OLD] = "outbox_old",
-    [ALARM_OUTBOX_DEAD] = "outbox_dead",
+    [ALARM_OUTBOX_DEAD] = "outbox_dead", [ALARM_COPY_BEHIND] = "copy_behind",
 };
 
 const char *watch_alarm_name(unsigned kind)
@@ -231,6 +231,10 @@ static CO_FN void look(struct serve *s)
             log_debug("watch", "the age of doubts is not known: %s", oc_strerror(rc));
     }
     look_at_outbox(s, &st);
+    int64_t behind = copies_behind_ms(s);
+    judge(s, ALARM_COPY_BEHIND, behind > s->fixed->copy.behind_ms,
+          "no second copy is nearer than %lld s: see onecardctl copy status",
+          (long long)(behind / 1000));
     int64_t age = s->oldest_doubt_ms;
     judge(s, ALARM_OLD_DOUBT, age > s->config->watch.doubt_age_ms,
           "the oldest doubt is %lld hours old", (long long)(age / 3600000));

@@ -92,7 +92,7 @@ static CO_FN int add_row(struct issue *i, bool fresh)
     return rc;
 }
 
-/* The ledger is the judge of what is free; its count of cards is only where the search begins. */
+/* The ledger is the judge of what is free; its count is only where the search begins. */
 static CO_FN int register_row(struct issue *i)
 {
     struct ledger_stats stats;
@@ -100,7 +100,7 @@ static CO_FN int register_row(struct issue *i)
     int rc = OC_EREFUSED;
     for (unsigned n = 1; n <= SERIAL_TRIES; n++) {
         if (!i->chosen)
-            make_serial(i->data.start, (uint64_t)stats.cards + n, i->data.serial);
+            make_serial(i->data.start, (uint64_t)stats.serials + n, i->data.serial);
         rc = add_row(i, !i->chosen);
         if (rc != OC_EREFUSED || i->chosen || i->op->reason != OC_R_CARD_EXISTS)
             break;

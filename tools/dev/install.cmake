@@ -1,6 +1,6 @@
 # What `cmake --install` puts where. Paths below lib/ are plain: modules are looked up beside the programs
 # (bin/../lib/onecard/modules), and the pkg-config file finds its prefix from its own place.
-foreach(program onecardd onecardctl onecard-terminal cardsim)
+foreach(program onecardd onecardctl onecard-terminal onecard-copy cardsim)
   # A program's target may carry another name than its file where a library has taken it.
   foreach(candidate ${program} ${program}_program ${program}-bin)
     if(TARGET ${candidate})
@@ -46,7 +46,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/docs/PROTOCOL.md ${CMAKE_SOURCE_DIR}/docs/TERM
   ${CMAKE_SOURCE_DIR}/docs/CHANGES.md DESTINATION share/doc/onecard)
 
 # The prefix is known when it is installed, not when it is configured.
-foreach(unit onecardd onecard-terminal)
+foreach(unit onecardd onecard-terminal onecard-copy)
   install(CODE "set(ONECARD_BINDIR \"\${CMAKE_INSTALL_PREFIX}/bin\")
     configure_file(\"${CMAKE_SOURCE_DIR}/conf/${unit}.service.in\" \"${CMAKE_BINARY_DIR}/${unit}.service\" @ONLY)")
   install(FILES ${CMAKE_BINARY_DIR}/${unit}.service DESTINATION lib/systemd/system)

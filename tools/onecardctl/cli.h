@@ -105,7 +105,7 @@ void cli_help(FILE *out, const struct cli_noun *noun, const struct cli_command *
 
 extern const struct cli_noun noun_init, noun_key, noun_participant, noun_terminal, noun_card, noun_citizen,
     noun_denylist, noun_offline, noun_service, noun_txn, noun_doubt, noun_plan, noun_settle, noun_day,
-    noun_account, noun_ledger, noun_event, noun_outbox, noun_hold, noun_upstream, noun_status,
+    noun_account, noun_ledger, noun_copy, noun_event, noun_outbox, noun_hold, noun_upstream, noun_status,
     noun_flows, noun_reload, noun_benefit, noun_medical, noun_shift, noun_bill,
     noun_transit;
 

@@ -1,15 +1,13 @@
-/* onecardctl ledger: proof, copies, and putting a copy in place. Restoring is done here, with the
- * daemon at rest: it is the one thing that changes a ledger from outside. */
+/* onecardctl ledger: proof, copies, and putting a copy in place (restore.c). */
 #include "ledger/ledger.h"
 
-#include "site.h"
+#include "restore.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LONG_MS (60 * 60 * 1000)
-#define JUMP    100000
 
 static const struct cli_option verify_options[] = {
     {.name = "offline", .kind = CLI_FLAG, .help = "verify here, with the daemon at rest"},
@@ -20,18 +18,6 @@ static const struct cli_option verify_options[] = {
      .value = "FILE",
      .help = "of the key store, where the configuration names none"},
 };
-static const struct cli_option restore_options[] = {
-    {.name = "jump",
-     .value = "N",
-     .kind = CLI_INT,
-     .min = 1,
-     .max = 100000000,
-     .help = "how far SAM sequences jump forward, so that none is used twice (default 100000)"},
-    {.name = "passphrase-file",
-     .value = "FILE",
-     .help = "of the key store, where the configuration names none"},
-};
-
 /* Prints a proof; says by the status whether all is well. */
 static int print_report(struct ctl *c, const json_t *j)
 {
@@ -49,17 +35,6 @@ static int print_report(struct ctl *c, const json_t *j)
     if (!c->json)
         out_object(c, j, 2);
     return faults == 0 ? CTL_DONE : CTL_FAILED;
-}
-
-static json_t *report_json(struct ledger_report *r)
-{
-    char head[65];
-    (void)text_trim_utf8(r->first_fault); /* of a table that anybody may have written */
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:s?, s:s}", "good", r->faults == 0, "ops",
-                     (json_int_t)r->ops, "cards", (json_int_t)r->cards, "txns", (json_int_t)r->txns,
-                     "open_txns", (json_int_t)r->open_txns, "faults", (json_int_t)r->faults,
-                     "first_fault", r->first_fault[0] != '\0' ? r->first_fault : NULL, "head",
-                     hex_encode(r->head, sizeof r->head, head));
 }
 
 static int verify_here(struct ctl *c, const struct site_paths *s,
@@ -80,30 +55,17 @@ static int verify_here(struct ctl *c, const struct site_paths *s, const struct c
     secret_wipe(key, sizeof key);
     if (rc != 0)
         return ctl_fail(c, "%s: %s", file ? file : s->ledger, oc_strerror(rc));
-    json_t *j = report_json(&report);
+    json_t *j = restore_report(&report);
     status = print_report(c, j);
     json_decref(j);
     return status;
-}
-
-/* Does `what` with the site's paths. */
-static int with_site(struct ctl *c, const struct cli_args *a,
-                     int (*what)(struct ctl *c, const struct site_paths *s,
-                                 const struct cli_args *a))
-{
-    struct site_paths *s = malloc(sizeof *s);
-    int rc = s ? site_find(c, s) : ctl_fail(c, "out of memory");
-    if (rc == CTL_DONE)
-        rc = what(c, s, a);
-    free(s);
-    return rc;
 }
 
 static int verify_run(struct ctl *c, const struct cli_args *a)
 {
     json_t *j = NULL, *body;
     if (cli_given(a, "offline") || cli_given(a, "file"))
-        return with_site(c, a, verify_here);
+        return site_with(c, a, verify_here);
     body = json_object();
     int rc = ctl_call(c, "POST", "/v1/ledger/verify", body, LONG_MS, &j);
     if (rc == CTL_DONE)
@@ -138,39 +100,9 @@ static int backup_run(struct ctl *c, const struct cli_args *a)
     return rc;
 }
 
-static int restore(struct ctl *c, const struct site_paths *s, const struct cli_args *a) WORKER_FN;
-static int restore(struct ctl *c, const struct site_paths *s, const struct cli_args *a)
-{
-    struct ledger_report report = {0};
-    uint8_t key[32];
-    int status = site_at_rest(c, s, "restore");
-    if (status == CTL_DONE)
-        status = site_chain_key(c, s, cli_text(a, "passphrase-file"), key);
-    if (status != CTL_DONE)
-        return status;
-    int rc =
-        ledger_restore(a->word[0], s->ledger, key, (uint32_t)cli_number(a, "jump", JUMP), &report);
-    secret_wipe(key, sizeof key);
-    if (rc != 0)
-        return ctl_fail(c, "%s was not put in place, nothing has changed: %s%s%s", a->word[0],
-                        rc == OC_ENOENT ? "there is no such file" : oc_strerror(rc),
-                        report.first_fault[0] ? ": " : "", report.first_fault);
-    json_t *j = report_json(&report);
-    if (c->json)
-        out_json(c->out, j);
-    else
-        (void)fprintf(c->out,
-                      "%s is the ledger of %s now; the old one is kept beside it.\n"
-                      "What happened since the copy is not in it: cards tell at their next tap.\n"
-                      "Start the daemon: onecardd -c %s\n",
-                      a->word[0], s->dir, s->config);
-    json_decref(j);
-    return CTL_DONE;
-}
-
 static int restore_run(struct ctl *c, const struct cli_args *a)
 {
-    return with_site(c, a, restore);
+    return restore_site(c, a, a->word[0]);
 }
 
 static const struct cli_command commands[] = {
@@ -188,6 +120,7 @@ static const struct cli_command commands[] = {
      .args = "FILE",
      .summary = "Verifies a backup and makes it the site's ledger; the daemon must be at rest",
      CLI_TABLE(restore_options),
+     .more = restore_more,
      .run = restore_run},
 };
 const struct cli_noun noun_ledger =

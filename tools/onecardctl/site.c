@@ -43,6 +43,7 @@ static void read_config(struct site_paths *s)
         take(&tree, "api.socket", s->dir, s->socket);
         take(&tree, "paths.ledger", s->dir, s->ledger);
         take(&tree, "paths.keystore", s->dir, s->keystore);
+        take(&tree, "paths.settlement", s->dir, s->settlement);
         take(&tree, "paths.passphrase_file", s->dir, s->passphrase_file);
     }
     conf_errors_fini(&errors);
@@ -71,6 +72,7 @@ int site_find(struct ctl *c, struct site_paths *ret)
     put(ret->socket, dir, "run/onecardd.sock");
     put(ret->ledger, dir, "ledger.db");
     put(ret->keystore, dir, "keystore");
+    put(ret->settlement, dir, "settlement");
     read_config(ret);
     return CTL_DONE;
 }
@@ -171,4 +173,16 @@ int site_at_rest(struct ctl *c, const struct site_paths *s, const char *what)
     if (api_probe(c->socket ? c->socket : s->socket) == 0)
         return ctl_fail(c, "onecardd is at work on this site: stop it first, then %s", what);
     return CTL_DONE;
+}
+
+int site_with(struct ctl *c, const struct cli_args *a,
+                     int (*what)(struct ctl *c, const struct site_paths *s,
+                                 const struct cli_args *a))
+{
+    struct site_paths *s = malloc(sizeof *s);
+    int rc = s ? site_find(c, s) : ctl_fail(c, "out of memory");
+    if (rc == CTL_DONE)
+        rc = what(c, s, a);
+    free(s);
+    return rc;
 }

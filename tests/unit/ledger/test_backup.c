@@ -66,7 +66,8 @@ static WORKER_FN int prove(struct keeper *k, const char *path)
 static WORKER_FN int restore(struct keeper *k, const char *from, const char *path)
 {
     memset(&k->report, 0, sizeof k->report);
-    return ledger_restore(from, path, k->f.key, 1000, &k->report);
+    const struct ledger_restore_opts o = {.jump = 1000};
+    return ledger_restore(from, path, k->f.key, &o, &k->report);
 }
 
 static WORKER_FN int64_t number(const char *path, const char *sql)

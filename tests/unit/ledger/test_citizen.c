@@ -507,7 +507,7 @@ static void key_goes_along_with_a_backup_and_its_restore(void **state)
     assert_int_equal(erase(w, "C1", ERASE_DOCUMENTS, 0), 0);
     fixture_stop(&w->f);
     struct ledger_report report = {0};
-    assert_int_equal(ledger_restore(to, w->f.path, w->f.key, 1000, &report), 0);
+    assert_int_equal(ledger_restore(to, w->f.path, w->f.key, &(struct ledger_restore_opts){.jump = 1000}, &report), 0);
     atomic_store(&w->f.clock.ms,
                  clock_wall_ms(&clock_system) + 1000); /* a restore has the real time */
     assert_int_equal(fixture_start(&w->f), 0);

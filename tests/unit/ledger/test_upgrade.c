@@ -468,7 +468,7 @@ static void backup_of_an_earlier_version_is_restored(void **state)
         take(o, i);
         remove_old(o);
         (void)snprintf(from, sizeof from, ONECARD_SOURCE_DIR "/tests/data/%s", ledgers[i].name);
-        assert_int_equal(ledger_restore(from, o->path, key, 1000, &o->report), 0);
+        assert_int_equal(ledger_restore(from, o->path, key, &(struct ledger_restore_opts){.jump = 1000}, &o->report), 0);
         assert_int_equal(o->report.faults, 0);
         sound(o, ledgers[i].ops + 1);
         assert_int_equal(number(o, "PRAGMA user_version"), NEWEST);
