@@ -80,7 +80,7 @@ int books_co_look(struct city *c)
         if (rc == 0)
             compare(c, a, row);
     }
-    return rc;
+    return rc == 0 ? rules_co_balances(c, false) : rc;
 }
 
 /* ---- all rows ---- */
@@ -159,7 +159,7 @@ int books_co_close(struct city *c)
     if (rc == 0)
         rules_check(c);
     if (rc == 0)
-        rc = rules_co_balances(c);
+        rc = rules_co_balances(c, true);
     batches_look(c);
     return rc == 0 ? bank_co_check(c) : rc;
 }

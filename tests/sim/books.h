@@ -33,7 +33,8 @@ const struct entry *books_entry(const struct city *c, int64_t id);
 
 /** Each rule by its number; ends the process where one does not hold. */
 void rules_check(struct city *c);
-/** Cards and accounts, at the end. */
-int rules_co_balances(struct city *c) CO_FN MUST_USE;
+/** Cards and accounts while nobody is at work; at the end (`closed`) nothing is reserved any more.
+ */
+int rules_co_balances(struct city *c, bool closed) CO_FN MUST_USE;
 
 #endif

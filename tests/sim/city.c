@@ -193,6 +193,9 @@ static WORKER_FN void incarnate(struct city *c)
         sim_disk_free(&c->disk);
         c->disk = c->next_disk;
         c->next_disk = NULL;
+        sim_disk_mount(c->disk);
+        if (sim_chance(&c->rand, 1, 3))
+            books_verify_file(c);
         c->machine.now_ns += sim_range(&c->rand, NS_PER_MS, 40 * NS_PER_S);
     }
     c->founding = false;

@@ -178,6 +178,33 @@ static bool satisfied(struct till *t)
     return ++t->tries > TRIES_MAX || sim_chance(&t->rand, 1, 4);
 }
 
+struct impatience {
+    struct flow *flow;
+    int64_t ms;
+};
+
+static CO_FN int impatient_flow(void *arg)
+{
+    struct impatience *w = arg;
+    if (flow_co_sleep_ms(w->ms) == 0)
+        flow_cancel(w->flow);
+    flow_put(w->flow);
+    free(w);
+    return 0;
+}
+
+/* Somebody takes the request back after a moment, if it is not too late by then. */
+static void lose_patience(struct till *t, struct flow *f)
+{
+    struct impatience *w = calloc(1, sizeof *w);
+    CHECK(w);
+    *w = (struct impatience){.flow = flow_get(f), .ms = sim_range(&t->rand, 1, 600)};
+    if (flow_start(t->city->serve->loop, "impatient", impatient_flow, w, NULL) != 0) {
+        flow_put(f);
+        free(w);
+    }
+}
+
 /* The dialogue is a flow of its own, as in the daemon: its arena ends with it. */
 static CO_FN int ask_here(struct till *t)
 {
@@ -187,6 +214,8 @@ static CO_FN int ask_here(struct till *t)
     int rc = flow_start(flow_loop(), t->id, dialogue, t, &f);
     if (rc != 0)
         return rc;
+    if (!t->city->calm && t->city->plan.script == SCRIPT_NONE && sim_chance(&t->rand, 1, 25))
+        lose_patience(t, f);
     flow_shield();
     rc = flow_co_join(f, &result, FLOW_FOREVER);
     flow_unshield();
