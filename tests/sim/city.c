@@ -263,12 +263,12 @@ static void draw_fate(struct city *c)
     c->pace_ms = paces[sim_pick(&c->fault, ARRAY_LEN(paces))];
     c->fault_percent = 4 + sim_pick(&c->fault, 28);
     c->crashes_left = sim_pick(&c->fault, 8);
-    c->denials_left = sim_pick(&c->fault, 4);
+    c->denials_left = sim_pick(&c->fault, 7);
     if (sim_chance(&c->fault, 1, 6)) /* the night's files come at two */
         c->night_ms = city_ms(20260303, 125, 480);
     c->wire_one_in = sim_chance(&c->fault, 2, 3) ? 20 + sim_pick(&c->fault, 300) : 0;
     c->io_one_in = sim_chance(&c->fault, 1, 3) ? 200 + sim_pick(&c->fault, 2000) : 0;
-    c->full_one_in = sim_chance(&c->fault, 1, 4) ? 20000 : 0;
+    c->full_one_in = sim_chance(&c->fault, 1, 3) ? 3000 : 0;
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

@@ -159,6 +159,8 @@ static void sequences_ascend(struct city *c)
     uint32_t last[CITY_TILLS] = {0};
     for (size_t i = 0; i < b->count; i++) {
         const struct entry *e = &b->rows[i];
+        MUST(c, e->terminal_seq != 0 || e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED,
+             "R10: %s has no sequence", text(e->id));
         for (unsigned t = 0; e->terminal_seq && t < CITY_TILLS; t++) {
             if (strcmp(c->tills[t].id, e->terminal) != 0)
                 continue;

@@ -173,8 +173,8 @@ static bool satisfied(struct till *t)
     const struct txn_result *r = &t->res;
     if (r->reason == OC_R_BUSY || r->reason == OC_R_STORE)
         return ++t->tries > TRIES_MAX;
-    if (r->outcome != OC_IN_DOUBT)
-        return true;
+    if (r->outcome != OC_IN_DOUBT) /* some did not hear it, or press twice */
+        return ++t->tries > 2 || !sim_chance(&t->rand, 1, 20);
     return ++t->tries > TRIES_MAX || sim_chance(&t->rand, 1, 4);
 }
 
@@ -306,11 +306,21 @@ static CO_FN int deny(struct city *c, int card)
     (void)snprintf(op->deny.why, sizeof op->deny.why, "lost");
     int rc = ledger_co_submit(c->serve->ledger, op);
     if (rc == 0 && !c->dead && c->cards[card].denied_ms == 0) {
-        c->cards[card].denied_ms = city_now_ms(c);
+        c->cards[card].denied_ms = op->at_ms;
         sim_trace_put(&c->trace, c->machine.now_ns, "card %d is denied", card);
     }
     free(op);
     return rc == OC_ECANCELED ? rc : 0;
+}
+
+/* That is when it matters most. */
+static int in_somebodys_hand(struct city *c)
+{
+    unsigned at = sim_pick(&c->rand, CITY_TILLS);
+    for (unsigned i = 0; i < CITY_TILLS; i++)
+        if (c->tills[(at + i) % CITY_TILLS].card >= 0)
+            return c->tills[(at + i) % CITY_TILLS].card;
+    return (int)sim_pick(&c->rand, CITY_CARDS);
 }
 
 static CO_FN int office_flow(void *arg)
@@ -321,7 +331,7 @@ static CO_FN int office_flow(void *arg)
         rc = flow_co_sleep_ms(sim_range(&c->rand, 10, 20 * (int64_t)c->pace_ms));
         if (rc == 0 && !c->calm && sim_chance(&c->rand, 1, 3)) {
             c->denials_left--;
-            rc = deny(c, (int)sim_pick(&c->rand, CITY_CARDS));
+            rc = deny(c, in_somebodys_hand(c));
         }
     }
     return 0;
