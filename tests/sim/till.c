@@ -159,6 +159,9 @@ static void claimed(struct till *t)
                   oc_outcome_name(r->outcome), oc_reason_code(r->reason),
                   r->txn ? ident_text(r->txn, id) : "-", r->replayed ? " again" : "",
                   r->settled_count ? ", settled" : "");
+    MUST(c, r->reason != OC_R_STORE || c->io_one_in || c->full_one_in,
+         "the ledger refused what %s asked, and nothing is wrong with its disk: %s", t->id,
+         r->detail);
     books_claim(c, &claim);
     c->posted += r->outcome == OC_POSTED && !r->replayed;
     c->refused += r->outcome == OC_REFUSED && !r->replayed;
