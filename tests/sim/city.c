@@ -212,16 +212,17 @@ static int fill(const struct rng *r, void *ret, size_t len)
 
 static void write_config(struct city *c)
 {
-    int n = snprintf(c->conf, sizeof c->conf,
-                     "site: {name: Sim, issuer: \"1020304000000001\"}\n"
-                     "paths: {keystore: \"%s/keystore\", ledger: \"%s/ledger.db\", settlement: "
-                     "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
-                     "\"%s/lib/onecard/modules\"}\n"
-                     "keys: {allow_clear: true}\nsam: {software: true}\n"
-                     "policy: {card_day_max: 400.00, single_max: 28.00, command: 1500ms}\n"
-                     "readers: {pcsc: off}\nlog: {level: %s}\n",
-                     c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR,
-                     c->plan.verbose ? "debug" : "error");
+    int n =
+        snprintf(c->conf, sizeof c->conf,
+                 "site: {name: Sim, issuer: \"1020304000000001\"}\n"
+                 "paths: {keystore: \"%s/keystore\", ledger: \"%s/ledger.db\", settlement: "
+                 "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
+                 "\"%s/lib/onecard/modules\"}\n"
+                 "modules: [payment, transit]\nkeys: {allow_clear: true}\nsam: {software: true}\n"
+                 "policy: {card_day_max: 400.00, single_max: 28.00, command: 1500ms}\n"
+                 "readers: {pcsc: off}\nlog: {level: %s}\n",
+                 c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR,
+                 c->plan.verbose ? "debug" : "error");
     CHECK(n > 0 && (size_t)n < sizeof c->conf);
     (void)snprintf(c->conf_path, sizeof c->conf_path, "%s/onecardd.yaml", c->dir);
 }
