@@ -86,6 +86,7 @@ static void copy_request(const struct dialogue *d, struct op_intent *in)
     memcpy(in->participant, d->term->t.participant, sizeof in->participant);
     memcpy(in->sam, d->term->t.sam, sizeof in->sam);
     in->business_date = d->business_date;
+    d->res->business_date = d->business_date; /* what went on from a doubt told the earlier one's */
     city_bcd(clock_wall_ms(d->env->clock), d->env->city_offset_min, in->card_date, in->card_time);
 }
 

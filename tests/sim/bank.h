@@ -20,7 +20,8 @@ struct bank {
 void bank_init(struct city *c);
 void bank_fini(struct city *c);
 /** For struct serve_world; `arg` is the city. */
-int bank_co_exchange(void *arg, const struct upstream_exchange *e, struct upstream_answer *ret);
+int bank_co_exchange(void *arg, const struct upstream_exchange *e,
+                     struct upstream_answer *ret) CO_FN;
 extern const struct upstream_route bank_routes[1];
 /** R12: what the bank holds and what the ledger says of it, with everything delivered. */
 int bank_co_check(struct city *c) CO_FN MUST_USE;

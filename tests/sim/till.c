@@ -351,6 +351,7 @@ static CO_FN int look_at(struct till *t, int card)
         rc = row ? ledger_co_card_id(c->serve->ledger, c->cards[card].id, row) : OC_ENOMEM;
         if (rc != 0 || (i > 0 && row->open_txn == 0))
             return rc;
+        t->wants_card = true;
         t->req = (struct txn_request){.wait_ms = 2500, .retap_ms = 4000};
         (void)snprintf(t->req.terminal, sizeof t->req.terminal, "%s", t->id);
         (void)snprintf(t->req.who, sizeof t->req.who, "clerk");
