@@ -159,7 +159,8 @@ static void arm_timer(struct loop *l, int64_t next)
 
 static void poll_now(struct loop *l)
 {
-    (void)event_base_loop(l->base, EVLOOP_NONBLOCK);
+    if (!l->opts.no_descriptors)
+        (void)event_base_loop(l->base, EVLOOP_NONBLOCK);
 }
 
 static void poll_blocking(struct loop *l)

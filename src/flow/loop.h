@@ -31,6 +31,8 @@ struct loop_opts {
      * something happens. */
     bool (*idle)(void *arg, int64_t next_ns);
     void *idle_arg;
+    bool no_descriptors; /* with idle: sockets and signals are never looked at (a simulator has
+                            none, and looking is a system call a turn) */
 };
 
 /** Something to be run once on the loop's thread. Belongs to the caller, who keeps it alive until

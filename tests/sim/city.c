@@ -308,6 +308,7 @@ void city_live(struct city *c, const struct city_plan *plan)
                                     .loop = {.clock = &c->machine.clock,
                                              .idle = sim_idle,
                                              .idle_arg = &c->machine,
+                                             .no_descriptors = true,
                                              .max_flows = 2000}};
     log_set_level(plan->verbose ? LOG_DEBUG : LOG_ERROR);
     (void)snprintf(c->dir, sizeof c->dir, "/tmp/onecard-sim.XXXXXX");
