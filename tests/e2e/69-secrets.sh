@@ -7,7 +7,7 @@ name=Unforgettable number=410102199001010021
 
 say "money, a citizen, a wrong MAC: all that could leave a trace"
 card_new k 00000000000000000801 balance=10000
-ctl card register --serial 00000000000000000801 --issuer "$ISSUER" --profile pboc-ep --opening 100.00 --holder $name --holder-id $number >/dev/null ||
+ctl card register --serial 00000000000000000801 --issuer "$ISSUER" --profile pboc-ep --opening 100.00 --holder $name --holder-id - <<<"$number" >/dev/null ||
     wrong register
 put B k
 run 0 payment.purchase --terminal till --amount 12.34

@@ -141,6 +141,7 @@ static CO_FN int follow_once(void *arg)
     struct stage *t = arg;
     struct stream *s = NULL;
     uint8_t mac[32];
+    ROLE_ENTER_WORKER(); /* the copy is applied on the loop here: nothing else is at work */
     int rc = connect_and_greet(t, &s);
     if (!rc)
         rc = next_message(t, s);

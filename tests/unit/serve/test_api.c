@@ -347,6 +347,7 @@ static void reload_with(const char *lines)
 {
     static char text[sizeof site.text + 512];
     const char *modules = strstr(site.text, "\nmodules:");
+    ROLE_ENTER_WORKER();
     (void)snprintf(text, sizeof text, "%s%s", site.text, lines);
     assert_null(modules); /* they would be there twice */
     assert_int_equal(file_write_atomic(site.config, text, strlen(text), 0600), 0);
