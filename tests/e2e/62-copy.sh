@@ -3,7 +3,7 @@
 # the network is cut; then the daemon is killed and its disk thrown away in mid traffic, the copy is promoted, and the same
 # cards go on, those that are ahead of it too (R1, R7, R10).
 . "$(dirname "$0")/lib.sh"
-[ -x "$ONECARD_BIN/loadgen" ] && [ -x "$ONECARD_BIN/onecard-copy" ] || skip "loadgen or onecard-copy is not built"
+[ -x "$ONECARD_BUILD/bin/loadgen" ] && [ -x "$ONECARD_BIN/onecard-copy" ] || skip "loadgen or onecard-copy is not built"
 free_port() {
     "$python" -SE -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
@@ -12,7 +12,7 @@ listen=$(free_port)
 between=$(free_port)
 site=$CITY/site
 site_new --issuer 1020304000000001
-"$ONECARD_BIN/loadgen" found --dir "$site" --cards 3000 --terminals 40 --gates 4 >"$CITY/log/found.log" 2>&1 ||
+"$ONECARD_BUILD/bin/loadgen" found --dir "$site" --cards 3000 --terminals 40 --gates 4 >"$CITY/log/found.log" 2>&1 ||
     city_fail "founding: $(tail -n 3 "$CITY/log/found.log")"
 { ctl copy init --out "$CITY/far" --name far --connect "127.0.0.1:$between" && ctl copy init --out "$CITY/near" --name near; } \
     >"$CITY/log/init-copy.log" 2>&1 || city_fail "copy init: $(cat "$CITY/log/init-copy.log")"
@@ -95,7 +95,7 @@ load() { # seconds name
     wait "$loading"
 }
 load_begin() {
-    "$ONECARD_BIN/loadgen" --connect "127.0.0.1:$port" --identity "$site/loadgen" --terminals 40 --seconds "$1" --warmup 0 \
+    "$ONECARD_BUILD/bin/loadgen" --connect "127.0.0.1:$port" --identity "$site/loadgen" --terminals 40 --seconds "$1" --warmup 0 \
         --mix purchase=75,load=15,balance=10 --card-ms 20 --quiet --json "$CITY/run/load-$2.json" >>"$CITY/log/loadgen.log" 2>&1 &
     loading=$!
     city_pids+=("$loading")
