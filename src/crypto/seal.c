@@ -104,12 +104,13 @@ int seal_unwrap(struct crypto *x, const struct seal_key *key, struct bytes aad, 
         aad.len > SEAL_MAX)
         return OC_ESEAL;
     size_t at = ret->len;
+    uint8_t nothing; /* an empty plain text needs no memory, and a buffer that is empty has none */
     buf_put(ret, (const uint8_t *)blob.data + HEADER_LEN + NONCE_LEN, blob.len - SEAL_OVERHEAD);
     int err = ret->err;
     if (!err)
         err = gcm_begin(ctx, key->bytes, blob.data, aad, 0);
     if (!err)
-        err = gcm_open(ctx, blob, ret->data + at);
+        err = gcm_open(ctx, blob, blob.len > SEAL_OVERHEAD ? ret->data + at : &nothing);
     if (err)
         take_back(ret, at);
     return err;
