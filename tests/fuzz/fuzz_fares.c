@@ -71,12 +71,12 @@ static void add_up(const struct fare *f, const char *op)
 static void keep(struct fare_sums *sums)
 {
     struct fare_sums back;
-    char text[160], again[160];
-    sums_text(sums, text);
+    char text[SUMS_TEXT], again[SUMS_TEXT];
+    sums_text(sums, NULL, text);
     memset(&back, 0, sizeof back);
     if (!sums_read(text, &back))
         return; /* more passes than a text has room for */
-    sums_text(&back, again);
+    sums_text(&back, NULL, again);
     CHECK(strcmp(text, again) == 0);
 }
 
