@@ -20,5 +20,7 @@ int apply_restored(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_F
 int apply_authority(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int apply_terminal_key(struct fold *f, const struct ledger_op *op) MUST_USE WORKER_FN;
 int day_write(struct fold *f, const struct day_row *d) MUST_USE WORKER_FN;
+/* The open day ends in state (2 closed, 3 settled); next is open from at_ms on. */
+int day_end(struct fold *f, int64_t at_ms, uint8_t state, date_t next) MUST_USE WORKER_FN;
 
 #endif

@@ -17,25 +17,27 @@ int apply_site(struct fold *f, const struct ledger_op *op)
     return 0;
 }
 
-int apply_day_close(struct fold *f, const struct ledger_op *op)
+int day_end(struct fold *f, int64_t at_ms, uint8_t state, date_t next)
 {
     struct day_row d = f->day;
-    if (d.date != op->day_close.date)
-        return OC_EINTERNAL;
-    d.state = 2;
-    d.closed_ms = op->at_ms;
+    d.state = state;
+    d.closed_ms = at_ms;
     d.float_closing = d.float_opening + d.loads - d.purchases + d.adjustments;
     d.journal_seq = f->seq;
     memcpy(d.chain_head, f->mac, sizeof d.chain_head);
     int rc = day_write(f, &d);
     if (rc)
         return rc;
-    f->day = (struct day_row){.date = op->day_close.next,
-                              .state = 1,
-                              .opened_ms = op->at_ms,
-                              .float_opening = d.float_closing};
+    f->day = (struct day_row){
+        .date = next, .state = 1, .opened_ms = at_ms, .float_opening = d.float_closing};
     f->day_dirty = true;
     return 0;
+}
+
+int apply_day_close(struct fold *f, const struct ledger_op *op)
+{
+    return f->day.date == op->day_close.date ? day_end(f, op->at_ms, 2, op->day_close.next)
+                                             : OC_EINTERNAL;
 }
 
 int apply_settled(struct fold *f, const struct ledger_op *op)

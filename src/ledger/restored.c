@@ -55,23 +55,9 @@ static WORKER_FN int mark_cards(struct fold *f)
  * seen. */
 static WORKER_FN int skip_published(struct fold *f, const struct ledger_op *op)
 {
-    struct day_row d = f->day;
-    if (!op->restored.published || op->restored.published < d.date)
-        return 0;
-    d.state = 3;
-    d.closed_ms = op->at_ms;
-    d.float_closing = d.float_opening + d.loads - d.purchases + d.adjustments;
-    d.journal_seq = f->seq;
-    memcpy(d.chain_head, f->mac, sizeof d.chain_head);
-    int rc = day_write(f, &d);
-    if (rc)
-        return rc;
-    f->day = (struct day_row){.date = date_add(op->restored.published, 1),
-                              .state = 1,
-                              .opened_ms = op->at_ms,
-                              .float_opening = d.float_closing};
-    f->day_dirty = true;
-    return 0;
+    date_t published = op->restored.published;
+    return published && published >= f->day.date ? day_end(f, op->at_ms, 3, date_add(published, 1))
+                                                 : 0;
 }
 
 static WORKER_FN int tell(struct fold *f, const struct ledger_op *op)
