@@ -199,15 +199,18 @@ bool txn_wants_card(const struct service *s, const struct txn_request *req)
     return (needs & (OC_NEEDS_CITIZEN | OC_NEEDS_PRESENCE)) != 0 && !req->institution && named_citizen(s, req)[0] == '\0';
 }
 
-/* The holder of the card, or who is named: never both, because presence is proven for the holder alone. */
+/* The holder of the card, or who is named: never both, because presence is proven for the holder alone. A card without a
+ * holder proves nobody's. */
 static CO_FN int show_citizen(struct dialogue *d, struct facts *f)
 {
     const char *named = named_citizen(d->service, d->req), *holder = d->has_card ? d->card->citizen : "";
     f->in.req.citizen = holder;
     if (named[0] == '\0' || strcmp(named, holder) == 0)
         return 0;
-    if (holder[0] != '\0' || (d->req->citizen[0] != '\0' && strcmp(named, d->req->citizen) != 0))
-        return dialogue_refuse(d, OC_R_PARAMETER, "the request names one citizen, its card another");
+    if (d->has_card)
+        return dialogue_refuse(d, OC_R_PARAMETER, "the request names one citizen, its card %s", holder[0] != '\0' ? "another" : "none");
+    if (d->req->citizen[0] != '\0' && strcmp(named, d->req->citizen) != 0)
+        return dialogue_refuse(d, OC_R_PARAMETER, "the request names two citizens");
     struct citizen_row *c = arena_alloc(flow_arena(), sizeof *c);
     int rc = c == NULL ? OC_ENOMEM : ledger_co_citizen(d->env->ledger, named, c);
     if (rc == OC_ENOENT)
