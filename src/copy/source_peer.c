@@ -63,6 +63,8 @@ static CO_FN struct peer *take_place(struct copy_source *s, const struct hello *
         lag_init(&p->lag, h->row);
         if (s->o.metrics)
             name_metrics(s, p);
+    } else if (h->row < p->lag.acked) { /* its file was moved away: it begins anew */
+        lag_init(&p->lag, h->row);
     }
     p->ending = false;
     p->sent = h->row;
@@ -70,12 +72,19 @@ static CO_FN struct peer *take_place(struct copy_source *s, const struct hello *
     return p;
 }
 
-static bool any_connected(const struct copy_source *s)
+/* Answers wait for the furthest of those that are connected. */
+static void tell_ledger(const struct copy_source *s)
 {
-    for (unsigned i = 0; i < COPY_PEERS; i++)
-        if (s->peers[i].stream)
-            return true;
-    return false;
+    const struct peer *best = NULL;
+    for (unsigned i = 0; i < COPY_PEERS; i++) {
+        const struct peer *p = &s->peers[i];
+        if (p->stream && (!best || p->lag.acked > best->lag.acked))
+            best = p;
+    }
+    if (best)
+        ledger_copied(s->o.ledger, best->lag.acked);
+    else
+        ledger_copy_gone(s->o.ledger);
 }
 
 /* ---- looking ---- */
@@ -116,7 +125,7 @@ static CO_FN int take_acks(struct peer *p)
         if (rc)
             break;
         lag_acked(&p->lag, row);
-        ledger_copied(p->source->o.ledger, row);
+        tell_ledger(p->source);
         flow_cond_broadcast(&p->moved);
     }
     buf_fini(&b);
@@ -271,8 +280,7 @@ static void leave(struct copy_source *s, struct peer *p)
     p->flow = NULL;
     p->since_ms = clock_wall_ms(&clock_system);
     peers_look(s);
-    if (!any_connected(s))
-        ledger_copy_gone(s->o.ledger);
+    tell_ledger(s);
     flow_cond_broadcast(&p->moved);
 }
 
@@ -291,7 +299,7 @@ void peer_co_serve(struct copy_source *s, struct stream *stream, const char *fro
         p->flow = flow_self();
         p->since_ms = clock_wall_ms(&clock_system);
         (void)snprintf(p->from, sizeof p->from, "%s", from);
-        ledger_copied(s->o.ledger, h.row);
+        tell_ledger(s);
         serve(s, p);
         leave(s, p);
     } else if (!p) {

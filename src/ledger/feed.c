@@ -71,6 +71,8 @@ static WORKER_FN int put_keys_of_intent(struct packing *p, const struct op_inten
     for (unsigned i = 0; i < in->leg_count && !rc; i++)
         if (in->legs[i].kind == ACCT_CITIZEN || in->legs[i].kind == ACCT_PERSONAL)
             rc = put_keys(p, in->legs[i].owner);
+    for (unsigned i = 0; i < in->concerned_count && !rc; i++) /* for whom an institution is asked */
+        rc = put_keys(p, in->concerned[i].citizen);
     return rc || !in->hold.to[0] || !in->card ? rc : put_keys_of_card(p, in->card);
 }
 
@@ -216,9 +218,11 @@ bool ledger_copy_waits(const struct ledger *l)
 
 void ledger_copied(struct ledger *l, int64_t seq)
 {
-    if (seq > l->copied)
-        l->copied = seq;
-    if (l->copy_late && atomic_load(&l->seq) - l->copied <= NEAR_ROWS) {
+    bool near = atomic_load(&l->seq) - seq <= NEAR_ROWS;
+    if (seq < l->copied && !near)
+        ledger_copy_gone(l); /* the one that was near is not the one that is here */
+    l->copied = seq;
+    if (l->copy_late && near) {
         l->copy_late = false;
         if (l->copy_wait_ns > 0)
             log_info("ledger", "the copy is near: answers wait for it");

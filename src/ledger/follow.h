@@ -39,7 +39,7 @@ int ledger_co_grown(struct ledger *l, int64_t seq, int64_t deadline_ns) MUST_USE
 /** From now on ledger_co_submit() answers only when a copy has the operation, or after `ms`; from then on nobody waits until the
  *  copy is near again (within 1,024 rows), so an absent copy costs one wait. 0: does not wait. */
 void ledger_copy_wait(struct ledger *l, int64_t ms);
-/** A copy has everything up to `seq` on its disk. */
+/** Of the copies that are connected the furthest has everything up to `seq` on its disk; less than before where that one has gone. */
 void ledger_copied(struct ledger *l, int64_t seq);
 /** No copy is connected: nobody waits. */
 void ledger_copy_gone(struct ledger *l);

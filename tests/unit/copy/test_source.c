@@ -183,6 +183,38 @@ static void new_copy_gets_every_row_and_answers_wait_while_it_is_near(void **sta
     assert_false(t->rows[0].connected);
 }
 
+static CO_FN int connect_and_look(void *arg)
+{
+    struct stage *t = arg;
+    struct stream *s = NULL;
+    int rc = connect_and_greet(t, &s);
+    if (!rc)
+        rc = next_message(t, s);
+    if (!rc)
+        rc = flow_co_sleep_ms(100);
+    t->n = copy_source_list(t->source, t->rows);
+    stream_close(&s);
+    return rc ? rc : flow_co_sleep_ms(100);
+}
+
+/* Its file was moved away: under the old name it has nothing. */
+static void copy_that_begins_anew_is_told_as_far_as_it_is(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct stage *t = *state;
+    struct ledger_stats st;
+    assert_int_equal(ledger_copy_open(t->copy_path, t->f.key, &t->copy), 0);
+    assert_int_equal(fixture_flow(&t->f, follow_once, t), 0);
+    assert_int_equal(t->rows[0].behind_rows, 0);
+    assert_int_equal(t->hello.row, 0);
+    assert_int_equal(fixture_flow(&t->f, connect_and_look, t), 0);
+    ledger_stats(t->f.l, &st);
+    assert_int_equal(t->n, 1);
+    assert_int_equal(t->rows[0].row, 0);
+    assert_int_equal(t->rows[0].behind_rows, st.journal_seq);
+    assert_true(t->rows[0].behind_ms > 0);
+}
+
 static void copy_of_another_past_is_sent_away_and_told_why(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -313,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(new_copy_gets_every_row_and_answers_wait_while_it_is_near),
+        T(copy_that_begins_anew_is_told_as_far_as_it_is),
         T(copy_of_another_past_is_sent_away_and_told_why),
         T(nonsense_ends_the_connection),
         T(row_that_was_never_sent_is_not_believed),

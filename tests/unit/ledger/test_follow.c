@@ -306,6 +306,31 @@ static void R20_key_erased_before_the_copy_reads_the_row_never_travels(void **st
     assert_int_equal(number(w->path, "SELECT count(*) FROM citizen_key WHERE citizen = 'C7'"), 0);
 }
 
+/* An institution is asked about somebody whom neither card nor record names: what it is asked is
+ * sealed for him. */
+static void R20_key_comes_with_a_question_about_who_is_only_meant(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct follower *w = *state;
+    assert_int_equal(new_citizen(w, "C7"), 0);
+    assert_int_equal(follow(w), 0);
+    assert_int_equal(new_key(w, "C7", ERASE_DOCUMENTS), 0);
+    struct op_intent *in = &fixture_op(&w->f, LOP_INTENT)->intent;
+    in->plan_kind = OC_PLAN_NOTE;
+    in->business_date = FIXTURE_DAY;
+    (void)snprintf(in->service, sizeof in->service, "medical.ask");
+    (void)snprintf(in->terminal, sizeof in->terminal, "T1");
+    (void)snprintf(in->participant, sizeof in->participant, "P1");
+    (void)snprintf(in->hold.to, sizeof in->hold.to, "P2");
+    (void)snprintf(in->hold.kind, sizeof in->hold.kind, "settle");
+    in->concerned_count = 1;
+    (void)snprintf(in->concerned[0].citizen, sizeof in->concerned[0].citizen, "C7");
+    in->request_no = 900;
+    assert_int_equal(fixture_do(&w->f), 0);
+    assert_int_equal(follow(w), 0);
+    assert_int_equal(number(w->path, "SELECT count(*) FROM citizen_key WHERE citizen = 'C7'"), 1);
+}
+
 /* ---- where a copy stands ---- */
 
 static CO_FN int ask_has(void *arg)
@@ -403,6 +428,34 @@ static void copy_that_does_not_answer_costs_one_wait(void **state)
     assert_true(w->until_ns < 100 * NS_PER_MS);
 }
 
+static CO_FN int begins_anew_far_behind(void *arg)
+{
+    struct follower *w = arg;
+    struct ledger_stats st;
+    ledger_stats(w->f.l, &st);
+    ledger_copied(w->f.l, st.journal_seq - w->after);
+    return 0;
+}
+
+static void copy_that_begins_anew_far_behind_is_not_waited_for(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct follower *w = *state;
+    quiet();
+    w->after = 1000;
+    assert_int_equal(fixture_flow(&w->f, wait_on, w), 0);
+    w->after = 5000; /* rows */
+    assert_int_equal(fixture_flow(&w->f, begins_anew_far_behind, w), 0);
+    assert_false(ledger_copy_waits(w->f.l));
+    w->after = 4000; /* it comes nearer, and is not near */
+    assert_int_equal(fixture_flow(&w->f, begins_anew_far_behind, w), 0);
+    assert_int_equal(fixture_flow(&w->f, submit_event, w), 0);
+    assert_true(w->until_ns < 1000 * NS_PER_MS);
+    w->after = 10;
+    assert_int_equal(fixture_flow(&w->f, begins_anew_far_behind, w), 0);
+    assert_true(ledger_copy_waits(w->f.l));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -418,9 +471,11 @@ int main(void)
         T(copy_at_work_is_nobody_elses),
         T(R20_key_comes_with_what_is_sealed_under_it_and_goes_with_the_erasure),
         T(R20_key_erased_before_the_copy_reads_the_row_never_travels),
+        T(R20_key_comes_with_a_question_about_who_is_only_meant),
         T(copy_of_another_past_is_told_apart),
         T(answer_waits_for_the_copy),
         T(copy_that_does_not_answer_costs_one_wait),
+        T(copy_that_begins_anew_far_behind_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
