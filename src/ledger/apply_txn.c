@@ -447,7 +447,7 @@ static WORKER_FN int refusal_card(struct fold *f, const struct ledger_op *op)
     if (rc)
         return rc;
     if (told)
-        c.due_has &= (uint8_t)~DUE_UNTOLD;
+        c.due_has &= (uint8_t)~(DUE_UNTOLD | DUE_AHEAD);
     const struct event_at at = {op->at_ms, r->card, r->txn, r->terminal};
     if (proven)
         rc = seen_note(f, &c, &r->seen, &at);

@@ -53,8 +53,10 @@ int fold_event(struct fold *f, const struct event_at *at, const char *kind,
 
 /* ---- what a chip showed (seen.c, R1) ---- */
 /* In card_full.due_has beside SEEN_…, set by a restore: the chip may have loads, or debits, that the books lost, until its online,
- * or offline, counter was judged; and whoever asks for money was not told yet that the chip is ahead. */
+ * or offline, counter was judged; and whoever asks for money was not told yet that the chip is ahead. DUE_AHEAD: a view that
+ * asked for no money showed that it is, and moved the due counters. */
 enum {
+    DUE_AHEAD = 0x10,
     DUE_DEBITS = 0x20,
     DUE_LOADS = 0x40,
     DUE_UNTOLD = 0x80,

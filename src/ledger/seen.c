@@ -28,7 +28,8 @@
  * - Balance below the purse, offline counter not shown yet: nothing; the next purchase shows it.
  *
  * Each mark goes when its counter was judged; from then on everything is as above. A view without
- * proof says nothing of lost loads.
+ * proof says nothing of lost loads. What was found ahead before anybody asked for money is told to
+ * the first who does (DUE_AHEAD): it may be the lost request again.
  *
  * While a transaction of the card is open nothing is judged: its own end moves the due counters
  * first. Alarm 3 is a transaction's (apply_txn.c). Alarm 2 is never replaced: only a person ends
@@ -70,11 +71,19 @@ static void remember(struct card_row *r, const struct card_seen *seen, const str
     snprintf(r->seen_terminal, sizeof r->seen_terminal, "%s", at->terminal);
 }
 
+/* Whoever asks for money next is told, however many looked before. */
+static void ahead(struct card_full *c)
+{
+    if (c->due_has & DUE_UNTOLD)
+        c->due_has |= DUE_AHEAD;
+}
+
 static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
                                    const struct card_seen *seen, const struct event_at *at)
 {
     if (!(seen->has & SEEN_OFFLINE))
         return 0;
+    bool first = c->due_has & DUE_DEBITS;
     c->due_has &= (uint8_t)~DUE_DEBITS;
     if (!(c->due_has & SEEN_OFFLINE)) {
         c->due_has |= SEEN_OFFLINE;
@@ -97,6 +106,8 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
     if (rc || gap <= 0)
         return rc;
     c->r.awaiting += (uint32_t)gap;
+    if (first)
+        ahead(c);
     snprintf(text, sizeof text, "{\"records\":%d,\"awaiting\":%u}", gap, c->r.awaiting);
     return fold_event(f, at, "awaiting_records", text);
 }
@@ -128,8 +139,10 @@ static WORKER_FN int judge_online(struct fold *f, struct card_full *c, const str
     c->due_has |= SEEN_ONLINE;
     c->due_has &= (uint8_t)~DUE_LOADS;
     c->due_online = seen->online;
-    if (lost)
+    if (lost) {
         raise(c, ALARM_RESTORED);
+        ahead(c);
+    }
     if (first)
         c->mismatch = 0; /* what was put down to the restore is judged anew */
     if (!lost && (!known || due == seen->online))
@@ -250,8 +263,9 @@ bool seen_ahead(const struct card_full *c, const struct card_seen *seen)
 {
     if (!(c->due_has & DUE_UNTOLD))
         return false;
-    bool debits = (seen->has & c->due_has & SEEN_OFFLINE) != 0 && seen->offline > c->due_offline;
-    return debits || loads_lost(c, seen);
+    bool debits = (c->due_has & DUE_DEBITS) && (seen->has & c->due_has & SEEN_OFFLINE) != 0 &&
+                  seen->offline > c->due_offline;
+    return (c->due_has & DUE_AHEAD) || debits || loads_lost(c, seen);
 }
 
 static WORKER_FN int judge(struct fold *f, struct card_full *c, const struct card_seen *seen,
@@ -266,7 +280,7 @@ static WORKER_FN int judge(struct fold *f, struct card_full *c, const struct car
 int seen_posted(struct fold *f, struct card_full *c, const struct card_seen *before,
                 const struct event_at *at)
 {
-    c->due_has &= (uint8_t)~DUE_UNTOLD;
+    c->due_has &= (uint8_t)~(DUE_UNTOLD | DUE_AHEAD);
     int rc = baseline(f, c, before, at);
     if (rc || !loads_lost(c, before))
         return rc;

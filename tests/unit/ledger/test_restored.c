@@ -114,6 +114,37 @@ static void R1_lost_debits_are_awaited_and_told_once(void **state)
     assert_int_equal(events(b, "offline_counter_back") + events(b, "balance_mismatch"), 0);
 }
 
+/* A look at the card, or its citizen's question for the balance, tells nobody who asks for money. */
+static void R8_a_balance_shown_before_the_retry_does_not_let_it_charge(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    assert_int_equal(restored(b, 0), 0);
+    lost_purchase(b, 200);
+    assert_int_equal(show_proven(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 1);
+    book_purchase(b, 200);
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    assert_int_equal(b->op->reason, OC_R_RECORDS_LOST);
+    assert_int_equal(refused_as_lost(b), 0);
+    assert_int_not_equal(book_buy(b, 100), 0);
+    assert_int_equal(book_card(b)->due_has & (DUE_RESTORED | DUE_AHEAD), 0);
+}
+
+static void R7_R8_nor_does_it_let_a_lost_load_be_given_again(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    assert_int_equal(restored(b, 0), 0);
+    lost_load(b, 2000);
+    assert_int_equal(show_proven(b), 0); /* adopted */
+    book_load(b, 2000);
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    assert_int_equal(b->op->reason, OC_R_RECORDS_LOST);
+    assert_int_equal(refused_as_lost(b), 0);
+    assert_int_not_equal(book_charge(b, 1000), 0);
+}
+
 static void card_that_did_nothing_meanwhile_goes_on_and_is_as_any_other_afterwards(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -163,6 +194,7 @@ static void R1_lost_load_and_debit_wait_for_the_debits_record(void **state)
     assert_int_equal(events(b, "adopted_after_restore"), 0);
     /* Neither a load nor another restore ends the waiting. */
     assert_int_equal(restored(b, 0), 0);
+    assert_int_equal(refused_as_lost(b), 0);
     assert_int_not_equal(book_charge(b, 1000), 0);
     assert_int_equal(book_card(b)->r.alarm, ALARM_RESTORED);
     assert_int_equal(events(b, "balance_mismatch") + events(b, "online_counter_moved"), 0);
@@ -277,6 +309,8 @@ int main(void)
         T(R10_every_counter_jumps_and_ids_stay_ahead_of_a_clock_that_is_behind),
         T(restore_that_jumps_nowhere_or_published_tomorrow_is_refused),
         T(R1_lost_debits_are_awaited_and_told_once),
+        T(R8_a_balance_shown_before_the_retry_does_not_let_it_charge),
+        T(R7_R8_nor_does_it_let_a_lost_load_be_given_again),
         T(card_that_did_nothing_meanwhile_goes_on_and_is_as_any_other_afterwards),
         T(R7_lost_load_is_adopted_when_the_card_proves_itself_and_not_given_again),
         T(R1_lost_load_and_debit_wait_for_the_debits_record),
