@@ -31,7 +31,8 @@ struct api_route {
 extern const struct api_route api_status_routes[], api_participant_routes[], api_terminal_routes[],
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
-    api_remote_routes[], api_offline_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[], api_copy_routes[];
+    api_remote_routes[], api_offline_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[], api_copy_routes[],
+    api_doubt_routes[];
 
 /* ---- the dispatcher's parts, for another door (partner.c) ---- */
 /** Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
@@ -107,6 +108,9 @@ int api_read_params(struct api_call *c, json_t *params, struct txn_request *r);
 /** "document" goes along as it was written, but compact: equal documents are one request. It is the
  * caller's to free(). */
 int api_read_document(struct api_call *c, json_t *document, struct txn_request *r);
+/* ---- doubts (api_doubt.c) ---- */
+/** How one person proposed that this doubt ends, as long as it holds; null: nobody did. */
+json_t *api_co_doubt_proposal(struct api_call *c, const struct txn_row *row) CO_FN;
 /* ---- citizens (api_citizen.c, api_export.c) ---- */
 json_t *api_citizen_json(const struct serve *s, const struct citizen_row *row);
 json_t *api_person_json(const struct holder *h);

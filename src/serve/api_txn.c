@@ -189,6 +189,7 @@ static int get_doubt(struct api_call *c)
                         oc_txn_state_name((enum oc_txn_state)row->state));
     c->reply = whole(c, row);
     json_object_set_new(c->reply, "age_s", json_integer(age_s(c->s, row)));
+    json_object_set_new(c->reply, "proposal", api_co_doubt_proposal(c, row));
     return 0;
 }
 

@@ -7,15 +7,14 @@
  * Every look at somebody's data by a person at a console is written first, as a record of scope
  * `access` that the citizen is shown (access_co_note). */
 #include "serve/citizen.h"
+#include "serve/console.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ACCESS        "access"
-#define CONSOLE       "console" /* the terminal of those who ask without one */
-#define CONSOLE_OWNER "site"
-#define PAGE          64
+#define ACCESS "access"
+#define PAGE   64
 
 static date_t today(const struct serve *s)
 {
@@ -23,38 +22,6 @@ static date_t today(const struct serve *s)
 }
 
 /* ---- who looked ---- */
-
-static CO_FN int add_console(struct serve *s, struct ledger_op *op)
-{
-    memset(op, 0, sizeof *op);
-    op->type = LOP_PARTICIPANT;
-    (void)snprintf(op->who, sizeof op->who, "onecardd");
-    (void)snprintf(op->participant.id, sizeof op->participant.id, CONSOLE_OWNER);
-    (void)snprintf(op->participant.name, sizeof op->participant.name, "%.63s", s->fixed->site.name);
-    struct participant_row p;
-    int rc = ledger_co_participant(s->ledger, CONSOLE_OWNER, &p);
-    if (rc == OC_ENOENT)
-        rc = ledger_co_submit(s->ledger, op);
-    if (rc != 0)
-        return rc;
-    memset(op, 0, sizeof *op);
-    op->type = LOP_TERMINAL;
-    (void)snprintf(op->who, sizeof op->who, "onecardd");
-    (void)snprintf(op->terminal.id, sizeof op->terminal.id, CONSOLE);
-    (void)snprintf(op->terminal.kind, sizeof op->terminal.kind, "system");
-    (void)snprintf(op->terminal.participant, sizeof op->terminal.participant, CONSOLE_OWNER);
-    (void)snprintf(op->terminal.params, sizeof op->terminal.params, "{}");
-    return ledger_co_submit(s->ledger, op);
-}
-
-static CO_FN int find_console(struct serve *s, struct ledger_op *op, struct terminal_row *ret)
-{
-    int rc = ledger_co_terminal(s->ledger, CONSOLE, ret);
-    if (rc != OC_ENOENT)
-        return rc;
-    rc = add_console(s, op);
-    return rc == 0 ? ledger_co_terminal(s->ledger, CONSOLE, ret) : rc;
-}
 
 static CO_FN int fill_record(struct serve *s, const struct access_look *look, const char *terminal,
                              struct op_record *r)
@@ -80,35 +47,16 @@ static CO_FN int fill_record(struct serve *s, const struct access_look *look, co
 int access_co_note(struct serve *s, const struct access_look *look)
 {
     struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
-    struct terminal_row *t = arena_alloc(flow_arena(), sizeof *t);
-    int rc = op && t ? find_console(s, op, t) : OC_ENOMEM;
-    if (rc != 0)
-        return rc;
-    memset(op, 0, sizeof *op);
-    op->type = LOP_INTENT;
-    (void)snprintf(op->who, sizeof op->who, "%s", look->who);
-    struct op_intent *in = &op->intent;
-    in->plan_kind = OC_PLAN_NOTE;
-    (void)snprintf(in->service, sizeof in->service, "%s", look->what);
-    memcpy(in->terminal, t->t.id, sizeof in->terminal);
-    memcpy(in->participant, t->t.participant, sizeof in->participant);
-    (void)snprintf(in->plan, sizeof in->plan, "{}");
-    (void)snprintf(in->reply, sizeof in->reply, "{}");
-    in->business_date = today(s);
-    city_bcd(serve_now_ms(s), s->env.city_offset_min, in->card_date, in->card_time);
-    in->record_count = 1;
-    rc = fill_record(s, look, t->t.id, &in->records[0]);
-    if (rc == OC_ESTATE) { /* all is erased: only that somebody asked is left to tell */
-        memset(&in->records[0], 0, sizeof in->records[0]);
-        in->record_count = 0;
-        rc = 0;
-    }
+    struct op_record *r = arena_alloc(flow_arena(), sizeof *r);
+    if (!op || !r)
+        return OC_ENOMEM;
+    int rc = fill_record(s, look, CONSOLE_TERMINAL, r);
+    bool erased = rc == OC_ESTATE; /* all of it: only that somebody asked is left to tell */
+    const struct console_note n = {
+        .who = look->who, .service = look->what, .record = erased ? NULL : r};
+    rc = erased ? 0 : rc;
     if (rc == 0)
-        rc = rng_fill(s->env.rng, in->request_hash, sizeof in->request_hash);
-    if (rc == 0)
-        rc = rng_fill(s->env.rng, &in->trace, sizeof in->trace);
-    if (rc == 0)
-        rc = ledger_co_submit(s->ledger, op);
+        rc = console_co_note(s, &n, op);
     if (rc != 0)
         log_error("serve", "a look at citizen %s could not be noted, so nothing is shown: %s",
                   look->citizen, rc == OC_EREFUSED ? op->detail : oc_strerror(rc));
@@ -138,7 +86,7 @@ int citizen_co_each_card(struct serve *s, const char *citizen, citizen_card_fn f
 
 /* Ours by name: documents of a module that is not loaded any more are kept, and told, all the
  * same. */
-static const char *const own_scopes[] = {ACCESS, "medical", "payment", "social", "transit"};
+static const char *const own_scopes[] = {ACCESS, "card", "medical", "payment", "social", "transit"};
 
 static bool is_own(const char *name)
 {

@@ -155,6 +155,16 @@ bool dialogue_runs_elsewhere(const struct dialogue *d, int64_t txn)
     return false;
 }
 
+bool txn_at_work(const struct txn_env *env, int64_t txn)
+{
+    LIST_EACH (pos, &env->live) {
+        const struct dialogue *d = CONTAINER_OF(pos, struct dialogue, live);
+        if (d->running == txn || d->torn == txn)
+            return true;
+    }
+    return false;
+}
+
 /* An operation is as large as its largest kind, the intent: only what this kind has is cleared. */
 static size_t op_size(enum ledger_op_type type)
 {

@@ -212,6 +212,8 @@ int txn_co_sweep(struct txn_env *env, unsigned *ret_count) MUST_USE CO_FN;
 int txn_outbox_start(struct txn_env *env) MUST_USE;
 /** The routes of env->upstream changed: those that are new get their messages, too. Before txn_outbox_start it does nothing. OC_ENOMEM, OC_ELIMIT. */
 int txn_outbox_routes(struct txn_env *env) MUST_USE;
+/** Is a dialogue at work on that transaction, or waits for its card to come back? Never suspends. */
+bool txn_at_work(const struct txn_env *env, int64_t txn);
 /** There is something new for that participant (NULL: for whoever). Never suspends. */
 void txn_outbox_kick(struct txn_env *env, const char *to);
 /** The same, and what waits for its next try goes at once, as if for the first time. */
