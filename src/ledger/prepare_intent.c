@@ -309,6 +309,21 @@ static WORKER_FN int ask_citizens(struct asked *a)
     return rc;
 }
 
+/* Who is told must be somebody: a message to a name that was mistyped would lie here unseen until it
+ * dies. */
+static WORKER_FN int ask_recipients(struct asked *a)
+{
+    struct participant_row p;
+    int rc = 0;
+    for (unsigned i = 0; i < a->in->message_count && !rc; i++) {
+        rc = participant_load(a->f, a->in->messages[i].to, &p);
+        if (rc == OC_ENOENT)
+            rc = refuse(a->op, OC_R_PARAMETER, "there is no participant \"%s\" to be told",
+                        a->in->messages[i].to);
+    }
+    return rc;
+}
+
 static int ask_limits(struct asked *a)
 {
     return limits_ask(&a->card.r, &a->terminal, a->op);
@@ -390,7 +405,7 @@ typedef int (*ask_fn)(struct asked *a);
 static const ask_fn questions[] = {
     ask_form,     ask_request,  ask_card,  ask_state,   ask_deny,     ask_validity,
     ask_terminal, ask_sam,      ask_doubt, ask_lost, ask_counter, ask_citizens, ask_records,
-    ask_limits,   ask_original, ask_funds, ask_ceiling,
+    ask_recipients, ask_limits, ask_original, ask_funds, ask_ceiling,
 };
 
 static date_t later(date_t x, date_t y)

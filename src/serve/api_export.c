@@ -167,8 +167,8 @@ static CO_FN int put_messages(struct export *e)
             after = m->id;
             if (strcmp(m->citizen, e->citizen) == 0)
                 json_array_append_new(list,
-                                      json_pack("{s:I, s:o, s:o, s:o, s:o}", "id",
-                                                (json_int_t)m->id, "to", json_text(m->to), "kind",
+                                      json_pack("{s:o, s:o, s:o, s:o, s:o}", "id",
+                                                json_txn_id(m->id), "to", json_text(m->to), "kind",
                                                 json_text(m->kind), "txn", json_txn_id(m->txn),
                                                 "created", json_time(e->c->s, ident_ms(m->id))));
         }

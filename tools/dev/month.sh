@@ -144,8 +144,8 @@ month_second_week() {
     issue min2 pboc --profile pboc-ep --holder 刘敏 --holder-id - <<<410102198706060028
     check "the same citizen: account and insurance are hers as before" "$(citizen_of "$number")" "${person[min]}"
     card[min2]=$number
-    tell "What is on the lost chip stays in its purse account until it is found, or two people adjust it (旧卡余额留账)."
-    expect 0 card cancel "${card[min]}" --why "replaced 补卡"
+    tell "What was on the lost chip waits a week: records of offline terminals may still come (旧卡余额待清)."
+    expect 1 card replace "${card[min]}" --to "${card[min2]}" --why "lost 补卡"
     card_in A min2
     serve 0 payment.load hall1 --amount 80.00 --param source=account
     tell "张伟 binds his medical-insurance account to his daughter (家庭共济): with his social security card and its PIN."
@@ -199,6 +199,14 @@ month_end() {
     tell "The water bill, from 张伟's card:"
     card_in A wei
     serve 0 payment.bill_pay hall1 --amount 42.50 --param utility=water --param account=88001 --param bill=88001-1
+    if [ -n "$clock_lib" ]; then
+        tell "No record came: what 刘敏's lost chip held goes to her new card, which is loaded with it (补卡余额转移)."
+        expect 0 card replace "${card[min]}" --to "${card[min2]}" --why "lost 补卡"
+        card_in A min2
+        serve 0 payment.load hall1 --param source=pending
+        check "nothing is left on the lost card" "$(ctl --json card show "${card[min]}" | jq .purse_fen)" 0
+        card_in A wei
+    fi
     tell "His rides reach the month's cap of 30.00: what comes after costs him nothing (封顶)."
     rides wei 3
     check "the last ride is the bus company's" "$(ctl --json txn show "$txn" | jq '.gross_fen - .amount_fen')" 200

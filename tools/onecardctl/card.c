@@ -346,7 +346,7 @@ static const struct cli_command commands[] = {
     ACTION("report-loss", "Takes a report of loss 挂失; tells from when the issuer bears the loss"),
     ACTION("block", "Blocks a card 锁定"),
     ACTION("unblock", "Unblocks a card 解锁"),
-    ACTION("cancel", "Ends a card for good: returned or replaced 注销"),
+    ACTION("cancel", "Ends a card for good: returned 注销. One that is lost stays so until its purse went to another: replace"),
     {.name = "replace",
      .args = "CARD",
      .summary = "Moves a lost card's purse to the card that replaces it 补卡",

@@ -254,6 +254,20 @@ static void messages_need_somebody_and_a_kind_that_is_not_the_ledgers(void **s)
     assert_int_equal(book_do(b), OC_EINVAL);
 }
 
+/* A name that was mistyped would lie here until it dies, and nobody would be told. */
+static void message_to_nobody_is_refused_and_nothing_of_its_plan_stands(void **s)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *s;
+    struct op_intent *in = note(b);
+    record(in, "k", 0, "{}");
+    SET(message(in, "visit", "{}")->to, "H-1");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    assert_int_equal(b->op->reason, OC_R_PARAMETER);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM record"), 0);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM outbox"), 0);
+}
+
 static WORKER_FN int ends(struct book *b, int64_t id, int to)
 {
     struct op_message_end *e = &book_op(b, LOP_MESSAGE)->message;
@@ -341,7 +355,20 @@ static void twelve_legs_of_a_split_bill_are_one_transaction(void **s)
     assert_int_equal(book_account(b, ACCT_FUND, "F11").debits_posted, 100);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, book_setup, book_teardown)
+/* With the hospital that is told. */
+static int setup(void **state)
+{
+    ROLE_ENTER_WORKER();
+    int rc = book_setup(state);
+    if (rc)
+        return rc;
+    struct op_participant *p = &book_op(*state, LOP_PARTICIPANT)->participant;
+    SET(p->id, "H1");
+    SET(p->name, "Hospital");
+    return book_do(*state);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, book_teardown)
 
 /* Nothing but the intent says that it is held; what a failed batch would have held is free. */
 static void R2_record_stays_held_over_a_failed_commit_and_a_restart(void **state)
@@ -387,6 +414,7 @@ int main(void)
         T(R12_messages_of_a_purchase_leave_with_its_posting),
         T(messages_of_a_voided_purchase_never_leave),
         T(messages_need_somebody_and_a_kind_that_is_not_the_ledgers),
+        T(message_to_nobody_is_refused_and_nothing_of_its_plan_stands),
         T(R12_message_stays_until_it_is_acknowledged_or_dropped),
         T(dead_message_that_a_person_sends_again_is_due_since_then),
         T(deposit_never_goes_below_nothing),
