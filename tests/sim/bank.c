@@ -70,6 +70,7 @@ static void on_hold(struct city *c, const struct upstream_exchange *e, struct up
         return;
     }
     h->held = true;
+    h->held_ns = c->machine.now_ns;
     fen_t said = !c->calm && sim_chance(&c->fault, 1, 20) ? amount + 1 : amount;
     (void)snprintf(text, sizeof text,
                    "{\"held\":{\"reference\":\"B-%s\",\"document\":{\"amount_fen\":%lld}}}",

@@ -10,6 +10,7 @@ struct bank_hold {
     fen_t amount;
     bool held, confirmed, reversed;
     unsigned asked;
+    int64_t held_ns; /* since when; 0: never */
 };
 struct bank {
     struct bank_hold *holds;

@@ -3,6 +3,7 @@
 #include "books.h"
 #include "bank.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +60,38 @@ static void compare(struct city *c, const struct claim *a, const struct txn_row 
          a->business);
 }
 
+/* So many pages of the newest rows are looked at after a start. */
+#define FINAL_PAGES 3
+
 /* The last claims before the crash are those that could have been lost. */
 #define LOOK_BACK 24
+
+/* POSTED, VOIDED and REFUSED are for good (R6): what is so now is looked at again at the end. */
+static CO_FN int note_finals(struct city *c)
+{
+    struct books *b = c->books;
+    struct txn_row *rows = arena_alloc(flow_arena(), PAGE * sizeof *rows);
+    struct txn_filter f = {0};
+    unsigned n = PAGE;
+    int rc = rows ? 0 : OC_ENOMEM;
+    for (unsigned page = 0; rc == 0 && n == PAGE && page < FINAL_PAGES; page++) {
+        rc = ledger_co_txns(c->serve->ledger, &f, rows, PAGE, &n);
+        for (unsigned i = 0; rc == 0 && i < n; i++) {
+            const struct txn_row *r = &rows[i];
+            f.before = r->id;
+            if (r->state == OC_TXN_INTENDED || r->state == OC_TXN_IN_DOUBT)
+                continue;
+            b->finals = room(b->finals, b->final_count, &b->final_cap, sizeof *b->finals);
+            b->finals[b->final_count++] = (struct final){.id = r->id,
+                                                         .state = r->state,
+                                                         .clearing = r->clearing_date,
+                                                         .business = r->in.business_date,
+                                                         .amount = r->in.amount,
+                                                         .counter = r->in.counter};
+        }
+    }
+    return rc;
+}
 
 int books_co_look(struct city *c)
 {
@@ -80,6 +111,8 @@ int books_co_look(struct city *c)
         if (rc == 0)
             compare(c, a, row);
     }
+    if (rc == 0 && !c->dead)
+        rc = note_finals(c);
     return rc == 0 ? rules_co_balances(c, false) : rc;
 }
 
@@ -92,6 +125,7 @@ static void keep(struct city *c, const struct txn_row *row)
     struct entry *e = &b->rows[b->count++];
     *e = (struct entry){.id = row->id,
                         .created_ms = row->created_ms,
+                        .decided_ms = row->decided_ms,
                         .request_no = row->in.request_no,
                         .link = row->in.link,
                         .card = row->in.card,
@@ -121,6 +155,28 @@ static void turn_round(struct books *b)
     }
 }
 
+/* Where in the journal each row's intent and outcome stand. */
+static void read_places(struct city *c)
+{
+    struct books *b = c->books;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    size_t i = 0;
+    ROLE_ENTER_WORKER();
+    CHECK(sqlite3_open_v2(c->ledger_path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
+    CHECK(sqlite3_prepare_v2(db, "SELECT id, intent_seq, outcome_seq FROM txn ORDER BY id", -1, &s,
+                             NULL) == SQLITE_OK);
+    while (i < b->count && sqlite3_step(s) == SQLITE_ROW) {
+        struct entry *e = &b->rows[i++];
+        CHECK(sqlite3_column_int64(s, 0) == e->id);
+        e->intent_seq = sqlite3_column_int64(s, 1);
+        e->outcome_seq = sqlite3_column_int64(s, 2);
+    }
+    CHECK(i == b->count);
+    (void)sqlite3_finalize(s);
+    CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
 static CO_FN int read_all(struct city *c)
 {
     struct txn_row *rows = arena_alloc(flow_arena(), PAGE * sizeof *rows);
@@ -136,6 +192,8 @@ static CO_FN int read_all(struct city *c)
         }
     }
     turn_round(c->books);
+    if (rc == 0)
+        read_places(c);
     return rc;
 }
 

@@ -6,7 +6,8 @@
 #include "city.h"
 
 struct entry {
-    int64_t id, created_ms, request_no, link, card;
+    int64_t id, created_ms, decided_ms, request_no, link, card;
+    int64_t intent_seq, outcome_seq; /* in the journal; the last outcome's */
     char terminal[LEDGER_ID];
     fen_t amount, legs;
     date_t business, clearing;
@@ -23,16 +24,32 @@ struct books {
         int64_t id;
         uint8_t state;
         date_t clearing, business;
+        fen_t amount;
+        uint16_t counter;
     } * finals;
     size_t final_count, final_cap;
     size_t told; /* claims that were looked at after a start */
 };
 
+/** It moves a chip's purse, or would. */
+static inline bool entry_on_chip(const struct entry *e)
+{
+    return e->kind == OC_PLAN_DEBIT || e->kind == OC_PLAN_CREDIT;
+}
+/** A ride that cost nothing and whose proof was wrong: the chip keeps no other, so people decide. */
+static inline bool entry_for_people(const struct entry *e)
+{
+    return e->state == OC_TXN_IN_DOUBT && e->suspense && e->amount == 0;
+}
 /** The row of that id; NULL: there is none. */
 const struct entry *books_entry(const struct city *c, int64_t id);
 
 /** Each rule by its number; ends the process where one does not hold. */
 void rules_check(struct city *c);
+/** Those about chips. */
+void chips_check(struct city *c);
+/** Limits, refunds, finality. */
+void bounds_check(struct city *c);
 /** Cards and accounts while nobody is at work; at the end (`closed`) nothing is reserved any more.
  */
 int rules_co_balances(struct city *c, bool closed) CO_FN MUST_USE;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STEPS_A_TRANSACTION  90
@@ -129,7 +130,7 @@ static enum disk_fate before_disk(void *arg, enum disk_op op, uint64_t nth)
         sim_trace_put(&c->trace, c->machine.now_ns, "disk fails");
         return DISK_FAILS;
     }
-    return c->full ? DISK_FULL : DISK_GOOD;
+    return !c->full ? DISK_GOOD : c->full_all ? DISK_FULL_ALL : DISK_FULL;
 }
 
 /* ---- one incarnation ---- */
@@ -210,6 +211,21 @@ static int fill(const struct rng *r, void *ret, size_t len)
     return 0;
 }
 
+/* Rides that cost nothing: at once after one on another line, and when enough was paid on a day. */
+static void write_fares(const struct city *c)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/fares", c->dir);
+    CHECK(mkdir(path, 0700) == 0);
+    (void)snprintf(path, sizeof path, "%s/fares/bus.yaml", c->dir);
+    FILE *f = fopen(path, "we");
+    CHECK(f);
+    fputs("name: bus\ntitle: Buses\nfrom: 2026-01-01\nkind: flat\nflat: 2.00\n"
+          "transfer: {minutes: 30, off: 2.00}\ncaps: {day: 10.00}\n",
+          f);
+    CHECK(fclose(f) == 0);
+}
+
 static void write_config(struct city *c)
 {
     int n =
@@ -218,10 +234,11 @@ static void write_config(struct city *c)
                  "paths: {keystore: \"%s/keystore\", ledger: \"%s/ledger.db\", settlement: "
                  "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
                  "\"%s/lib/onecard/modules\"}\n"
-                 "modules: [payment, transit]\nkeys: {allow_clear: true}\nsam: {software: true}\n"
-                 "policy: {card_day_max: 400.00, single_max: 28.00, command: 1500ms}\n"
+                 "modules: {payment: {}, transit: {fares: \"%s/fares\"}}\nkeys: {allow_clear: true}\nsam: {software: true}\n"
+                 "policy: {card_day_max: 400.00, card_day_count: 60, terminal_day_max: 600.00, single_max: 28.00, "
+                 "command: 1500ms}\n"
                  "readers: {pcsc: off}\nlog: {level: %s}\n",
-                 c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR,
+                 c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR, c->dir,
                  c->plan.verbose ? "debug" : "error");
     CHECK(n > 0 && (size_t)n < sizeof c->conf);
     (void)snprintf(c->conf_path, sizeof c->conf_path, "%s/onecardd.yaml", c->dir);
@@ -270,6 +287,7 @@ static void draw_fate(struct city *c)
     c->wire_one_in = sim_chance(&c->fault, 2, 3) ? 20 + sim_pick(&c->fault, 300) : 0;
     c->io_one_in = sim_chance(&c->fault, 1, 3) ? 200 + sim_pick(&c->fault, 2000) : 0;
     c->full_one_in = sim_chance(&c->fault, 1, 3) ? 3000 : 0;
+    c->full_all = sim_chance(&c->fault, 1, 2);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -315,6 +333,7 @@ void city_live(struct city *c, const struct city_plan *plan)
     CHECK(mkdtemp(c->dir));
     draw_fate(c);
     write_config(c);
+    write_fares(c);
     c->disk = sim_disk_new(plan->seed, &hooks);
     tills_init(c);
     found_cards(c);

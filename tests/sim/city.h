@@ -4,6 +4,8 @@
  *   main.c     seeds, processes, what is printed      city.c    a city's life: incarnations
  *   till.c     people with cards at readers           reader.c  readers, and what cards did
  *   found.c    what stands in the ledger at first     books.c   what must hold, always
+ *   rules.c    each rule of money, at the end         chips.c   chips against rows, move by move
+ *   bounds.c   limits, refunds, finality
  *   lane.c     terminals over the network             wire.c    what carries their frames
  *   machine.c  time, threads                          disk*.c   the disk
  *
@@ -23,13 +25,26 @@
 #define CITY_CARDS 16
 #define CITY_DAYS  8
 
+/* ---- limits of the city ---- */
+#define SINGLE_MAX     2800
+#define CARD_DAY_MAX   40000
+#define CARD_DAY_COUNT 60
+#define TILL_DAY_MAX   60000
+#define CARD_CEILING   500000
+#define BANK_QUOTA     3500000
+
 /* ---- cards ---- */
 
-/** A change of the chip's purse, seen from outside. */
+/** A DEBIT or CREDIT that a chip did, seen from outside; one of nothing is a free ride. */
 struct card_move {
     int64_t ns;
-    fen_t delta;
+    int64_t seq; /* the ledger's last durable operation then */
+    fen_t delta, balance;
     uint16_t online, offline; /* counters after it */
+    uint32_t sam_seq;         /* a debit's, from its command */
+    int till;                 /* who sent it */
+    int64_t number;           /* for which request */
+    uint64_t arrival;
 };
 struct city_card {
     struct cardsim *chip;
@@ -63,6 +78,7 @@ struct till {
     char id[16];
     struct reader *reader; /* the daemon's; of this incarnation */
     int lies;              /* the card on the reader; -1: none */
+    uint64_t arrivals;     /* of cards, so far */
     struct flow_cond never;
     bool net; /* a terminal over the network: `lane` */
     struct sim_lane *lane;
@@ -111,6 +127,7 @@ struct city {
     bool calm;     /* the end: no more faults */
     bool dead;     /* this incarnation has crashed */
     bool full;     /* the disk is */
+    bool full_all; /* and takes not even what lies within a file, as one that copies on write */
     bool over;
     const char *crash_at; /* what kind of moment the next one comes at; NULL: none */
     uint64_t crash_step, crash_write, crash_sync;
@@ -164,8 +181,9 @@ void found_keys(struct city *c);
 void readers_plug(struct city *c);
 void till_co_insert(struct till *t, int card) CO_FN;
 void till_co_remove(struct till *t) CO_FN;
-/** A chip's purse moved, or not, since the last look. */
-void card_look(struct city *c, struct city_card *card);
+/** What that command did to the chip: noted, or NULL. Whoever sent it fills in the rest. */
+struct card_move *card_moved_by(struct city *c, struct city_card *card, const uint8_t *cmd,
+                                size_t len);
 
 /** One command to a card, whoever brings it; errors of cardsim. Never suspends. */
 int card_transmit(struct city *c, int card, const uint8_t *cmd, size_t len, uint8_t *resp,
@@ -202,6 +220,8 @@ void lane_pin(const struct till *t, uint8_t ret[TLS_PIN_LEN]);
 
 /* ---- till.c ---- */
 void tills_init(struct city *c);
+/** It charges whoever arrives. */
+bool till_is_gate(const struct till *t);
 /** Starts the people; when all is done they close the city. */
 int tills_co_start(struct city *c) CO_FN MUST_USE;
 

@@ -15,7 +15,12 @@ struct sim_disk;
 
 /** What the disk does before an operation; writes and syncs are counted from 1 a disk. */
 enum disk_op { DISK_WRITE, DISK_SYNC };
-enum disk_fate { DISK_GOOD, DISK_FAILS, DISK_FULL };
+enum disk_fate {
+    DISK_GOOD,
+    DISK_FAILS,
+    DISK_FULL,    /* takes only what lies within a file */
+    DISK_FULL_ALL /* copies on write: takes nothing */
+};
 struct sim_disk_hooks {
     /** Decides about the operation that comes; may take a picture of the disk (sim_disk_survivor).
      */

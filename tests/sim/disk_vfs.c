@@ -44,7 +44,6 @@ static int vfs_read(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
     return SQLITE_IOERR_SHORT_READ;
 }
 
-/* A full disk still takes what lies within a file. */
 static int refused(struct handle *h, enum disk_op op, bool grows)
 {
     if (h->temporary)
@@ -54,6 +53,8 @@ static int refused(struct handle *h, enum disk_op op, bool grows)
         return op == DISK_SYNC ? SQLITE_IOERR_FSYNC : SQLITE_IOERR_WRITE;
     case DISK_FULL:
         return grows ? SQLITE_FULL : SQLITE_OK;
+    case DISK_FULL_ALL:
+        return op == DISK_WRITE ? SQLITE_FULL : SQLITE_OK;
     default:
         return SQLITE_OK;
     }

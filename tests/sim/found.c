@@ -50,6 +50,8 @@ void found_cards(struct city *c)
         put_key(&p, CARDSIM_KEY_LOAD, KEY_LOAD, 1);
         put_key(&p, CARDSIM_KEY_TAC, KEY_TAC, 0);
         put_key(&p, CARDSIM_KEY_INTERNAL, KEY_INTERNAL, 0);
+        p.offline = i == CITY_CARDS - 1 ? 0xFFFF - 25 : 0; /* it will be used up */
+        p.online = i == CITY_CARDS - 2 ? 0xFFFF - 12 : 0;
         CHECK(cardsim_new(&card->chip, &o) == 0);
         cardsim_set_seed(card->chip, c->plan.seed * 100 + (uint64_t)i);
         CHECK(cardsim_personalise(card->chip, &p) == 0);
@@ -80,7 +82,7 @@ static CO_FN int participants(struct city *c, struct ledger_op *op)
         struct op_participant *p = &fresh(op, LOP_PARTICIPANT)->participant;
         (void)snprintf(p->id, sizeof p->id, "%s", ids[i]);
         (void)snprintf(p->name, sizeof p->name, "%s", ids[i]);
-        p->load_quota = 100000000;
+        p->load_quota = BANK_QUOTA;
         rc = submit(c, op);
     }
     return rc;
@@ -102,7 +104,7 @@ static CO_FN int terminals(struct city *c, struct ledger_op *op)
             (void)snprintf(t->reader, sizeof t->reader, "%s", t->id);
         (void)snprintf(t->services, sizeof t->services, "*");
         (void)snprintf(t->params, sizeof t->params,
-                       "{\"fare\":\"2.00\",\"line\":\"12\",\"same_card_seconds\":\"0\"}");
+                       "{\"table\":\"bus\",\"line\":\"%u\",\"same_card_seconds\":\"0\"}", i % 2 + 12);
         rc = submit(c, op);
     }
     return rc;
@@ -154,7 +156,7 @@ static CO_FN int cards(struct city *c, struct ledger_op *op)
         a->kind = CARD_NAMED;
         a->state = CARD_ACTIVE;
         a->registered = 1;
-        a->ceiling = 500000;
+        a->ceiling = CARD_CEILING;
         (void)snprintf(a->citizen, sizeof a->citizen, "c%d", i + 1);
         rc = submit(c, op);
         c->cards[i].id = op->card_add.card;

@@ -6,32 +6,74 @@
 
 #define WAY_NS (8 * NS_PER_MS)
 
-void card_look(struct city *c, struct city_card *card)
+#define INS_DEBIT  0x54
+
+static const struct till *till_with(const struct city *c, int card)
+{
+    for (unsigned i = 0; i < CITY_TILLS; i++)
+        if (c->tills[i].lies == card)
+            return &c->tills[i];
+    return NULL;
+}
+
+static uint32_t sam_seq_of(const uint8_t *cmd, size_t len)
+{
+    bool debit = len >= 20 && cmd[1] == INS_DEBIT;
+    return !debit ? 0
+                  : (uint32_t)cmd[5] << 24 | (uint32_t)cmd[6] << 16 | (uint32_t)cmd[7] << 8 | cmd[8];
+}
+
+struct card_move *card_moved_by(struct city *c, struct city_card *card, const uint8_t *cmd,
+                                size_t len)
 {
     struct cardsim_status st;
     cardsim_status(card->chip, &st);
     fen_t delta = st.balance_fen - card->balance;
-    if (delta == 0)
-        return;
+    bool free = len > 1 && cmd[1] == INS_DEBIT && cardsim_take_changed(card->chip);
+    if (delta == 0 && !free)
+        return NULL;
     if (card->move_count == card->move_cap) {
         card->move_cap = card->move_cap ? 2 * card->move_cap : 64;
         card->moves = reallocarray(card->moves, card->move_cap, sizeof *card->moves);
         CHECK(card->moves);
     }
-    card->moves[card->move_count++] = (struct card_move){
-        .ns = c->machine.now_ns, .delta = delta, .online = st.online, .offline = st.offline};
+    struct card_move *m = &card->moves[card->move_count++];
+    *m = (struct card_move){.ns = c->machine.now_ns,
+                            .delta = delta,
+                            .balance = st.balance_fen,
+                            .online = st.online,
+                            .offline = st.offline,
+                            .sam_seq = sam_seq_of(cmd, len),
+                            .till = -1};
     sim_trace_put(&c->trace, c->machine.now_ns, "chip %d moves %lld to %lld, counters %u %u",
                   (int)(card - c->cards), (long long)delta, (long long)st.balance_fen, st.online,
                   st.offline);
     card->balance = st.balance_fen;
+    return m;
+}
+
+/* Who sent it, for what, and how far the ledger was then. */
+static void sent_by(struct city *c, int card, struct card_move *m)
+{
+    const struct till *t = till_with(c, card);
+    struct ledger_stats st;
+    CHECK(t);
+    ledger_stats(c->serve->ledger, &st);
+    m->seq = st.journal_seq;
+    m->till = (int)t->index;
+    m->number = t->req.request_no;
+    m->arrival = t->arrivals;
 }
 
 int card_transmit(struct city *c, int card, const uint8_t *cmd, size_t len, uint8_t *resp,
                   size_t cap, size_t *ret_len)
 {
     struct cardsim *chip = c->cards[card].chip;
+    (void)cardsim_take_changed(chip);
     int err = cardsim_transmit(chip, cmd, len, resp, cap, ret_len);
-    card_look(c, &c->cards[card]);
+    struct card_move *m = card_moved_by(c, &c->cards[card], cmd, len);
+    if (m)
+        sent_by(c, card, m);
     sim_trace_bytes(&c->trace, cmd, len);
     if (err == 0)
         sim_trace_bytes(&c->trace, resp, *ret_len);
@@ -52,6 +94,7 @@ static void show(struct till *t, bool new_card)
 void till_co_insert(struct till *t, int card)
 {
     t->lies = card;
+    t->arrivals++;
     cardsim_power_on(t->city->cards[card].chip);
     show(t, true);
     if (t->net)

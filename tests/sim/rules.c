@@ -12,11 +12,6 @@ static const char *text(int64_t id)
     return ident_text(id, out[at++ % 2]);
 }
 
-static bool on_chip(const struct entry *e)
-{
-    return e->kind == OC_PLAN_DEBIT || e->kind == OC_PLAN_CREDIT;
-}
-
 static bool open(const struct entry *e)
 {
     return e->state == OC_TXN_INTENDED || e->state == OC_TXN_IN_DOUBT;
@@ -80,45 +75,6 @@ static void nothing_is_twice(struct city *c)
     free(at);
 }
 
-/* ---- chip and ledger ---- */
-
-static bool fits(const struct entry *e, const struct card_move *m)
-{
-    if (e->kind == OC_PLAN_CREDIT)
-        return m->delta == e->amount && m->online == (uint16_t)(e->counter + 1);
-    return m->delta == -e->amount && m->offline == (uint16_t)(e->counter + 1);
-}
-
-/* R1, R2, R3, R7: the chip's movements and the POSTED transactions of its card are the same list.
- */
-static void chip_equals_postings(struct city *c, const struct city_card *card)
-{
-    const struct books *b = c->books;
-    bool *used = calloc(card->move_count + 1, sizeof *used);
-    CHECK(used);
-    for (size_t i = 0; i < b->count; i++) {
-        const struct entry *e = &b->rows[i];
-        if (e->card != card->id || !on_chip(e) || e->amount == 0 || e->state != OC_TXN_POSTED)
-            continue;
-        size_t m = 0;
-        while (m < card->move_count && (used[m] || !fits(e, &card->moves[m])))
-            m++;
-        MUST(c, m < card->move_count, "R3: %s is POSTED and card %d did not do it", text(e->id),
-             (int)(card - c->cards));
-        used[m] = true;
-        int64_t at_ms = c->machine.wall_ms + card->moves[m].ns / NS_PER_MS;
-        MUST(c, e->created_ms <= at_ms, "R2: the intent of %s came after the chip moved",
-             text(e->id));
-        MUST(c, card->denied_ms == 0 || e->created_ms <= card->denied_ms,
-             "R15: %s moved money after the card's denial was durable", text(e->id));
-    }
-    for (size_t m = 0; m < card->move_count; m++)
-        MUST(c, used[m], "R1: card %d moved %lld at %.3f s, and no posting says so",
-             (int)(card - c->cards), (long long)card->moves[m].delta,
-             (double)card->moves[m].ns / 1e9);
-    free(used);
-}
-
 /* ---- rows ---- */
 
 /* R4: what was voided was voided by evidence, never because time went by. */
@@ -141,14 +97,16 @@ static void row_holds(struct city *c, const struct entry *e)
     MUST(c, e->legs == 0, "the legs of %s sum to %lld", id, (long long)e->legs);
     MUST(c, e->state != OC_TXN_POSTED || e->clearing >= e->business,
          "R11: %s cleared before its business date", id);
-    MUST(c, !open(e), "R3: %s is still open though its card was looked at", id);
-    MUST(c, e->state != OC_TXN_VOIDED || !on_chip(e) || voided_by_evidence(e),
+    MUST(c, !open(e) || entry_for_people(e), "R3: %s is still open though its card was looked at", id);
+    MUST(c, e->state != OC_TXN_VOIDED || !entry_on_chip(e) || voided_by_evidence(e),
          "R4: %s was voided without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
-    MUST(c, e->state != OC_TXN_POSTED || !on_chip(e) || posted_by_evidence(e),
+    MUST(c, e->state != OC_TXN_POSTED || !entry_on_chip(e) || posted_by_evidence(e),
          "R3: %s was posted without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
     MUST(c, e->state != OC_TXN_POSTED || e->tac_verdict != TAC_WRONG,
          "R5: %s was posted with a wrong TAC", id);
-    MUST(c, e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED || e->amount <= 2800,
+    MUST(c, !entry_on_chip(e) || e->state == OC_TXN_REFUSED || e->counter != UINT16_MAX,
+         "R9: %s used the last counter", id);
+    MUST(c, e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED || e->amount <= SINGLE_MAX,
          "limits: %s is over the most of one transaction", id);
 }
 
@@ -171,37 +129,15 @@ static void sequences_ascend(struct city *c)
     }
 }
 
-/* Limits: what a card paid on one business day. */
-static void days_within_limits(struct city *c)
-{
-    const struct books *b = c->books;
-    for (int k = 0; k < CITY_CARDS; k++) {
-        date_t day = 0;
-        fen_t sum = 0;
-        for (size_t i = 0; i < b->count; i++) {
-            const struct entry *e = &b->rows[i];
-            if (e->card != c->cards[k].id || e->kind != OC_PLAN_DEBIT || e->state != OC_TXN_POSTED)
-                continue;
-            if (e->business > day) {
-                day = e->business;
-                sum = 0;
-            }
-            sum += e->business == day ? e->amount : 0;
-            MUST(c, sum <= 40000, "limits: card %d paid %lld on %d", k, (long long)sum, day);
-        }
-    }
-}
-
 void rules_check(struct city *c)
 {
     for (size_t i = 0; i < c->books->count; i++)
         row_holds(c, &c->books->rows[i]);
     acknowledged_is_there(c);
     nothing_is_twice(c);
-    for (int i = 0; i < CITY_CARDS; i++)
-        chip_equals_postings(c, &c->cards[i]);
+    chips_check(c);
     sequences_ascend(c);
-    days_within_limits(c);
+    bounds_check(c);
 }
 
 /* ---- balances ---- */
@@ -224,6 +160,9 @@ static CO_FN int card_is_lawful(struct city *c, int i, const struct card_row *ro
 
 static void card_is_closed(struct city *c, int i, const struct card_row *row)
 {
+    const struct entry *open = row->open_txn ? books_entry(c, row->open_txn) : NULL;
+    if (open && entry_for_people(open))
+        return;
     MUST(c, row->open_txn == 0 && row->purse_debits_pending == 0 && row->purse_credits_pending == 0,
          "card %d has something reserved and nothing open", i);
     MUST(c, c->cards[i].lied || (row->alarm == 0 && row->awaiting == 0),
@@ -248,6 +187,14 @@ static CO_FN int cards_balance(struct city *c, bool closed, fen_t *all)
     return rc;
 }
 
+static bool people_decide(const struct city *c)
+{
+    for (size_t i = 0; i < c->books->count; i++)
+        if (entry_for_people(&c->books->rows[i]))
+            return true;
+    return false;
+}
+
 int rules_co_balances(struct city *c, bool closed)
 {
     struct account_row *rows = arena_alloc(flow_arena(), 64 * sizeof *rows);
@@ -261,7 +208,12 @@ int rules_co_balances(struct city *c, bool closed)
         if (a->kind == ACCT_PURSE || a->kind == ACCT_PENDING_LOAD)
             continue;
         all += a->credits_posted - a->debits_posted;
-        MUST(c, !closed || (a->credits_pending == 0 && a->debits_pending == 0),
+        MUST(c,
+             a->floor == INT64_MIN ||
+                 a->credits_posted - a->debits_posted - a->debits_pending >= a->floor,
+             "R7: account %s %s is below its floor", acct_kind_name((enum acct_kind)a->kind),
+             a->owner);
+        MUST(c, !closed || (a->credits_pending == 0 && a->debits_pending == 0) || people_decide(c),
              "account %s %s: something is reserved", acct_kind_name((enum acct_kind)a->kind),
              a->owner);
     }

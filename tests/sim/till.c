@@ -69,6 +69,11 @@ static bool refund(struct till *t)
     return false;
 }
 
+bool till_is_gate(const struct till *t)
+{
+    return strncmp(t->id, "bus", 3) == 0;
+}
+
 static void want(struct till *t)
 {
     unsigned dice = sim_pick(&t->rand, 20);
@@ -76,7 +81,7 @@ static void want(struct till *t)
     t->wants_card = true;
     (void)snprintf(t->req.terminal, sizeof t->req.terminal, "%s", t->id);
     (void)snprintf(t->req.who, sizeof t->req.who, "clerk");
-    if (strncmp(t->id, "bus", 3) == 0) {
+    if (till_is_gate(t)) {
         t->req.gate = true;
         (void)snprintf(t->req.service, sizeof t->req.service, "transit.ride");
     } else if (strncmp(t->id, "bank", 4) == 0 && dice < 16) {
