@@ -36,11 +36,9 @@ static inline bool entry_on_chip(const struct entry *e)
 {
     return e->kind == OC_PLAN_DEBIT || e->kind == OC_PLAN_CREDIT;
 }
-/** A ride that cost nothing and whose proof was wrong: the chip keeps no other, so people decide. */
-static inline bool entry_for_people(const struct entry *e)
-{
-    return e->state == OC_TXN_IN_DOUBT && e->suspense && e->amount == 0;
-}
+/** The doubt of a ride that cost nothing, where the chip keeps no evidence: its proof was wrong, or
+ * one just like it stood in the journey record before. Those people decide. */
+bool entry_for_people(const struct city *c, const struct entry *e);
 /** The row of that id; NULL: there is none. */
 const struct entry *books_entry(const struct city *c, int64_t id);
 

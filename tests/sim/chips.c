@@ -54,7 +54,7 @@ static void chip_equals_postings(struct city *c, const struct city_card *card)
     CHECK(used);
     for (size_t i = 0; i < b->count; i++) {
         const struct entry *e = &b->rows[i];
-        bool for_people = entry_for_people(e);
+        bool for_people = entry_for_people(c, e);
         if (e->card != card->id || !entry_on_chip(e) || (e->state != OC_TXN_POSTED && !for_people))
             continue;
         size_t m = 0;

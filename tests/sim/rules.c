@@ -17,6 +17,23 @@ static bool open(const struct entry *e)
     return e->state == OC_TXN_INTENDED || e->state == OC_TXN_IN_DOUBT;
 }
 
+/* The record names gate and second. */
+static bool same_record(const struct entry *e, const struct entry *r)
+{
+    return r->card == e->card && entry_on_chip(r) && r->amount == 0 &&
+           strcmp(r->terminal, e->terminal) == 0 && e->created_ms - r->created_ms < 1500;
+}
+
+bool entry_for_people(const struct city *c, const struct entry *e)
+{
+    if (e->state != OC_TXN_IN_DOUBT || !entry_on_chip(e) || e->amount != 0)
+        return false;
+    for (const struct entry *r = e; r > c->books->rows && !e->suspense; r--)
+        if (same_record(e, r - 1))
+            return true;
+    return e->suspense;
+}
+
 /* ---- what was told ---- */
 
 static void acknowledged_is_there(struct city *c)
@@ -97,7 +114,7 @@ static void row_holds(struct city *c, const struct entry *e)
     MUST(c, e->legs == 0, "the legs of %s sum to %lld", id, (long long)e->legs);
     MUST(c, e->state != OC_TXN_POSTED || e->clearing >= e->business,
          "R11: %s cleared before its business date", id);
-    MUST(c, !open(e) || entry_for_people(e), "R3: %s is still open though its card was looked at", id);
+    MUST(c, !open(e) || entry_for_people(c, e), "R3: %s is still open though its card was looked at", id);
     MUST(c, e->state != OC_TXN_VOIDED || !entry_on_chip(e) || voided_by_evidence(e),
          "R4: %s was voided without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
     MUST(c, e->state != OC_TXN_POSTED || !entry_on_chip(e) || posted_by_evidence(e),
@@ -161,7 +178,7 @@ static CO_FN int card_is_lawful(struct city *c, int i, const struct card_row *ro
 static void card_is_closed(struct city *c, int i, const struct card_row *row)
 {
     const struct entry *open = row->open_txn ? books_entry(c, row->open_txn) : NULL;
-    if (open && entry_for_people(open))
+    if (open && entry_for_people(c, open))
         return;
     MUST(c, row->open_txn == 0 && row->purse_debits_pending == 0 && row->purse_credits_pending == 0,
          "card %d has something reserved and nothing open", i);
@@ -190,7 +207,7 @@ static CO_FN int cards_balance(struct city *c, bool closed, fen_t *all)
 static bool people_decide(const struct city *c)
 {
     for (size_t i = 0; i < c->books->count; i++)
-        if (entry_for_people(&c->books->rows[i]))
+        if (entry_for_people(c, &c->books->rows[i]))
             return true;
     return false;
 }
