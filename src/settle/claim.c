@@ -214,7 +214,7 @@ static int co_make(struct claim *c)
 static int co_open(struct claim *c, bool verify) CO_FN;
 static int co_open(struct claim *c, bool verify)
 {
-    char name[sizeof c->file + 16];
+    char name[sizeof c->file + 32]; /* as far as the compiler sees, a month may have three digits */
     (void)snprintf(name, sizeof name, "claim-%s-%04d-%02d", c->file, (int)(c->rep->first / 10000),
                    (int)(c->rep->first / 100 % 100));
     int rc =
