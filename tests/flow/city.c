@@ -79,7 +79,7 @@ static int before_commit(void *arg, unsigned ops)
         return 0;
     }
     c->store_bad--;
-    return OC_EDB_FULL;
+    return c->store_error != 0 ? c->store_error : OC_EDB_FULL;
 }
 
 static void start(struct city *c)

@@ -37,6 +37,7 @@ struct city {
     int64_t card_id[CITY_CARDS];     /* 0: not registered */
     /* the store fails: this many commits from now on, after `store_ok` good ones */
     int store_ok, store_bad;
+    int store_error; /* what it says then; 0: OC_EDB_FULL */
     uint8_t chain_key[32];
     enum cardsim_profile kind;
     const char *profile;

@@ -132,6 +132,31 @@ static void R7_load_on_a_counter_that_was_used_is_refused_as_a_copy(void **state
     assert_int_equal(city_account(&c, ACCT_LOAD_RECEIVABLE, "bank")->debits_posted, 5000);
 }
 
+static void R2_R7_load_whose_intent_is_not_durable_prints_nothing(void **state)
+{
+    static const int errors[] = {OC_EDB_FULL, OC_EIO, OC_EDB};
+    struct cardsim_status s;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        static struct ledger_op op;
+        c.store_error = errors[i];
+        c.store_bad = 2; /* the intent, and the refusal's record */
+        city_do(&c, "payment.load", 5000, OC_REFUSED, OC_R_STORE);
+        c.store_bad = c.store_error = 0;
+        cardsim_status(c.card[0], &s);
+        assert_int_equal(s.online, 0);
+        assert_int_equal(city_account(&c, ACCT_LOAD_RECEIVABLE, "bank")->debits_pending, 0);
+        city_agrees(&c, 0, 0);
+        memset(&op, 0, sizeof op);
+        op.type = LOP_EVENT; /* a write that succeeds: money goes on */
+        snprintf(op.who, sizeof op.who, "test");
+        snprintf(op.event.item.kind, sizeof op.event.item.kind, "note");
+        assert_int_equal(city_op(&c, &op), 0);
+    }
+    city_do(&c, "payment.load", 5000, OC_POSTED, OC_R_NONE);
+    city_agrees(&c, 0, 5000);
+}
+
 static void R6_refund_waits_for_the_chip_and_follows_by_a_load(void **state)
 {
     char id[IDENT_TEXT];
@@ -193,6 +218,7 @@ int main(void)
         T(R5_card_that_rejects_mac2_is_refused_and_funding_given_back),
         T(load_on_a_used_up_counter_is_refused),
         T(R7_load_on_a_counter_that_was_used_is_refused_as_a_copy),
+        T(R2_R7_load_whose_intent_is_not_durable_prints_nothing),
         T(R6_refund_waits_for_the_chip_and_follows_by_a_load),
         T(citizens_account_is_filled_and_spent),
         T(R8_torn_load_put_back_is_loaded_once),

@@ -337,6 +337,92 @@ static void journal_changed_cut_or_reordered_is_found(void **state)
         try_lie(p, &lies[i]);
 }
 
+/* ---- two lives of one ledger: a copy that was put to work beside the original ---- */
+
+struct life {
+    char path[160];
+    int64_t end; /* its journal's last row */
+    struct buf op;
+    uint8_t mac[32]; /* of the row before the last, as `op` */
+};
+
+static WORKER_FN void note(struct proof *p, const char *text)
+{
+    struct ledger_op *op = fixture_op(&p->f, LOP_EVENT);
+    (void)snprintf(op->event.item.kind, sizeof op->event.item.kind, "note");
+    (void)snprintf(op->event.item.text, sizeof op->event.item.text, "%s", text);
+    assert_int_equal(fixture_do(&p->f), 0);
+}
+
+static WORKER_FN void live(struct proof *p, struct life *l, const char *name)
+{
+    struct db *db = NULL;
+    struct db_q q;
+    size_t len;
+    const char *own = p->f.opts.path;
+    buf_init(&l->op, 0);
+    fixture_stop(&p->f);
+    (void)fixture_path(&p->f, name, l->path);
+    assert_int_equal(file_write_atomic(l->path, p->bytes.data, p->bytes.len, 0600), 0);
+    p->f.opts.path = l->path;
+    assert_int_equal(fixture_start(&p->f), 0);
+    note(p, name);
+    note(p, "the same in both");
+    fixture_stop(&p->f);
+    p->f.opts.path = own;
+    assert_int_equal(db_open(l->path, DB_READ, &db), 0);
+    db_q(&q, db, "SELECT seq, op, mac FROM journal ORDER BY seq DESC LIMIT 2");
+    assert_true(db_row(&q));
+    l->end = db_get_i64(&q);
+    assert_true(db_row(&q));
+    db_skip(&q);
+    const void *op = db_get_blob(&q, &len);
+    buf_put(&l->op, op, len);
+    db_get_fixed(&q, l->mac, sizeof l->mac);
+    assert_int_equal(db_end(&q), 0);
+    db_close(&db);
+}
+
+/* The other life's row with its MAC, and what it makes of the tables. */
+static WORKER_FN void splice(const struct life *into, const struct life *from, const char *name)
+{
+    struct db *db = NULL;
+    struct db_q q;
+    assert_int_equal(db_open(into->path, DB_WRITE, &db), 0);
+    db_q(&q, db, "UPDATE journal SET op = ?1, mac = ?2 WHERE seq = ?3");
+    db_put_blob(&q, from->op.data, from->op.len);
+    db_put_blob(&q, from->mac, sizeof from->mac);
+    db_put_i64(&q, into->end - 1);
+    assert_int_equal(db_end(&q), 0);
+    db_q(&q, db, "UPDATE event SET text = ?1 WHERE seq = ?2");
+    db_put_text(&q, name);
+    db_put_i64(&q, into->end - 1);
+    assert_int_equal(db_end(&q), 0);
+    assert_int_equal(db_changes(db), 1);
+    db_close(&db);
+}
+
+static void R6_row_of_another_life_of_the_same_ledger_is_found(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct proof *p = *state;
+    struct life one, other;
+    char found[80];
+    live(p, &one, "one.db");
+    live(p, &other, "other.db");
+    assert_int_equal(one.end, other.end);
+    assert_memory_not_equal(one.mac, other.mac, sizeof one.mac);
+    assert_int_equal(prove(p, one.path), 0);
+    assert_string_equal(p->report.first_fault, "");
+    splice(&one, &other, "other.db");
+    assert_int_equal(prove(p, one.path), 0);
+    (void)snprintf(found, sizeof found, "journal row %lld: its MAC is wrong", (long long)one.end);
+    assert_non_null(strstr(p->report.first_fault, found));
+    assert_int_equal(p->report.faults, 1);
+    buf_fini(&one.op);
+    buf_fini(&other.op);
+}
+
 /* Both journal and tables cut back together to the same day: the head knows. */
 static void R6_journal_and_tables_cut_back_alike_are_found(void **state)
 {
@@ -637,6 +723,7 @@ int main(void)
         cmocka_unit_test(R1_money_moved_between_purses_is_found),
         cmocka_unit_test(journal_changed_cut_or_reordered_is_found),
         cmocka_unit_test(R6_journal_and_tables_cut_back_alike_are_found),
+        cmocka_unit_test(R6_row_of_another_life_of_the_same_ledger_is_found),
         cmocka_unit_test(another_key_is_found),
         cmocka_unit_test(books_that_do_not_hold_are_found),
         cmocka_unit_test(trigger_or_table_slipped_in_is_found),
