@@ -1,5 +1,6 @@
 /* What offline terminals debited comes in through the switch: real chips, real TACs, doubts. */
 #include "city.h"
+#include "failing_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -186,6 +187,72 @@ static void R3_a_record_under_the_doubts_counter_voids_it(void **state)
     city_agrees(&c, 0, city_chip(&c, 0));
 }
 
+/* ---- the store fails ---- */
+
+/* The same record until none of its statements fails any more; gives the number of tries. */
+static unsigned bring_until_it_is_in(const struct txn_row *row, const char *terminal)
+{
+    unsigned n = 0;
+    bool struck = true;
+    log_set_stream(fopen("/dev/null", "w"));
+    while (struck) {
+        snprintf(record(row)->terminal, sizeof op.offline.terminal, "%s", terminal);
+        failing_arm(++n, OC_EDB);
+        int rc = city_bring(&c, &op);
+        struck = failing_disarm();
+        assert_int_equal(rc, struck ? OC_EDB : 0);
+    }
+    log_set_stream(NULL);
+    return n;
+}
+
+static void R3_R16_a_doubts_record_comes_again_after_any_failure_and_ends_it_once(void **state)
+{
+    (void)state;
+    int64_t txn = torn("torn-after@54");
+    struct txn_row row = *city_txn(&c, txn);
+    unheard_tac(&row, row.tac);
+    assert_true(bring_until_it_is_in(&row, "shop") > 8);
+    assert_int_equal(city_txn(&c, txn)->state, OC_TXN_POSTED);
+    assert_int_equal(city_txn(&c, txn)->evidence, EV_CLEARING);
+    city_look(&c, 0);
+    city_agrees(&c, 0, 9500);
+}
+
+static void R3_R16_a_record_under_the_doubts_counter_voids_it_after_any_failure(void **state)
+{
+    (void)state;
+    int64_t txn = torn("torn-before@54");
+    struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 300);
+    assert_true(bring_until_it_is_in(&t, "desk") > 8);
+    assert_int_equal(city_txn(&c, txn)->state, OC_TXN_VOIDED);
+    city_look(&c, 0);
+    city_agrees(&c, 0, 9700);
+}
+
+static void R16_held_records_are_asked_anew_after_any_failure(void **state)
+{
+    (void)state;
+    unsigned n = 0, counts[OFFLINE_IMPOSSIBLE + 1] = {0};
+    buy();
+    struct txn_row t = *city_elsewhere(&c, 0, "payment.purchase", 100);
+    memset(record(&t)->tac, 0, 4);
+    assert_int_equal(result(), OFFLINE_GREY);
+    buy();
+    bool struck = true;
+    log_set_stream(fopen("/dev/null", "w"));
+    while (struck) {
+        failing_arm(++n, OC_EDB);
+        int rc = loop_run_flow(c.loop, "again", again_flow, counts);
+        struck = failing_disarm();
+        assert_true(rc == 0 || (struck && rc == OC_EDB)); /* one that fails is left, the others go on */
+    }
+    log_set_stream(NULL);
+    assert_true(n > 4);
+    assert_true(counts[OFFLINE_POSTED] <= 1); /* not counted where it was posted and the next look failed */
+    city_agrees(&c, 0, city_chip(&c, 0));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -197,6 +264,9 @@ int main(void)
         T(R16_what_such_cards_cannot_do_is_refused_and_not_kept),
         T(R3_a_doubts_own_record_posts_it_by_clearing),
         T(R3_a_record_under_the_doubts_counter_voids_it),
+        T(R3_R16_a_doubts_record_comes_again_after_any_failure_and_ends_it_once),
+        T(R3_R16_a_record_under_the_doubts_counter_voids_it_after_any_failure),
+        T(R16_held_records_are_asked_anew_after_any_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,7 @@
 #include "ledger_fixture.h"
+#ifdef LEDGER_FAILING
+#include "failing_store.h"
+#endif
 #include "db/db.h"
 #include <dirent.h>
 #include <ftw.h>
@@ -200,6 +203,10 @@ struct ledger_op *fixture_op(struct ledger_fixture *f, enum ledger_op_type type)
 
 int fixture_do(struct ledger_fixture *f)
 {
+#ifdef LEDGER_FAILING
+    if (!atomic_load(&f->fail_with))
+        return failing_submit(f->l, f->op);
+#endif
     return ledger_submit(f->l, f->op);
 }
 

@@ -1,4 +1,7 @@
 #include "book.h"
+#ifdef LEDGER_FAILING
+#include "failing_store.h"
+#endif
 #include <ftw.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,6 +64,10 @@ struct ledger_op *book_op(struct book *b, enum ledger_op_type type)
 
 int book_do(struct book *b)
 {
+#ifdef LEDGER_FAILING
+    if (!atomic_load(&b->fail_with))
+        return failing_submit(b->l, b->op);
+#endif
     return ledger_submit(b->l, b->op);
 }
 

@@ -384,7 +384,8 @@ static WORKER_FN void live(struct proof *p, struct life *l, const char *name)
 }
 
 /* The other life's row with its MAC, and what it makes of the tables. */
-static WORKER_FN void splice(const struct life *into, const struct life *from, const char *name)
+static WORKER_FN void splice(const struct life *into, const char *ours, const struct life *from,
+                             const char *theirs)
 {
     struct db *db = NULL;
     struct db_q q;
@@ -394,9 +395,9 @@ static WORKER_FN void splice(const struct life *into, const struct life *from, c
     db_put_blob(&q, from->mac, sizeof from->mac);
     db_put_i64(&q, into->end - 1);
     assert_int_equal(db_end(&q), 0);
-    db_q(&q, db, "UPDATE event SET text = ?1 WHERE seq = ?2");
-    db_put_text(&q, name);
-    db_put_i64(&q, into->end - 1);
+    db_q(&q, db, "UPDATE event SET text = ?1 WHERE text = ?2");
+    db_put_text(&q, theirs);
+    db_put_text(&q, ours);
     assert_int_equal(db_end(&q), 0);
     assert_int_equal(db_changes(db), 1);
     db_close(&db);
@@ -414,7 +415,7 @@ static void R6_row_of_another_life_of_the_same_ledger_is_found(void **state)
     assert_memory_not_equal(one.mac, other.mac, sizeof one.mac);
     assert_int_equal(prove(p, one.path), 0);
     assert_string_equal(p->report.first_fault, "");
-    splice(&one, &other, "other.db");
+    splice(&one, "one.db", &other, "other.db");
     assert_int_equal(prove(p, one.path), 0);
     (void)snprintf(found, sizeof found, "journal row %lld: its MAC is wrong", (long long)one.end);
     assert_non_null(strstr(p->report.first_fault, found));
