@@ -75,9 +75,8 @@ tidy() {
 trap tidy EXIT
 trap 'exit 130' INT TERM
 
-# Other test runs of this machine must not put their cards into our readers.
 pcsc_lock() {
-    exec 9>>"${ONECARD_PCSC_LOCK:-/tmp/onecard-e2e.lock}" && flock 9
+    city_pcsc_lock
 }
 
 # ---- cards

@@ -34,8 +34,21 @@ city_end() { # pid
     return 0
 }
 
+# One city of this machine at a time: another's cards must not come into our readers. Held until all that was started here
+# has ended. ONECARD_PCSC_LOCK names the file; ONECARD_PCSC_HELD is set where whoever began this holds it already.
+city_pcsc_lock() {
+    [ -z "${ONECARD_PCSC_HELD:-}" ] || return 0
+    { exec 9>>"${ONECARD_PCSC_LOCK:-/tmp/onecard-e2e.lock}"; } 2>/dev/null || return 0 # another user's: pcscd is shared as it is
+    flock -n 9 || {
+        echo "The virtual readers are in use by another city of this machine: waiting until it ends." >&2
+        flock 9
+    }
+    export ONECARD_PCSC_HELD=$$
+}
+
 # Starts pcscd in the foreground mode, if none runs; it needs root.
 city_pcscd_start() {
+    city_pcsc_lock
     if pgrep -x pcscd >/dev/null; then
         city_log "a pcscd runs already: it is used and left running"
         return 0
