@@ -84,7 +84,7 @@ struct book_hold {
 extern struct outside {
     enum mood hold, message;
     unsigned bad; /* so many more messages without an answer */
-    struct book_hold holds[16];
+    struct book_hold holds[64];
     unsigned count;
     unsigned told;     /* messages that were acknowledged, each once */
     unsigned heard;    /* that arrived */
@@ -104,5 +104,7 @@ struct book_hold *hold_at(const char *participant);
 /** Each transaction's legs sum to zero; all accounts and purses together do; no leg is reserved
  * any more; the file verifies; institutions and ledger agree on every hold. */
 void books_close(void);
+/** The same of the ledger alone. */
+void books_balance(void);
 
 #endif

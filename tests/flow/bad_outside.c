@@ -9,7 +9,7 @@ static int answer(const struct upstream_exchange *e, struct upstream_answer *ret
     ret->status = 200;
     ret->body = arena_strdup(e->arena, text);
     ret->len = strlen(text);
-    return 0;
+    return ret->body ? 0 : OC_ENOMEM;
 }
 
 static void member(const char *json, const char *name, char *ret, size_t cap)
