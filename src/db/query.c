@@ -155,12 +155,26 @@ int64_t db_get_i64(struct db_q *q)
     return q->err ? 0 : sqlite3_column_int64(q->stmt, q->col++);
 }
 
+/* A value that had to be fetched and could not be looks like NULL: an empty document is not the
+ * same as one there was no memory for. */
+static bool fetch_failed(struct db_q *q)
+{
+    int rc = sqlite3_errcode(sqlite3_db_handle(q->stmt));
+    if (rc != SQLITE_NOMEM)
+        return false;
+    q->col++;
+    fail_sqlite(q, rc);
+    return true;
+}
+
 const void *db_get_blob(struct db_q *q, size_t *ret_len)
 {
     *ret_len = 0;
     if (q->err)
         return NULL;
     const void *p = sqlite3_column_blob(q->stmt, q->col);
+    if (!p && fetch_failed(q))
+        return NULL;
     *ret_len = (size_t)sqlite3_column_bytes(q->stmt, q->col++);
     return p;
 }
@@ -171,6 +185,8 @@ void db_get_text(struct db_q *q, char *ret, size_t cap)
     if (q->err)
         return;
     const unsigned char *s = sqlite3_column_text(q->stmt, q->col);
+    if (!s && fetch_failed(q))
+        return;
     size_t len = (size_t)sqlite3_column_bytes(q->stmt, q->col++);
     if (!s)
         return;

@@ -38,7 +38,7 @@ static struct range own[RANGES], libc[RANGES];
 static unsigned own_count, libc_count;
 static _Atomic bool armed;
 static _Atomic unsigned kinds;
-static _Atomic bool goes_on;
+static _Atomic bool goes_on, begun;
 static _Atomic unsigned long at, calls, struck;
 static void *frames[FRAMES];
 static int frame_count;
@@ -85,6 +85,11 @@ static bool strikes(unsigned kind, const void *caller)
     if (!atomic_load_explicit(&armed, memory_order_acquire) || held > 0 ||
         (atomic_load(&kinds) & kind) == 0 || within(libc, libc_count, caller))
         return false;
+    if (!atomic_load(&begun)) { /* what libraries do before main() is theirs */
+        if (!within(own, own_count, caller))
+            return false;
+        atomic_store(&begun, true);
+    }
     unsigned long n = atomic_fetch_add(&calls, 1) + 1, from = atomic_load(&at);
     if (n < from || (n > from && !atomic_load(&goes_on)))
         return false;
@@ -162,6 +167,7 @@ void faults_arm(const struct faults *f)
     atomic_store(&at, f->at);
     atomic_store(&calls, 0);
     atomic_store(&struck, 0);
+    atomic_store(&begun, true);
     atomic_store_explicit(&armed, true, memory_order_release);
 }
 
@@ -550,4 +556,5 @@ __attribute__((constructor)) static void set_up(void)
             f.kinds = words[i].kind;
     f.on = plus[0] == '+';
     faults_arm(&f);
+    atomic_store(&begun, false);
 }
