@@ -26,20 +26,26 @@ struct metric {
 struct metrics {
     pthread_mutex_t mutex;
     struct metric *first, **tail;
+    struct metric lost; /* stands for those there was no memory for */
 };
-
-static void *must(void *p)
-{
-    CHECK(p != NULL);
-    return p;
-}
 
 struct metrics *metrics_new(void)
 {
-    struct metrics *m = must(calloc(1, sizeof(*m)));
+    struct metrics *m = calloc(1, sizeof(*m));
+    CHECK(m != NULL);
     pthread_mutex_init(&m->mutex, NULL);
     m->tail = &m->first;
     return m;
+}
+
+static void drop(struct metric *x)
+{
+    if (!x)
+        return;
+    free(x->name);
+    free(x->labels);
+    free(x->help);
+    free(x);
 }
 
 void metrics_free(struct metrics **m)
@@ -49,10 +55,7 @@ void metrics_free(struct metrics **m)
     struct metric *next;
     for (struct metric *x = (*m)->first; x; x = next) {
         next = x->next;
-        free(x->name);
-        free(x->labels);
-        free(x->help);
-        free(x);
+        drop(x);
     }
     pthread_mutex_destroy(&(*m)->mutex);
     free(*m);
@@ -71,22 +74,37 @@ static struct metric *known(struct metrics *m, enum kind kind, const char *name,
     return NULL;
 }
 
+static struct metric *make(enum kind kind, const char *name, const char *labels, const char *help)
+{
+    struct metric *x = calloc(1, sizeof(*x));
+    if (!x)
+        return NULL;
+    x->kind = kind;
+    x->name = strdup(name);
+    x->labels = strdup(labels);
+    x->help = strdup(help);
+    if (x->name && x->labels && x->help)
+        return x;
+    drop(x);
+    return NULL;
+}
+
 static struct metric *metric(struct metrics *m, enum kind kind, const char *const texts[3])
 {
     const char *labels = texts[1] ? texts[1] : "";
     pthread_mutex_lock(&m->mutex);
     struct metric *x = known(m, kind, texts[0], labels);
-    if (!x) {
-        x = must(calloc(1, sizeof(*x)));
-        x->kind = kind;
-        x->name = must(strdup(texts[0]));
-        x->labels = must(strdup(labels));
-        x->help = must(strdup(texts[2] ? texts[2] : ""));
+    if (!x && (x = make(kind, texts[0], labels, texts[2] ? texts[2] : "")) != NULL) {
         *m->tail = x;
         m->tail = &x->next;
     }
     pthread_mutex_unlock(&m->mutex);
-    return x;
+    return x ? x : &m->lost;
+}
+
+bool metric_lost(const struct metric *x)
+{
+    return x->name == NULL;
 }
 
 struct metric *metric_counter(struct metrics *m, const char *name, const char *labels,

@@ -11,8 +11,11 @@ struct metric;
 
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics **m);
+/** True: there was no memory to register it; whoever keeps pointers asks again later. */
+bool metric_lost(const struct metric *x);
 /** Registers a counter or gauge; `labels` such as `service="x"` or NULL. The same name and labels give the same metric.
- *  Texts are copied. Never NULL: aborts when memory is out at start. */
+ *  Texts are copied. Never NULL: where there is no memory it is one that
+ *  nobody prints, metric_lost(); a money transaction does not end because it cannot be counted. */
 struct metric *metric_counter(struct metrics *m, const char *name, const char *labels, const char *help);
 struct metric *metric_gauge(struct metrics *m, const char *name, const char *labels, const char *help);
 /** A histogram of nanoseconds, printed in seconds, in powers of two from 1 µs to 64 s. */

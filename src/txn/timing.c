@@ -80,6 +80,15 @@ static struct txn_meter *meter_new(struct txn_env *env, const struct service *s,
         metric_histogram(m, "onecard_ledger_seconds", labels, "Time commits took, all of them.");
     x->own = metric_histogram(m, "onecard_own_seconds", labels,
                               "Time requests took, less waits for people, terminals and cards.");
+    struct metric *const kept[] = {x->outcomes[OC_POSTED], x->outcomes[OC_REFUSED],
+                                   x->outcomes[OC_IN_DOUBT], x->outcomes[OC_VOIDED],
+                                   x->decide, x->intent, x->card, x->outcome, x->ledger, x->own};
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        if (metric_lost(kept[i])) { /* the next one tries again */
+            free(x);
+            return NULL;
+        }
+    }
     x->service = s;
     x->next = env->meters;
     env->meters = x;
