@@ -130,6 +130,8 @@ int api_parse_body(struct api_call *c)
     if (!text_depth_ok(text, len, TEXT_DEPTH_MAX))
         return api_fail(c, 400, "bad_json", "the body nests deeper than %d levels", TEXT_DEPTH_MAX);
     c->body = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    if (!c->body && json_missed() != c->missed)
+        return api_no_memory(c);
     if (!c->body)
         return api_fail(c, 400, "bad_json", "line %d column %d: %s", e.line, e.column, e.text);
     if (!json_is_object(c->body))
@@ -159,7 +161,10 @@ static CO_FN void dispatch(struct api_call *c)
     if (strcmp(method, "HEAD") == 0)
         method = "GET";
     const struct api_route *r = find(c, method, path, &other_method);
-    if (!is_utf8(path))
+    bool utf8 = is_utf8(path);
+    if (json_missed() != c->missed)
+        (void)api_no_memory(c);
+    else if (!utf8)
         (void)api_fail(c, 400, "bad_request", "the path is not UTF-8");
     else if (!r && other_method)
         (void)api_fail(c, 405, "wrong_method", "%s does not go with %.200s", method, path);
@@ -170,6 +175,20 @@ static CO_FN void dispatch(struct api_call *c)
             http_cancel_when_gone(c->req); /* nobody reads the answer: the ledger is for others */
         (void)r->co_handle(c);
     }
+}
+
+static const char no_memory_get[] =
+    "{\"error\":{\"code\":\"busy\",\"message\":\"no memory for this now: try again\"}}";
+static const char no_memory_done[] =
+    "{\"error\":{\"code\":\"no_answer\",\"message\":\"memory ran out while the answer was made: "
+    "what was asked may be done. Look before asking again\"}}";
+
+static void send_constant(struct api_call *c)
+{
+    bool get = strcmp(http_method(c->req), "GET") == 0 || strcmp(http_method(c->req), "HEAD") == 0;
+    const char *text = get || c->status >= 400 ? no_memory_get : no_memory_done;
+    http_reply(c->req, text == no_memory_get ? 503 : 500, "application/json; charset=utf-8", text,
+               strlen(text));
 }
 
 void api_send(struct api_call *c)
@@ -184,7 +203,9 @@ void api_send(struct api_call *c)
     if (c->status == 503 && http_reply_header(c->req, "Retry-After", "1") != 0)
         log_warn("serve", "no memory for a header");
     char *text = c->reply ? json_dumps(c->reply, JSON_COMPACT) : NULL;
-    if (text)
+    if (!text || json_missed() != c->missed)
+        send_constant(c);
+    else
         http_reply(c->req, c->status, "application/json; charset=utf-8", text, strlen(text));
     free(text);
 }
@@ -218,6 +239,7 @@ static int handle(struct http_req *req, void *arg)
     c->s = arg;
     c->req = req;
     c->status = 200;
+    c->missed = json_missed();
     flow_defer(api_drop, c);
     c->who = peers_co_name(c->s, http_peer_uid(req));
     if (!c->who)

@@ -19,6 +19,7 @@ struct api_call {
     json_t *reply;              /* the handler's, given up by it */
     const char *text;           /* instead of it: a plain text, in the flow's arena */
     int status;                 /* 200 unless set */
+    unsigned missed;            /* json_missed() when it began */
 };
 
 struct api_route {
@@ -34,13 +35,21 @@ extern const struct api_route api_status_routes[], api_participant_routes[], api
     api_remote_routes[], api_offline_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[], api_copy_routes[],
     api_doubt_routes[];
 
+/* ---- memory (json_memory.c) ---- */
+/** Watches jansson's allocations: what it has no memory for it leaves out of an object without a
+ * word. Once a process. */
+void json_watch_memory(void);
+/** Rises with each allocation that failed. */
+unsigned json_missed(void);
+
 /* ---- the dispatcher's parts, for another door (partner.c) ---- */
 /** Matches a path against a pattern whose segments are words or '*'. Variables are copied to the
  * flow's arena. */
 bool api_match(const char *pattern, const char *path, struct api_call *c);
 /** Fills c->body from the request. */
 int api_parse_body(struct api_call *c);
-/** Sends c->reply or c->text. */
+/** Sends c->reply or c->text; in place of a reply that memory ran out for, in whole or in part, a
+ * constant one that says so. */
 void api_send(struct api_call *c);
 /** Gives up what a call holds: for flow_defer(). */
 void api_drop(void *arg);

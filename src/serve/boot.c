@@ -5,6 +5,7 @@
  * ready (a flow)
  *
  * Each failure is one line that says what, where, and what to do. */
+#include "serve/api.h"
 #include "serve/code.h"
 #include "serve/partner.h"
 #include "serve/session.h"
@@ -275,6 +276,7 @@ int serve_open(const struct serve_opts *o, struct serve **ret)
                                                    open_ledger,  open_profiles, open_modules,
                                                    open_readers, terminals_open, upstreams_open,
                                                    partners_open, copies_open};
+    json_watch_memory();
     struct serve *s = serve_new(o);
     int rc = s ? 0 : OC_ENOMEM;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)

@@ -329,7 +329,7 @@ static int handle(struct http_req *req, void *arg)
     struct partner_call *pc = arena_alloc(flow_arena(), sizeof *pc);
     if (!pc)
         return OC_ENOMEM;
-    pc->call = (struct api_call){.s = arg, .req = req, .status = 200};
+    pc->call = (struct api_call){.s = arg, .req = req, .status = 200, .missed = json_missed()};
     flow_defer(api_drop, &pc->call);
     dispatch(pc);
     api_send(&pc->call);
