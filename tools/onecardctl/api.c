@@ -2,6 +2,8 @@
  * the daemon sees the client go, which is what disarms a request that waits for a card. */
 #include "api.h"
 
+#include "memory.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -40,9 +42,9 @@ int api_new(const char *path, struct api **ret)
     a->path = strdup(path);
     a->easy = curl_easy_init();
     a->multi = curl_multi_init();
-    a->headers =
-        curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
-    if (!a->path || !a->easy || !a->multi || !a->headers) {
+    a->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    bool both = a->headers && curl_slist_append(a->headers, "Expect:");
+    if (!a->path || !a->easy || !a->multi || !both) {
         api_free(&a);
         return OC_ENOMEM;
     }
@@ -90,30 +92,47 @@ int api_probe(const char *path)
 
 /* ---- one call ---- */
 
-static void set_up(struct api *a, const char *method, const char *url, const char *body,
+/* The functions, not curl's macros: those want the option written out at each call. */
+static bool set_text(CURL *e, CURLoption option, const char *text)
+{
+    return (curl_easy_setopt)(e, option, text) == CURLE_OK;
+}
+
+static bool set_number(CURL *e, CURLoption option, long number)
+{
+    return (curl_easy_setopt)(e, option, number) == CURLE_OK;
+}
+
+static bool set_pointer(CURL *e, CURLoption option, void *p)
+{
+    return (curl_easy_setopt)(e, option, p) == CURLE_OK;
+}
+
+/* False: no memory for one of them. Without the socket's path curl would ask the network, without
+ * the method it would ask for something else. */
+static bool set_up(struct api *a, const char *method, const char *url, const char *body,
                    int timeout_ms)
 {
     CURL *e = a->easy;
     curl_easy_reset(e);
     buf_reset(&a->in);
     a->error[0] = '\0';
-    (void)curl_easy_setopt(e, CURLOPT_URL, url);
-    (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, a->path);
-    (void)curl_easy_setopt(e, CURLOPT_PROXY, ""); /* whatever the environment says */
-    (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
-    (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
-    if (strcmp(method, "GET") != 0) /* a kept connection that ends unanswered is tried once more by curl: never these */
-        (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-    (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, a->headers);
-    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-    (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, a);
-    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, a->error);
-    if (body) {
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
-    }
+    bool good =
+        set_text(e, CURLOPT_URL, url) && set_text(e, CURLOPT_UNIX_SOCKET_PATH, a->path) &&
+        set_text(e, CURLOPT_PROXY, "") && /* whatever the environment says */
+        set_number(e, CURLOPT_NOSIGNAL, 1) && set_number(e, CURLOPT_CONNECTTIMEOUT_MS, 5000) &&
+        set_number(e, CURLOPT_TIMEOUT_MS, timeout_ms) &&
+        set_text(e, CURLOPT_CUSTOMREQUEST, method) &&
+        set_pointer(e, CURLOPT_HTTPHEADER, a->headers) &&
+        curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+        set_pointer(e, CURLOPT_WRITEDATA, a) && set_pointer(e, CURLOPT_ERRORBUFFER, a->error);
+    /* A kept connection that ends unanswered is tried once more by curl: never these. */
+    if (good && strcmp(method, "GET") != 0)
+        good = set_number(e, CURLOPT_FRESH_CONNECT, 1);
+    if (good && body)
+        good = set_number(e, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) &&
+               curl_easy_setopt(e, CURLOPT_POSTFIELDS, body) == CURLE_OK;
+    return good;
 }
 
 /* Runs the transfer to its end. OC_ECANCELED when the watched descriptor speaks first. */
@@ -172,10 +191,9 @@ int api_call(struct api *a, const char *method, const char *path, const json_t *
         return OC_ENOMEM;
     if (body)
         text = json_dumps(body, JSON_COMPACT);
-    if (text || !body) {
-        set_up(a, method, url, text, timeout_ms);
+    /* Where memory ran out while the body was made, a member may be missing in it. */
+    if ((text || !body) && !memory_missed() && set_up(a, method, url, text, timeout_ms))
         rc = transfer(a, &answer);
-    }
     if (text)
         secret_wipe(text, strlen(text)); /* may carry a key */
     free(text);

@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "conf/conf.h"
+#include "memory.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -200,7 +201,8 @@ static int read_pair(struct parser *p, const struct cli_option *o, const char *v
     if (json_object_get(p->args->pairs, key))
         return complain(p, "--%s %s is given twice", o->name, key);
     if (json_object_set_new(p->args->pairs, key, json_string(eq + 1)) != 0)
-        return complain(p, "--%s '%s' is not UTF-8 text", o->name, v);
+        return memory_missed() ? complain(p, "out of memory")
+                               : complain(p, "--%s '%s' is not UTF-8 text", o->name, v);
     return 0;
 }
 

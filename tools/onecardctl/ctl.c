@@ -2,6 +2,7 @@
  * way to the daemon, one clear sentence for each way in which that fails. */
 #include "ctl.h"
 
+#include "memory.h"
 #include "site.h"
 
 #include <ctype.h>
@@ -16,9 +17,11 @@ static void vsay(struct ctl *c, const char *fmt, va_list ap) PRINTF_FN(2, 0);
 static void vsay(struct ctl *c, const char *fmt, va_list ap)
 {
     char *text = NULL;
+    c->said = true;
     (void)fputs("onecardctl: ", c->err);
-    if (vasprintf(&text, fmt, ap) >= 0)
-        out_text(c->err, text);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL; /* undefined after a failure */
+    out_text(c->err, text ? text : "out of memory");
     free(text);
     (void)fputc('\n', c->err);
 }
@@ -39,6 +42,12 @@ int ctl_usage(struct ctl *c, const char *fmt, ...)
     vsay(c, fmt, ap);
     va_end(ap);
     return CTL_USAGE;
+}
+
+int ctl_no_body(struct ctl *c)
+{
+    return memory_missed() ? ctl_fail(c, "out of memory")
+                           : ctl_usage(c, "a value is not UTF-8 text");
 }
 
 /* ---- the way to the daemon ---- */
@@ -98,6 +107,11 @@ int ctl_api_error(struct ctl *c, const struct api_answer *answer)
         out_json(c->out, answer->json);
     if (message)
         return ctl_fail(c, "%s", message);
+    if (answer->status < 400)
+        return ctl_fail(c,
+                        "the daemon did what was asked, but its answer cannot be read%s: look "
+                        "before asking again",
+                        memory_missed() ? " (out of memory)" : "");
     return ctl_fail(c, "the daemon answered with HTTP status %ld and no explanation",
                     answer->status);
 }
@@ -110,6 +124,8 @@ int ctl_call(struct ctl *c, const char *method, const char *path, const json_t *
     if (rc != CTL_DONE)
         return rc;
     int err = api_call(c->api, method, path, body, timeout_ms > 0 ? timeout_ms : 30000, &answer);
+    if (err == OC_ENOMEM)
+        return ctl_fail(c, "out of memory: nothing was asked of the daemon");
     if (err == OC_ETIMEDOUT)
         return ctl_fail(c, "the daemon did not answer in time; what was asked may still be done");
     if (err != 0)
@@ -127,8 +143,7 @@ int ctl_send(struct ctl *c, const struct cli_args *a, const char *method, const 
              json_t **ret_json)
 {
     json_t *body = cli_body(a);
-    int rc = body ? ctl_call(c, method, path, body, 0, ret_json)
-                  : ctl_usage(c, "a value is not UTF-8 text");
+    int rc = body ? ctl_call(c, method, path, body, 0, ret_json) : ctl_no_body(c);
     json_decref(body);
     return rc;
 }
@@ -190,7 +205,8 @@ int ctl_list(struct ctl *c, const struct cli_args *a, const struct ctl_list *l)
     buf_puts(&path, l->path);
     for (const char *const *q = l->query; q && *q; q++)
         add_query(&path, a, *q, &sep);
-    int rc = ctl_call(c, "GET", buf_cstr(&path), NULL, 0, &j);
+    int rc = path.err ? ctl_fail(c, "out of memory") /* with a filter less it would be another list */
+                      : ctl_call(c, "GET", buf_cstr(&path), NULL, 0, &j);
     buf_fini(&path);
     if (rc != CTL_DONE)
         return rc;
@@ -261,12 +277,18 @@ int ctl_main(int argc, char **argv, FILE *out, FILE *err)
     struct ctl c = {.out = out, .err = err};
     struct cli_globals g;
     struct cli_args a;
+    memory_watch();
     int rc = cli_parse(argc, argv, err, &g, &a);
     if (rc == CTL_DONE)
         rc = run(&c, &g, &a);
     cli_args_fini(&a);
     api_free(&c.api);
-    if ((fflush(out) != 0 || ferror(out)) && rc == CTL_DONE)
-        rc = ctl_fail(&c, "the answer could not be written");
+    bool whole = fflush(out) == 0 && !ferror(out) && !memory_missed();
+    if (!whole && (rc == CTL_DONE || !c.said))
+        (void)ctl_fail(&c, "the answer could not be written whole%s%s",
+                       memory_missed() ? ": out of memory" : "",
+                       c.moved ? ", but what was asked is done: do not ask again" : "");
+    if (!whole && rc == CTL_DONE)
+        rc = c.moved ? CTL_DOUBT : CTL_FAILED;
     return rc;
 }

@@ -14,6 +14,8 @@ struct ctl {
     const char *socket; /* --socket or NULL */
     bool json, zh, colour;
     struct api *api; /* made at the first call */
+    bool said;       /* why it failed */
+    bool moved;      /* what was asked is done and must not be asked again, even if nobody reads of it */
 };
 
 /** The whole program. `out` gets answers, `err` everything else. Returns an enum ctl_exit. */
@@ -23,6 +25,9 @@ int ctl_main(int argc, char **argv, FILE *out, FILE *err);
 int ctl_fail(struct ctl *c, const char *fmt, ...) PRINTF_FN(2, 3);
 /** The same for what the caller typed; returns CTL_USAGE. */
 int ctl_usage(struct ctl *c, const char *fmt, ...) PRINTF_FN(2, 3);
+
+/** What cli_body()'s NULL means, to `err`; its exit status. */
+int ctl_no_body(struct ctl *c);
 
 /** One API call; `body` may be NULL and stays the caller's. CTL_DONE: *ret_json is the answer (the
  * caller's to json_decref). CTL_FAILED: it was said why, on `err` and with --json on `out` too.

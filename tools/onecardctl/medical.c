@@ -44,7 +44,7 @@ static int ask(struct ctl *c, const struct cli_args *a, const char *verb, json_t
     json_t *body = json_pack("{s:s, s:s, s:o, s:o*}", "service", service, "terminal",
                              cli_text(a, "terminal"), "params", params, "document", document);
     if (!body)
-        return ctl_usage(c, "a value is not UTF-8 text");
+        return ctl_no_body(c);
     int rc = run_request(c, "/v1/requests", body, &result);
     json_decref(body);
     if (rc != CTL_DONE && result)

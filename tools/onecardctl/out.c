@@ -3,6 +3,7 @@
 #include "out.h"
 
 #include "ctl.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,8 @@ void out_text(FILE *f, const char *utf8)
 
 void out_json(FILE *f, const json_t *j)
 {
-    (void)json_dumpf(j, f, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (json_dumpf(j, f, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(f))
+        memory_miss();
     (void)fputc('\n', f);
 }
 
@@ -149,7 +151,7 @@ static char *join(const json_t *list)
         else if (json_is_object(it) && json_object_get(it, "name"))
             buf_puts(&b, json_string_value(json_object_get(it, "name")) ?: "");
     }
-    char *text = strdup(buf_cstr(&b));
+    char *text = b.err ? NULL : strdup(buf_cstr(&b));
     buf_fini(&b);
     return text;
 }
@@ -165,10 +167,12 @@ static char *join_object(const json_t *obj)
     {
         char *v = json_is_string(it) ? strdup(json_string_value(it))
                                      : json_dumps(it, JSON_ENCODE_ANY | JSON_COMPACT);
+        if (!v)
+            memory_miss();
         buf_printf(&b, "%s%s=%s", b.len > 0 ? " " : "", key, v ? v : "");
         free(v);
     }
-    char *text = strdup(buf_cstr(&b));
+    char *text = b.err ? NULL : strdup(buf_cstr(&b));
     buf_fini(&b);
     return text;
 }
@@ -204,7 +208,7 @@ static char *reason_cell(const struct ctl *c, const json_t *row, const char *cod
     return asprintf(&text, "%s %s", code, zh) < 0 ? NULL : text;
 }
 
-char *out_cell(const struct ctl *c, const json_t *row, const struct out_column *col)
+static char *cell(const struct ctl *c, const json_t *row, const struct out_column *col)
 {
     char fen[FEN_TEXT];
     const json_t *j = out_member(row, col->path);
@@ -227,4 +231,12 @@ char *out_cell(const struct ctl *c, const json_t *row, const struct out_column *
     if (json_is_boolean(j))
         return strdup(json_is_true(j) ? "yes" : "no");
     return json_dumps(j, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
+char *out_cell(const struct ctl *c, const json_t *row, const struct out_column *col)
+{
+    char *text = cell(c, row, col);
+    if (!text)
+        memory_miss();
+    return text;
 }

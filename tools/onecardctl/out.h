@@ -33,7 +33,7 @@ size_t out_width(const char *utf8);
 void out_text(FILE *f, const char *utf8);
 /** The member at `path` of a column, NULL where it is absent or null. Borrowed. */
 const json_t *out_member(const json_t *obj, const char *path);
-/** A value as text of its kind, in new memory; NULL: no memory. */
+/** A value as text of its kind, in new memory; NULL: no memory, which memory_missed() knows. */
 char *out_cell(const struct ctl *c, const json_t *row, const struct out_column *col) MUST_USE;
 
 /** An array of objects as a table. A column that is empty in every row is left out. */

@@ -138,7 +138,7 @@ int pin_run(struct ctl *c, const struct cli_args *a)
     if (!body || !params ||
         json_object_set_new(body, "service",
                             json_string(change ? "card.pin_change" : "card.pin_unblock")) != 0)
-        return ctl_usage(c, "a value is not UTF-8 text");
+        return ctl_no_body(c);
     int rc = find_card(c, a->word[1], params);
     if (rc == CTL_DONE && checked)
         (void)json_object_set_new(params, "checked", json_string(checked));

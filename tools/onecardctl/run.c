@@ -7,6 +7,8 @@
  *              │ a second signal, or the daemon gone: doubt */
 #include "run.h"
 
+#include "memory.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -123,15 +125,19 @@ static int create(struct run *r, const char *path)
     struct api_answer a = {0};
     int rc = api_call(r->c->api, "POST", path, r->body, CALL_MS, &a);
     if (rc == OC_ECLOSED || rc == OC_ENOMEM) {
-        r->result = made_result(r, "refused", "not_sent",
-                                "the daemon went away before it was asked: nothing happened");
+        r->result =
+            made_result(r, "refused", "not_sent",
+                        rc == OC_ENOMEM ? "out of memory: nothing was asked of the daemon"
+                                        : "the daemon went away before it was asked: nothing happened");
         return CTL_FAILED;
     }
     if (rc != 0)
         return lost(r, "the daemon went away when it was asked");
     const json_t *id = json_object_get(a.json, "request");
     int status = CTL_DONE;
-    if (a.status >= 400)
+    if (a.status == 500) /* it broke while it was at it */
+        status = lost(r, text_of(json_object_get(a.json, "error"), "message", "the daemon failed"));
+    else if (a.status >= 400)
         status = refused(r, &a);
     else if (json_is_string(id))
         (void)snprintf(r->id, sizeof r->id, "%s", json_string_value(id));
@@ -192,6 +198,11 @@ static bool poll_once(struct run *r, unsigned *tries, int *ret_status)
                       CALL_MS, &a);
     if (rc == OC_ECANCELED)
         return false;
+    if (rc == OC_ENOMEM || (rc == 0 && !a.json && memory_missed())) { /* it would only miss more */
+        api_answer_fini(&a);
+        *ret_status = lost(r, "out of memory");
+        return true;
+    }
     if (rc != 0 || a.status == 503) {
         api_answer_fini(&a);
         pause_ms(r, 500);
@@ -248,6 +259,7 @@ int run_request(struct ctl *c, const char *path, const json_t *body, json_t **re
     api_watch(c->api, r.signals);
     if (status == CTL_DONE)
         status = r.id[0] != '\0' ? wait_for_end(&r) : status_of(r.result);
+    c->moved = status == CTL_DONE;
     api_watch(c->api, -1);
     while (take_signal(&r)) /* what came after the outcome must not kill us before it is printed */
         continue;

@@ -24,7 +24,7 @@ static int run(struct ctl *c, const struct cli_args *a, const char *service,
         json_object_set(body, "params", params) != 0) {
         json_decref(params);
         json_decref(body);
-        return ctl_usage(c, "a value is not UTF-8 text");
+        return ctl_no_body(c);
     }
     json_decref(params);
     int rc = run_request(c, "/v1/requests", body, ret_result);

@@ -3,6 +3,7 @@
 #include "out.h"
 
 #include "ctl.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,10 +76,15 @@ void out_table(const struct ctl *c, const json_t *items, const struct out_column
     struct grid g = {.rows = json_array_size(items),
                      .columns = count < COLUMNS_MAX ? count : COLUMNS_MAX};
     g.cell = calloc((g.rows + 1) * g.columns + 1, sizeof *g.cell);
-    if (!g.cell)
+    if (!g.cell) {
+        memory_miss();
         return;
-    for (size_t i = 0; i < g.columns; i++)
+    }
+    for (size_t i = 0; i < g.columns; i++) {
         g.cell[i] = strdup(columns[i].title);
+        if (!g.cell[i])
+            memory_miss();
+    }
     for (size_t r = 0; r < g.rows; r++)
         for (size_t i = 0; i < g.columns; i++)
             g.cell[(r + 1) * g.columns + i] = out_cell(c, json_array_get(items, r), &columns[i]);

@@ -59,7 +59,7 @@ static int add_run(struct ctl *c, const struct cli_args *a)
     if (cli_given(a, "close") && cli_given(a, "open"))
         return ctl_usage(c, "--close and --open contradict each other");
     if (!(body = cli_body(a)))
-        return ctl_usage(c, "a value is not UTF-8 text");
+        return ctl_no_body(c);
     if (cli_given(a, "close") || cli_given(a, "open"))
         (void)json_object_set_new(body, "closed", json_boolean(cli_given(a, "close")));
     int rc = ctl_call(c, "POST", "/v1/terminals", body, 0, &j);

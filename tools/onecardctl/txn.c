@@ -78,7 +78,7 @@ static int request(struct ctl *c, const struct cli_args *a, const char *path, bo
     json_t *body = cli_body(a), *result = NULL;
     if (!body || json_object_set_new(body, "service", json_string(a->word[0])) != 0) {
         json_decref(body);
-        return ctl_usage(c, "a value is not UTF-8 text");
+        return ctl_no_body(c);
     }
     const char *document = cli_text(a, "document"), *pin = cli_text(a, "pin");
     int rc = document && pin && strcmp(document, "-") == 0 && strcmp(pin, "-") == 0
