@@ -75,7 +75,8 @@ static int open_handle(struct db *db, const char *path, enum db_mode mode)
         return db_error(db, rc, name);
     sqlite3_extended_result_codes(db->h, 1);
     sqlite3_busy_timeout(db->h, BUSY_MS);
-    return 0;
+    rc = sqlite3_prepare_v3(db->h, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &db->rollback, NULL);
+    return rc == SQLITE_OK ? 0 : db_error(db, rc, "prepare");
 }
 
 static WORKER_FN int harden(struct db *db)
@@ -202,17 +203,40 @@ void db_close(struct db **db)
         return;
     db_forget(*db);
     CHECK((*db)->used == 0);
+    sqlite3_finalize((*db)->rollback);
     sqlite3_close_v2((*db)->h);
     free(*db);
     *db = NULL;
 }
 
+/* After some errors SQLite has rolled back already. What was written and could not be undone must
+ * not be read as if it were there: nothing runs until it is undone. */
+int db_undo(struct db *db)
+{
+    db->stuck = !sqlite3_get_autocommit(db->h);
+    if (!db->stuck)
+        return 0;
+    int rc = db->rollback ? sqlite3_step(db->rollback) : SQLITE_MISUSE;
+    if (db->rollback)
+        (void)sqlite3_reset(db->rollback);
+    db->stuck = !sqlite3_get_autocommit(db->h);
+    return db->stuck ? db_error(db, rc, "rollback") : 0;
+}
+
+int db_ready(struct db *db)
+{
+    return db->stuck ? db_undo(db) : 0;
+}
+
 int db_exec(struct db *db, const char *sql)
 {
+    int err = db_ready(db);
+    if (err)
+        return err;
     int rc = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return 0;
-    int err = db_error(db, rc, "exec");
+    err = db_error(db, rc, "exec");
     if (db->tx && !db->tx->err)
         db->tx->err = err;
     return err;

@@ -108,7 +108,8 @@ struct db_tx {
 int db_tx_begin(struct db_tx *tx, struct db *db) MUST_USE WORKER_FN;
 /** Commits when nothing failed; else rolls back. Gives the first error. */
 int db_tx_commit(struct db_tx *tx) MUST_USE WORKER_FN;
-/** Undoes everything; harmless after commit. */
+/** Undoes everything; harmless after commit. Where that fails (no memory) it is tried again before anything else runs on the
+ * connection: what was written is never read. */
 void db_tx_rollback(struct db_tx *tx) WORKER_FN;
 
 /* ---- schema ---- */

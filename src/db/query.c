@@ -93,6 +93,11 @@ void db_q(struct db_q *q, struct db *db, const char *sql)
         q->err = db->tx->err;
         return;
     }
+    int rc = db_ready(db);
+    if (rc) {
+        fail(q, rc);
+        return;
+    }
     struct db_slot *s = slot_for(q, sql);
     if (!s)
         return;

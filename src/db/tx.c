@@ -20,9 +20,8 @@ void db_tx_rollback(struct db_tx *tx)
         return;
     tx->open = false;
     tx->db->tx = NULL;
-    /* After some errors SQLite has rolled back already. */
-    if (!sqlite3_get_autocommit(tx->db->h) && db_exec(tx->db, "ROLLBACK") != 0)
-        log_error("db", "rollback failed: the connection must be opened again");
+    if (db_undo(tx->db) != 0)
+        log_error("db", "rollback failed: it is tried again before anything else");
 }
 
 int db_tx_commit(struct db_tx *tx)

@@ -1,12 +1,12 @@
 """Every verb of onecardctl with calls that fail under it.
 
-    cli_faults.py --ctl PROGRAM --dir SITE --shim libfaults.so --values FILE [--tries N] [--seconds S] [--only REGEX]
+    cli_faults.py --ctl PROGRAM --dir SITE --shim libfaults.so --values FILE [--seconds S] [--only REGEX]
 
 The verbs and their options are read from the program's own help, so that a new one is met here too. Values stand in a
 file of lines "verb option value", "* option value" for all: option is --name, or what help calls a word (CARD, FILE).
 
-Each verb runs once as it is; then with its n-th allocation, file call or socket call failing (n over all that it
-makes, as many of them as there is time for), once or from then on. It must end in time and by itself. Status 0 means
+Each verb runs as it is; then with its n-th allocation, file call or socket call failing, once or from then on: a
+place of each verb after the other, and again, as long as there is time or until each place had its turn. It must end in time and by itself. Status 0 means
 that it said the same as the undisturbed one; any other, that it said why on standard error, in its own name. What it
 writes is whole or not there.
 """
@@ -90,6 +90,7 @@ class Verb:
     def __init__(self, args, verb, line, home):
         self.args, self.verb, self.line, self.home = args, verb, line, home
         self.name = " ".join(verb)
+        self.grows = False  # says more each time
 
     def run(self, faults):
         """(status, out, err, calls, what lies in the folder)"""
@@ -119,6 +120,8 @@ class Verb:
         if status == 0:
             if usual[0] != 0:
                 return "done, where it is otherwise refused"
+            if self.grows and len(out) * 10 > len(usual[1]) * 9:
+                return None
             if plain(out) != plain(usual[1]):
                 return "said something else: %r, not %r" % (out[:300], usual[1][:300])
             return None if left == usual[4] else "left %s, not %s" % (left, usual[4])
@@ -131,53 +134,71 @@ class Verb:
         return "left %s behind" % extra if extra else None
 
 
-def places(calls, tries):
-    if calls <= tries:
-        return list(range(1, calls + 1))
-    return sorted({1 + i * (calls - 1) // (tries - 1) for i in range(tries)}) if tries > 1 else [1]
+class Turns:
+    """Of each verb and kind one place after another, spread over all of them."""
+
+    def __init__(self, verb):
+        self.verb = verb
+        verb.run("own:1000000000")  # whatever it changes is changed by now
+        self.usual = verb.run("own:1000000000")
+        again = verb.run("own:1000000000")
+        verb.grows = plain(again[1]) != plain(self.usual[1])
+        self.calls = {kind: verb.run(kind + ":1000000000")[3] for kind in KINDS}
+        self.done = {kind: set() for kind in KINDS}
+        self.wrong = []
+
+    def turn(self, number):
+        """How many runs it made."""
+        runs = 0
+        self.usual = self.verb.run("own:1000000000")  # others may have changed what it says
+        for kind, calls in self.calls.items():
+            n = 1 + int(calls * (number * 0.6180339887498949 % 1)) if number < calls else 0
+            while 0 < n <= calls and n in self.done[kind]:
+                n += 1
+            if not 0 < n <= calls:
+                continue
+            self.done[kind].add(n)
+            faults = "%s:%d%s" % (kind, n, "+" if number % 3 == 1 else "")
+            why = self.verb.wrong(self.usual, faults)
+            runs += 1
+            if why:
+                self.wrong.append("%s: %s" % (faults, why))
+        return runs
+
+    def tell(self):
+        told = ", ".join("%s %d of %d" % (kind, len(self.done[kind]), calls) for kind, calls in self.calls.items())
+        print("%-5s %s: status %d; %s" % ("WRONG" if self.wrong else "ok", " ".join(self.verb.line), self.usual[0], told))
+        for line in self.wrong:
+            print("      " + line)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("ctl", "dir", "shim", "values"):
         p.add_argument("--" + name, required=True)
-    p.add_argument("--tries", type=int, default=4, help="places a verb and kind; 0: all")
-    p.add_argument("--seconds", type=float, default=90, help="no further verb begins after that; 0: no end")
+    p.add_argument("--seconds", type=float, default=90, help="no further turn begins after that")
     p.add_argument("--only", default="", help="verbs that match")
     args = p.parse_args()
     values = Values(args.values)
     home = tempfile.mkdtemp(prefix="onecard-faults.")
-    begun, runs, bad, verbs, left_out = time.monotonic(), 0, 0, 0, []
+    begun, runs, turns = time.monotonic(), 0, []
     for verb, text in words_of_help(args.ctl):
-        v = Verb(args, verb, line_of(verb, text, values), os.path.join(home, "-".join(verb)))
-        if not re.search(args.only, v.name):
-            continue
-        if args.seconds and time.monotonic() - begun > args.seconds:
-            left_out.append(v.name)
-            continue
-        verbs += 1
-        v.run("own:1000000000")  # whatever it changes is changed by now
-        usual = v.run("own:1000000000")
-        says, counts = [], []
-        for kind in KINDS:
-            calls = v.run(kind + ":1000000000")[3]
-            counts.append("%s %d" % (kind, calls))
-            for n in places(calls, args.tries or calls):
-                for plus in ("", "+") if n == 1 or n % 3 == 0 or not args.tries else ("",):
-                    faults = "%s:%d%s" % (kind, n, plus)
-                    why = v.wrong(usual, faults)
-                    runs += 1
-                    if why:
-                        says.append("%s: %s" % (faults, why))
-        bad += len(says)
-        print("%-5s %s: status %d, calls %s" % ("WRONG" if says else "ok", " ".join(v.line), usual[0], ", ".join(counts)), flush=True)
-        for line in says:
-            print("      " + line, flush=True)
+        if re.search(args.only, " ".join(verb)):
+            turns.append(Turns(Verb(args, verb, line_of(verb, text, values), os.path.join(home, "-".join(verb)))))
+    for number in range(max(max(t.calls.values()) for t in turns)):
+        made = 0
+        for t in turns:
+            if time.monotonic() - begun < args.seconds:
+                made += t.turn(number)
+        runs += made
+        if not made:
+            break
+    for t in turns:
+        t.tell()
+    bad = sum(len(t.wrong) for t in turns)
     shutil.rmtree(home, ignore_errors=True)
-    if left_out:
-        print("no time for: " + ", ".join(left_out))
-    print("%d verbs, %d runs with a fault, %d wrong, %.0f s" % (verbs, runs, bad, time.monotonic() - begun))
-    return 1 if bad or not runs else 0
+    print("%d verbs, %d runs with a fault, %d wrong, %.0f s" % (len(turns), runs, bad, time.monotonic() - begun))
+    return 1 if bad or runs < len(turns) else 0
 
 
 if __name__ == "__main__":
