@@ -4,7 +4,7 @@
  * settled, nothing stays reserved, the books balance, and the card goes on (R1-R4, R12).
  *
  * Of each kind so many places are tried that it ends in time; ONECARD_FAULTS=all tries each of
- * them, ONECARD_FAULTS=N every N of a hundred. ONECARD_FAULT="purchase own 17" or "… 17+" is one
+ * them, ONECARD_FAULTS=N so many of a kind. ONECARD_FAULT="purchase own 17" or "… 17+" is one
  * run alone. */
 #include "bad_city.h"
 #include "faults.h"
@@ -315,9 +315,9 @@ static const struct kind {
     const char *name;
     unsigned kinds;
     unsigned tries; /* of one mode */
-} kinds[] = {{"own", FAULTS_OWN, 40},
-             {"memory", FAULTS_OWN | FAULTS_MEMORY, 40},
-             {"files", FAULTS_FILES, 40}};
+} kinds[] = {{"own", FAULTS_OWN, 12},
+             {"memory", FAULTS_OWN | FAULTS_MEMORY, 12},
+             {"files", FAULTS_FILES, 8}};
 
 static char now[64]; /* what runs, for those who look at a crash */
 
