@@ -131,7 +131,7 @@ static int issue_run(struct ctl *c, const struct cli_args *a)
     json_t *body = NULL, *result = NULL;
     int rc = check_holder(c, a);
     if (rc == CTL_DONE && !(body = cli_body(a)))
-        rc = ctl_usage(c, "a value is not UTF-8 text");
+        rc = ctl_no_body(c);
     if (rc == CTL_DONE && cli_given(a, "no-activate"))
         (void)json_object_set_new(body, "activate", json_false());
     if (rc == CTL_DONE)
@@ -150,7 +150,7 @@ static int register_run(struct ctl *c, const struct cli_args *a)
     json_t *body = NULL, *j = NULL;
     int rc = check_holder(c, a);
     if (rc == CTL_DONE && !(body = cli_body(a)))
-        rc = ctl_usage(c, "a value is not UTF-8 text");
+        rc = ctl_no_body(c);
     if (rc == CTL_DONE && cli_given(a, "no-activate"))
         (void)json_object_set_new(body, "active", json_false());
     if (rc == CTL_DONE)

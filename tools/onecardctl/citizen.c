@@ -95,7 +95,7 @@ static json_t *body_of(struct ctl *c, const char *name, const char *value)
 {
     json_t *body = json_pack("{s:s}", name, value);
     if (!body)
-        (void)ctl_usage(c, "a value is not UTF-8 text");
+        (void)ctl_no_body(c);
     return body;
 }
 

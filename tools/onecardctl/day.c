@@ -53,7 +53,7 @@ static int name_open_day(struct ctl *c, json_t *body)
 static int close_run(struct ctl *c, const struct cli_args *a)
 {
     json_t *body = cli_body(a), *j = NULL;
-    int rc = body ? CTL_DONE : ctl_usage(c, "a value is not UTF-8 text");
+    int rc = body ? CTL_DONE : ctl_no_body(c);
     if (rc == CTL_DONE && !cli_given(a, "date"))
         rc = name_open_day(c, body);
     if (rc == CTL_DONE)
