@@ -5,6 +5,7 @@
 
 #define LOOK_BACK  1024 /* of a card's transactions, so many are looked through for a counter */
 #define LOOK_PIECE 64
+#define DAY_MS     INT64_C(86400000)
 
 struct judged {
     struct fold *f;
@@ -146,10 +147,15 @@ static int ask_tac(struct judged *j)
 
 /* ---- the counter ---- */
 
+static bool same_sam(const struct op_intent *in, const struct op_offline *o)
+{
+    return in->terminal_seq == o->sam_seq && memcmp(in->sam, o->sam, sizeof in->sam) == 0;
+}
+
 static bool same_numbers(const struct op_intent *in, const struct op_offline *o)
 {
-    return in->counter == o->counter && in->terminal_seq == o->sam_seq && in->amount == o->amount &&
-           in->card_type == o->type && memcmp(in->sam, o->sam, sizeof in->sam) == 0 &&
+    return same_sam(in, o) && in->counter == o->counter && in->amount == o->amount &&
+           in->card_type == o->type &&
            memcmp(in->card_date, o->card_date, sizeof in->card_date) == 0 &&
            memcmp(in->card_time, o->card_time, sizeof in->card_time) == 0;
 }
@@ -163,9 +169,12 @@ static WORKER_FN int ask_open(struct judged *j)
     if (!rc)
         rc = txn_intent(j->f, &t);
     const struct op_intent *in = &j->f->intent->intent;
-    if (rc || in->plan_kind != OC_PLAN_DEBIT || !same_numbers(in, j->o))
+    if (rc || in->plan_kind != OC_PLAN_DEBIT || !same_sam(in, j->o))
         return rc;
     char id[IDENT_TEXT];
+    if (!same_numbers(in, j->o))
+        return answer(j, OFFLINE_CONFLICTING, "open transaction %s has its SAM sequence",
+                      ident_text(t.id, id));
     if (t.state == OC_TXN_INTENDED)
         return refuse(j->op, OC_R_BUSY, "transaction %s is at work: bring the record again",
                       ident_text(t.id, id));
@@ -186,7 +195,8 @@ static WORKER_FN int ask_twin(struct judged *j)
 }
 
 struct back {
-    int64_t before; /* ids below this are still to be looked at */
+    int64_t from,
+        before; /* ids not below the one, and below the other, are still to be looked at */
     unsigned looked, n;
     struct {
         int64_t id, seq;
@@ -196,14 +206,14 @@ struct back {
 static WORKER_FN int back_piece(struct judged *j, struct back *b)
 {
     struct db_q q;
-    db_q(
-        &q, j->f->db,
-        "SELECT id, state, intent_seq FROM txn WHERE shard = ?1 AND card = ?2 AND id < ?3 ORDER BY "
-        "id DESC LIMIT ?4");
+    db_q(&q, j->f->db,
+         "SELECT id, state, intent_seq FROM txn WHERE shard = ?1 AND card = ?2 AND id < ?3 AND id "
+         ">= ?5 ORDER BY id DESC LIMIT ?4");
     db_put_i64(&q, j->f->site.shard);
     db_put_i64(&q, j->o->card);
     db_put_i64(&q, b->before);
     db_put_i64(&q, LOOK_PIECE);
+    db_put_i64(&q, b->from);
     unsigned rows = 0;
     b->n = 0;
     while (db_row(&q)) {
@@ -228,24 +238,36 @@ static WORKER_FN int back_read(struct judged *j, int64_t seq, bool *ret_debit)
     return 0;
 }
 
-/* The online transaction that used this counter. Counters only rise, so the first below ends it. */
-static WORKER_FN int used_online(struct judged *j, int64_t *ret_txn, bool *ret_same)
+enum look { LOOK_ON, LOOK_HERE, LOOK_NONE };
+typedef enum look look_fn(const struct op_intent *in, const struct op_offline *o);
+
+/* Counters only rise, so the first below ends it. */
+static enum look by_counter(const struct op_intent *in, const struct op_offline *o)
 {
-    struct back b = {.before = INT64_MAX};
-    const struct op_intent *in = &j->f->intent->intent;
+    if (in->amount == 0 || in->counter > o->counter)
+        return LOOK_ON;
+    return in->counter == o->counter ? LOOK_HERE : LOOK_NONE;
+}
+
+static enum look by_sam(const struct op_intent *in, const struct op_offline *o)
+{
+    return same_sam(in, o) ? LOOK_HERE : LOOK_ON;
+}
+
+/* The newest of the card's online debits that `look` means; 0: none. */
+static WORKER_FN int online(struct judged *j, struct back *b, look_fn *look, int64_t *ret_txn)
+{
     *ret_txn = 0;
-    while (b.looked < LOOK_BACK) {
-        int rc = back_piece(j, &b);
-        for (unsigned i = 0; i < b.n && !rc; i++) {
+    while (b->looked < LOOK_BACK) {
+        int rc = back_piece(j, b);
+        for (unsigned i = 0; i < b->n && !rc; i++) {
             bool debit = false;
-            rc = back_read(j, b.at[i].seq, &debit);
-            if (rc || !debit || in->amount == 0 || in->counter > j->o->counter)
-                continue;
-            if (in->counter == j->o->counter) {
-                *ret_txn = b.at[i].id;
-                *ret_same = same_numbers(in, j->o);
-            }
-            return 0;
+            rc = back_read(j, b->at[i].seq, &debit);
+            enum look l = rc || !debit ? LOOK_ON : look(&j->f->intent->intent, j->o);
+            if (l == LOOK_HERE)
+                *ret_txn = b->at[i].id;
+            if (l != LOOK_ON)
+                return 0;
         }
         if (rc)
             return rc;
@@ -253,25 +275,38 @@ static WORKER_FN int used_online(struct judged *j, int64_t *ret_txn, bool *ret_s
     return 0;
 }
 
+/* `txn`, whose words are in f->intent, is this record, or has what it claims. */
+static int taken(struct judged *j, int64_t txn, const char *what)
+{
+    char id[IDENT_TEXT];
+    if (!same_numbers(&j->f->intent->intent, j->o))
+        return answer(j, OFFLINE_CONFLICTING, "transaction %s %s", ident_text(txn, id), what);
+    j->o->txn = txn;
+    return answer(j, OFFLINE_DUPLICATE, "of transaction %s", ident_text(txn, id));
+}
+
+/* No TAC covers the counter, but it covers SAM, sequence, date and time: so a debit that was made
+ * here is found whatever counter the record claims. Ids are times. */
+static WORKER_FN int ask_online(struct judged *j)
+{
+    struct back b = {.from = ident_next(0, j->made_ms - DAY_MS, 0),
+                     .before = ident_next(0, j->made_ms + DAY_MS, 0)};
+    int64_t txn = 0;
+    int rc = online(j, &b, by_sam, &txn);
+    return rc || !txn ? rc : taken(j, txn, "has its SAM sequence");
+}
+
 static WORKER_FN int ask_counter(struct judged *j)
 {
     struct op_offline *o = j->o;
     const struct card_full *c = &j->card;
+    struct back b = {.before = INT64_MAX};
     int64_t txn = 0;
-    bool same = false;
-    char id[IDENT_TEXT];
     if (!o->moves || !(c->due_has & SEEN_OFFLINE) || o->counter >= c->due_offline)
         return 0;
-    int rc = used_online(j, &txn, &same);
-    if (rc)
-        return rc;
-    if (txn && same) {
-        o->txn = txn;
-        return answer(j, OFFLINE_DUPLICATE, "of transaction %s", ident_text(txn, id));
-    }
-    if (txn)
-        return answer(j, OFFLINE_CONFLICTING, "transaction %s used this counter",
-                      ident_text(txn, id));
+    int rc = online(j, &b, by_counter, &txn);
+    if (rc || txn)
+        return rc ? rc : taken(j, txn, "used this counter");
     if (c->r.awaiting == 0)
         return answer(j, OFFLINE_IMPOSSIBLE, "counter %u: nothing of this card is awaited below %u",
                       o->counter, c->due_offline);
@@ -314,8 +349,8 @@ static int ask_denial(struct judged *j)
 
 typedef int (*ask_fn)(struct judged *j);
 static const ask_fn questions[] = {
-    ask_when, ask_card,    ask_sam, ask_tac,   ask_open,
-    ask_twin, ask_counter, ask_age, ask_chain, ask_denial,
+    ask_when,   ask_card,    ask_sam, ask_tac,   ask_open,   ask_twin,
+    ask_online, ask_counter, ask_age, ask_chain, ask_denial,
 };
 
 /* ---- its money ---- */

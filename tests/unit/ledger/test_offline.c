@@ -185,6 +185,15 @@ static WORKER_FN int64_t torn(struct book *b, fen_t amount)
     return b->op->intent.txn;
 }
 
+static WORKER_FN void free_ride(struct book *b)
+{
+    struct op_intent *in = book_purchase(b, 0);
+    in->card_type = 9;
+    in->leg_count = 0;
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_POSTED, EV_ANSWER), 0);
+}
+
 static void R16_a_counter_used_online_is_a_duplicate_or_a_conflict(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -203,6 +212,59 @@ static void R16_a_counter_used_online_is_a_duplicate_or_a_conflict(void **state)
     assert_int_equal(brings(b, 101, 100), OFFLINE_CONFLICTING);
     assert_int_equal(brings(b, 42, 100), OFFLINE_IMPOSSIBLE); /* before all that is known */
     assert_int_equal(book_card(b)->r.purse, 4550);
+}
+
+/* No TAC covers the counter: whoever has the TAC of an online debit may write any counter beside it. */
+static void R16_an_online_debits_sam_sequence_pays_once_whatever_counter_a_record_claims(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = torn(b, 150);
+    uint32_t seq = b->op->intent.terminal_seq;
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_ANSWER), 0);
+    b->chip.balance -= 150;
+    b->chip.offline++;
+    for (uint16_t counter = 99; counter <= 103; counter++) {
+        record(b, counter, 150)->sam_seq = seq;
+        assert_int_equal(bring(b), counter == 100 ? OFFLINE_DUPLICATE : OFFLINE_CONFLICTING);
+    }
+    offline(b, 200);
+    assert_int_equal(book_show(b), 0); /* a gap is no licence */
+    record(b, 101, 150)->sam_seq = seq;
+    assert_int_equal(bring(b), OFFLINE_CONFLICTING);
+    assert_int_equal(brings(b, 101, 200), OFFLINE_POSTED);
+    assert_int_equal(book_card(b)->r.purse, 4650);
+    assert_int_equal(book_account(b, ACCT_MERCHANT, "P1").credits_posted, 350);
+}
+
+static void R3_R16_an_open_doubts_sam_sequence_under_another_counter_is_no_other_debit(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = torn(b, 300);
+    uint32_t seq = b->op->intent.terminal_seq;
+    assert_int_equal(book_outcome(b, txn, OC_TXN_IN_DOUBT, EV_NONE), 0);
+    record(b, 101, 300)->sam_seq = seq;
+    assert_int_equal(bring(b), OFFLINE_CONFLICTING);
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_PROVE), 0);
+    assert_int_equal(book_card(b)->r.purse, 4700);
+}
+
+/* A free ride may leave open at which counter the chip is. */
+static void R16_an_online_debits_record_is_a_duplicate_after_a_free_ride_too(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    int64_t txn = torn(b, 150);
+    uint32_t seq = b->op->intent.terminal_seq;
+    assert_int_equal(book_outcome(b, txn, OC_TXN_POSTED, EV_ANSWER), 0);
+    b->chip.balance -= 150;
+    b->chip.offline++;
+    free_ride(b);
+    record(b, 100, 150)->sam_seq = seq;
+    assert_int_equal(bring(b), OFFLINE_DUPLICATE);
+    assert_int_equal(b->op->offline.txn, txn);
+    assert_int_equal(book_card(b)->r.purse, 4850);
 }
 
 static void R10_the_merchant_is_whom_the_sams_history_names(void **state)
@@ -460,6 +522,9 @@ int main(void)
         T(R16_another_content_under_a_posted_identity_is_told_and_not_kept),
         T(R16_one_counter_and_one_sam_sequence_post_once),
         T(R16_a_counter_used_online_is_a_duplicate_or_a_conflict),
+        T(R16_an_online_debits_sam_sequence_pays_once_whatever_counter_a_record_claims),
+        T(R3_R16_an_open_doubts_sam_sequence_under_another_counter_is_no_other_debit),
+        T(R16_an_online_debits_record_is_a_duplicate_after_a_free_ride_too),
         T(R10_the_merchant_is_whom_the_sams_history_names),
         T(R16_a_sam_that_was_nowhere_then_counts_only_by_the_collectors_word),
         T(R16_a_revoked_terminals_records_are_held),
