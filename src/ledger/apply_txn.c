@@ -198,7 +198,7 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
 
 /* What the books expect of the chip's counters once this transaction has happened. A CAPP of zero
  * may or may not move the counter (R3): then the chip says it itself, now or when it is next seen.
- */
+ * Rows of before version 4 forgot the counter instead. */
 static void due_after_post(struct card_full *c, const struct op_intent *in,
                            const struct op_outcome *o)
 {
@@ -209,10 +209,14 @@ static void due_after_post(struct card_full *c, const struct op_intent *in,
         return;
     }
     c->due_has |= SEEN_OFFLINE;
+    c->due_has &= (uint8_t)~DUE_FREE;
     c->due_offline = next;
     if (in->amount != 0)
         return;
-    if (!(o->seen.has & SEEN_OFFLINE))
+    if (!(o->seen.has & SEEN_OFFLINE) && in->reckoned) {
+        c->due_offline = in->counter;
+        c->due_has |= DUE_FREE;
+    } else if (!(o->seen.has & SEEN_OFFLINE))
         c->due_has &= (uint8_t)~SEEN_OFFLINE;
     else if (o->seen.offline == in->counter || o->evidence == EV_CAPP_RECORD)
         c->due_offline = in->counter; /* the record is asked only where a zero does not count:

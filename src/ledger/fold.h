@@ -56,6 +56,7 @@ int fold_event(struct fold *f, const struct event_at *at, const char *kind,
  * or offline, counter was judged; and whoever asks for money was not told yet that the chip is ahead. DUE_AHEAD: a view that
  * asked for no money showed that it is, and moved the due counters. */
 enum {
+    DUE_FREE = 0x08, /* a ride for nothing was the last: whether it moved the offline counter shows when the chip is seen */
     DUE_AHEAD = 0x10,
     DUE_DEBITS = 0x20,
     DUE_LOADS = 0x40,
@@ -80,7 +81,7 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
 int opening_entry(struct fold *f, struct card_full *c, fen_t amount) MUST_USE WORKER_FN;
 
 /** What the chip's last view lacks of the purse, posted records that it cannot show yet taken off; *ret_known false: the view is
- * not in step with the books, or something is open. */
+ * not in step with the books, the chip did not prove itself in it (R9), or something is open. */
 int seen_lacks(struct fold *f, const struct card_full *c, fen_t *ret_fen, bool *ret_known) MUST_USE WORKER_FN;
 /** The purse moved without the chip: compares its last view anew where that is in step. */
 int seen_again(struct fold *f, struct card_full *c, const struct event_at *at) MUST_USE WORKER_FN;

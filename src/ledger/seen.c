@@ -10,21 +10,23 @@
  * a chip that says a number and a balance.
  *
  * Comparing what is shown with what is due gives:
- *   offline counter ahead by n     records to come, but for those that came before the gap was seen:
- *                                  awaiting += n less these, event "awaiting_records"
- *   offline counter behind         alarm 2, event "offline_counter_back": a copy of the chip?
- *   online counter elsewhere       alarm 2, event "online_counter_moved": loaded without us
- *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
- *   balance above the purse        the same, awaited or not: offline debits only lower it
+ *   offline counter ahead by n     records to come, but for those that came before the gap was
+ * seen: awaiting += n less these, event "awaiting_records" … by 1 after a ride for nothing, and the
+ * balance is the purse: the ride moved it, no gap offline counter behind         alarm 2, event
+ * "offline_counter_back": a copy of the chip? online counter elsewhere       alarm 2, event
+ * "online_counter_moved": loaded without us balance differs, none awaited  alarm 1, event
+ * "balance_mismatch", once until it changes balance above the purse        the same, awaited or
+ * not: offline debits only lower it
  *
  * After a restore (restored.c) a chip may be ahead of the books by what was lost with the old disk.
- * Its debits look like records to come, and are. Its loads would look like a fraud, so a card marked
- * DUE_LOADS and DUE_DEBITS is judged otherwise:
+ * Its debits look like records to come, and are. Its loads would look like a fraud, so a card
+ * marked DUE_LOADS and DUE_DEBITS is judged otherwise:
  *
- * - Online counter ahead: alarm 4, event "loads_lost". When nothing is awaited any more and the card
- *   has proved itself, what it holds beyond the purse is adopted: an opening entry, event
+ * - Online counter ahead: alarm 4, event "loads_lost". When nothing is awaited any more and the
+ * card has proved itself, what it holds beyond the purse is adopted: an opening entry, event
  *   "adopted_after_restore".
- * - Balance above the purse, online counter not shown yet: event "loads_lost"; the next load shows it.
+ * - Balance above the purse, online counter not shown yet: event "loads_lost"; the next load shows
+ * it.
  * - Balance below the purse, offline counter not shown yet: nothing; the next purchase shows it.
  *
  * Each mark goes when its counter was judged; from then on everything is as above. A view without
@@ -83,8 +85,8 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
 {
     if (!(seen->has & SEEN_OFFLINE))
         return 0;
-    bool first = c->due_has & DUE_DEBITS;
-    c->due_has &= (uint8_t)~DUE_DEBITS;
+    bool first = c->due_has & DUE_DEBITS, free_ride = c->due_has & DUE_FREE;
+    c->due_has &= (uint8_t) ~(DUE_DEBITS | DUE_FREE);
     if (!(c->due_has & SEEN_OFFLINE)) {
         c->due_has |= SEEN_OFFLINE;
         c->due_offline = seen->offline;
@@ -103,6 +105,8 @@ static WORKER_FN int judge_offline(struct fold *f, struct card_full *c,
     int rc = offline_posted(f, c->r.id, c->due_offline, seen->offline, &came);
     c->due_offline = seen->offline;
     gap -= (int)came.count;
+    if (free_ride && gap == 1 && (seen->has & SEEN_BALANCE) && seen->balance == c->r.purse)
+        return rc; /* it was the ride that moved the counter: nothing is missing */
     if (rc || gap <= 0)
         return rc;
     c->r.awaiting += (uint32_t)gap;
@@ -303,8 +307,8 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
     return rc ? rc : judge(f, c, seen, at);
 }
 
-/* Nothing is open, and the chip's last view is of the counters at which the books are: then what was
- * posted ahead of it is all that it does not show yet. */
+/* Nothing is open, and the chip's last view is of the counters at which the books are: then what
+ * was posted ahead of it is all that it does not show yet. */
 static WORKER_FN int in_step(struct fold *f, const struct card_full *c, bool *ret, fen_t *ret_ahead)
 {
     const struct card_seen *s = &c->r.last;
@@ -325,6 +329,8 @@ int seen_lacks(struct fold *f, const struct card_full *c, fen_t *ret_fen, bool *
 {
     fen_t ahead = 0;
     int rc = in_step(f, c, ret_known, &ahead);
+    if (!(c->r.last.has & SEEN_PROVEN))
+        *ret_known = false; /* anybody can show a chip that says a number and a balance (R9) */
     *ret_fen = c->r.purse + ahead - c->r.last.balance;
     return rc;
 }

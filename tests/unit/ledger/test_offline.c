@@ -194,6 +194,47 @@ static WORKER_FN void free_ride(struct book *b)
     assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_POSTED, EV_ANSWER), 0);
 }
 
+/* Let in online, let out by a gate that was offline; the card is seen before the gate's records
+ * come. */
+static void R1_R16_a_debit_elsewhere_after_a_free_ride_is_awaited_and_posts(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    free_ride(b);
+    offline(b, 300);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 1);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(brings(b, 100, 300), OFFLINE_POSTED);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    free_ride(b);
+    offline(b, 200);
+    assert_int_equal(brings(b, 101, 200), OFFLINE_POSTED); /* the records come first */
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(book_card(b)->r.purse, 4500);
+}
+
+static void R3_R16_a_free_ride_that_moved_the_counter_leaves_no_gap(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    for (int i = 0; i < 2; i++) {
+        free_ride(b);
+        b->chip.offline++;
+        assert_int_equal(book_show(b), 0);
+        assert_int_equal(book_card(b)->r.awaiting, 0);
+    }
+    assert_true(book_buy(b, 100) != 0);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM event WHERE kind = 'awaiting_records'"),
+                     0);
+}
+
 static void R16_a_counter_used_online_is_a_duplicate_or_a_conflict(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -214,8 +255,10 @@ static void R16_a_counter_used_online_is_a_duplicate_or_a_conflict(void **state)
     assert_int_equal(book_card(b)->r.purse, 4550);
 }
 
-/* No TAC covers the counter: whoever has the TAC of an online debit may write any counter beside it. */
-static void R16_an_online_debits_sam_sequence_pays_once_whatever_counter_a_record_claims(void **state)
+/* No TAC covers the counter: whoever has the TAC of an online debit may write any counter beside
+ * it. */
+static void
+R16_an_online_debits_sam_sequence_pays_once_whatever_counter_a_record_claims(void **state)
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
@@ -381,6 +424,7 @@ static void R16_grey_records_post_when_the_chain_proves_all_of_them(void **state
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
+    b->chip.has |= SEEN_PROVEN;
     offline(b, 300);
     offline(b, 200);
     offline(b, 100);
@@ -399,10 +443,27 @@ static void R16_grey_records_post_when_the_chain_proves_all_of_them(void **state
     assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
 }
 
+/* Whoever has the card's number can play a chip that lacks as much as his record says. */
+static void R9_R16_a_chip_that_did_not_prove_itself_proves_no_grey_record(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    offline(b, 300);
+    assert_int_equal(book_show(b), 0);
+    record(b, 100, 300)->tac_verdict = TAC_NONE;
+    assert_int_equal(bring(b), OFFLINE_GREY);
+    assert_int_equal(book_card(b)->r.purse, 5000);
+    b->chip.has |= SEEN_PROVEN;
+    assert_int_equal(book_show(b), 0);
+    record(b, 100, 300)->tac_verdict = TAC_NONE;
+    assert_int_equal(bring(b), OFFLINE_POSTED);
+}
+
 static void R16_grey_records_of_another_sum_stay_grey(void **state)
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
+    b->chip.has |= SEEN_PROVEN;
     offline(b, 300);
     assert_int_equal(book_show(b), 0);
     record(b, 100, 299)->tac_verdict = TAC_NONE;
@@ -524,6 +585,8 @@ int main(void)
         T(R16_a_counter_used_online_is_a_duplicate_or_a_conflict),
         T(R16_an_online_debits_sam_sequence_pays_once_whatever_counter_a_record_claims),
         T(R3_R16_an_open_doubts_sam_sequence_under_another_counter_is_no_other_debit),
+        T(R1_R16_a_debit_elsewhere_after_a_free_ride_is_awaited_and_posts),
+        T(R3_R16_a_free_ride_that_moved_the_counter_leaves_no_gap),
         T(R16_an_online_debits_record_is_a_duplicate_after_a_free_ride_too),
         T(R10_the_merchant_is_whom_the_sams_history_names),
         T(R16_a_sam_that_was_nowhere_then_counts_only_by_the_collectors_word),
@@ -531,6 +594,7 @@ int main(void)
         T(R16_a_held_record_posts_when_what_it_lacked_is_there),
         T(R16_a_wrong_tac_moves_nothing_until_a_right_one_comes),
         T(R16_grey_records_post_when_the_chain_proves_all_of_them),
+        T(R9_R16_a_chip_that_did_not_prove_itself_proves_no_grey_record),
         T(R16_grey_records_of_another_sum_stay_grey),
         T(R16_too_late_is_held_until_an_operator_takes_it_all_the_same),
         T(R16_impossible_dates_and_counters_are_held),

@@ -180,15 +180,35 @@ static void R3_an_open_doubt_must_be_settled_first(void **state)
     assert_int_equal(b->op->replaced.purse, 4700);
 }
 
+/* Two, of 3.00 and 2.00, and then the chip is seen. */
+static WORKER_FN void debits_elsewhere(struct book *b, uint8_t proven)
+{
+    b->chip.offline += 2;
+    b->chip.balance -= 500;
+    b->chip.has |= proven;
+    assert_int_equal(book_show(b), 0);
+}
+
+/* Else the holder of a lost card could play one that holds more. */
+static void R9_a_chip_that_did_not_prove_itself_frees_nothing_that_is_awaited(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct pair p = two(b);
+    debits_elsewhere(b, 0);
+    assert_int_equal(state_of(b, p.lost, CARD_LOST), 0);
+    pass(b);
+    assert_int_equal(replace(b, p.lost, p.fresh), 0);
+    assert_int_equal(b->op->replaced.purse, 0);
+}
+
 static void R1_what_awaited_records_took_stays_until_they_come(void **state)
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
     struct pair p = two(b);
     int64_t made = atomic_load(&b->clock.ms);
-    b->chip.offline += 2; /* two debits of 3.00 and 2.00 elsewhere */
-    b->chip.balance -= 500;
-    assert_int_equal(book_show(b), 0);
+    debits_elsewhere(b, SEEN_PROVEN);
     assert_int_equal(state_of(b, p.lost, CARD_LOST), 0);
     pass(b);
     assert_int_equal(replace(b, p.lost, p.fresh), 0);
@@ -252,6 +272,7 @@ int main(void)
         T(R15_a_replaced_card_that_is_found_never_works_again),
         T(R15_unnamed_cards_and_other_peoples_cannot_have_it),
         T(R3_an_open_doubt_must_be_settled_first),
+        T(R9_a_chip_that_did_not_prove_itself_frees_nothing_that_is_awaited),
         T(R1_what_awaited_records_took_stays_until_they_come),
         T(R15_what_comes_after_the_move_is_borne_by_rule),
         T(R6_what_is_owed_to_the_lost_cards_holder_moves_along),
