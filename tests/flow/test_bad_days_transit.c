@@ -100,6 +100,33 @@ static void R14_a_ride_whose_transfer_discount_others_got_is_refunded_less_that(
     books_close();
 }
 
+/* The metro's discount stood on the second bus alone. It is kept once, whichever is given back
+ * first. */
+static void R14_two_rides_given_back_keep_a_later_rides_discount_once(void **state)
+{
+    (void)state;
+    date_t day = today();
+    for (int first = 0; first < 2; first++) {
+        int64_t ride[2];
+        stop_at(day, 2 + 12 * first, 0);
+        for (int i = 0; i < 2; i++) {
+            paid(gate(0, "b7", 180), 200, 200);
+            ride[i] = city_card_row(&c, 0)->last_txn;
+        }
+        paid(gate(0, "m101", 10), 0, 0);
+        paid(gate(0, "m102", 10), 100, 200);
+        for (int i = 0; i < 2; i++) {
+            int which = i ^ first;
+            fen_t back = which ? 100 : 200;
+            paid(give_back(ride[which]), back, back);
+        }
+        assert_int_equal(city_card_row(&c, 0)->pending_load, 300 * (first + 1));
+    }
+    assert_int_equal(holds(ACCT_MERCHANT, "bus"), 0);
+    assert_int_equal(holds(ACCT_MERCHANT, "metro"), 400); /* as if there had been no bus */
+    books_close();
+}
+
 /* Ends the student's claim in the ledger; the chip goes on saying "student". */
 static void claim_until(int card, date_t last)
 {
@@ -142,6 +169,7 @@ int main(void)
         BAD(R17_a_ride_from_before_midnight_and_the_fare_change_pays_the_old_fare),
         BAD(R17_a_torn_exit_after_midnight_keeps_the_old_fare),
         BAD(R14_a_ride_whose_transfer_discount_others_got_is_refunded_less_that),
+        BAD(R14_two_rides_given_back_keep_a_later_rides_discount_once),
         BAD(R14_a_concession_that_ended_yesterday_pays_in_full_until_it_is_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* transit.refund: a ride is given back. A later ride may have cost less because of it (transfer,
- * caps, steps): all rides after it are counted again as if it had never been, and what they would
- * have cost more is kept back, for those who bore it. Never more than was paid is given. What was
- * kept is free when those later rides have been given back as well: the first is then asked for
- * once more. */
+ * caps, steps): all rides after it that were not given back are counted twice, with it and as if it
+ * had never been, and what they would have cost more is kept back, for those who bore it. Both
+ * times without those that were given back, so that of two such rides each keeps what the other has
+ * not. Never more than was paid is given. What was kept is free when those later rides have been
+ * given back as well: the first is then asked for once more. */
 #include "transit.h"
 
 #include <stdlib.h>
@@ -76,6 +77,7 @@ struct refund {
     struct net bore;       /* who bore that */
     struct net all;        /* legs of the plan */
     struct fare_sums sums; /* as if the ride had never been */
+    struct fare_sums had;  /* with it */
     const char *op;        /* who got the ride's fare */
 };
 
@@ -115,6 +117,17 @@ static const char *operator_of(const struct onecard_host *h, const struct onecar
     return h->doc_as_text(h->doc_get(txn, "participant"));
 }
 
+/* Before the first ride of that table since the one given back its own sums are what that ride
+ * says. */
+static void begin_own(const struct told *x, const struct fare_pass *passes, struct fare_sums *s)
+{
+    const struct fare_own *own = fare_own(&x->before, x->table->name);
+    memcpy(s->passes, passes, sizeof(s->passes));
+    if (own && !fare_own(s, x->table->name)) {
+        fare_own_put(s, own);
+    }
+}
+
 static void one_later(struct refund *r, const struct onecard_doc *txn)
 {
     const struct onecard_host *h = r->p.req->host;
@@ -123,22 +136,22 @@ static void one_later(struct refund *r, const struct onecard_doc *txn)
     if (num(h, txn, "refunded_fen") > 0 || !read_told(&r->p, txn, x)) {
         return;
     }
-    memcpy(r->sums.passes, r->p.s.sums.passes, sizeof(r->sums.passes));
-    const struct fare_own *own = fare_own(&x->before, x->table->name);
-    if (own && !fare_own(&r->sums, x->table->name)) { /* its first ride after the one given back */
-        fare_own_put(&r->sums, own);
-    }
+    begin_own(x, r->p.s.sums.passes, &r->sums);
+    begin_own(x, r->p.s.sums.passes, &r->had);
     if (!fare_quote(x->table, &x->ride, &x->before, &r->with) ||
         !fare_quote(x->table, &x->ride, &r->sums, &r->without)) {
         return;
     }
-    if (x->paid == r->with.citizen && r->without.citizen != x->paid) {
-        r->more += r->without.citizen - x->paid;
+    bool understood = x->paid == r->with.citizen;
+    (void)fare_quote(x->table, &x->ride, &r->had, &r->with);
+    if (understood && r->without.citizen != r->with.citizen) {
+        r->more += r->without.citizen - r->with.citizen;
         /* what its bearers bore of it, less what they would have borne */
         net_fare(r, &r->bore, &r->without, op ? op : "", 1);
         net_fare(r, &r->bore, &r->with, op ? op : "", -1);
     }
     fare_count(x->table, &x->ride, &r->without, &r->sums);
+    fare_count(x->table, &x->ride, &r->with, &r->had);
 }
 
 static bool posted(const struct onecard_host *h, const struct onecard_doc *row)
@@ -326,7 +339,8 @@ static int decide(struct refund *r)
                          "its fare cannot be counted again: the table of its day has changed");
     }
     r->op = operator_of(h, txn);
-    r->sums = x->before;
+    r->sums = r->had = x->before;
+    fare_count(x->table, &x->ride, &r->f, &r->had);
     rc = count_again(r);
     if (rc) {
         return rc;
