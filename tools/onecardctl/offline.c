@@ -75,7 +75,8 @@ struct import {
     json_t *items;                    /* of the portion */
     json_t *results, *lines, *errors; /* of the whole file */
     char *text, *kept;                /* the file, cut up; and as it was */
-    long line;
+    const char *at; /* where line `at_line` of it begins; NULL: nobody asked yet */
+    long line, at_line;
     int rc;
 };
 
@@ -97,17 +98,30 @@ static void add_counts(struct import *im, const json_t *counts)
     }
 }
 
+/* Errors come in the file's order: each is looked for behind the one before. NULL: no such line. */
+static const char *find_line(struct import *im, json_int_t line)
+{
+    if (!im->at || line < im->at_line) {
+        im->at = im->kept;
+        im->at_line = 1;
+    }
+    while (im->at_line < line) {
+        const char *end = strchr(im->at, '\n');
+        if (!end)
+            return NULL;
+        im->at = end + 1;
+        im->at_line++;
+    }
+    return im->at;
+}
+
 /* The daemon names the field that it does not like first of all, in quotes. */
 static long column_of(struct import *im, json_int_t line, const char *message)
 {
     char name[FIELD_MAX] = "";
-    const char *s = im->kept;
     if (!message || *message != '"' || sscanf(message, "\"%23[a-z_]\"", name) != 1)
         return 1;
-    for (json_int_t n = 1; s && n < line; n++) {
-        s = strchr(s, '\n');
-        s = s ? s + 1 : NULL;
-    }
+    const char *s = find_line(im, line);
     return s ? offline_file_at(&im->file, s, name) : 1;
 }
 

@@ -113,7 +113,9 @@ static void offline_file_reports_each_bad_line_with_its_column(void **state)
          .status = 200,
          .body = "{\"results\":{\"posted\":1},\"again\":{},\"lines\":[{\"line\":3,\"result\":\"grey\","
                  "\"detail\":\"no TAC\",\"txn\":null}],\"errors\":[{\"line\":5,\"message\":\"\\\"sam\\\" "
-                 "must be 12 hexadecimal digits\"}]}"}};
+                 "must be 12 hexadecimal digits\"},{\"line\":2,\"message\":\"\\\"type\\\" a\"},"
+                 "{\"line\":3,\"message\":\"\\\"counter\\\" b\"},{\"line\":99,\"message\":\"\\\"sam\\\" "
+                 "c\"}]}"}};
     static const char text[] = "serial,sam,type,counter,amount_fen,sam_seq,date,time\n"
                                "31,100000000012,06,1,450,7,2026-11-22,08:30:05\r\n"
                                "31,100000000012,06,2,450,8,20261122,083006\n"
@@ -129,10 +131,13 @@ static void offline_file_reports_each_bad_line_with_its_column(void **state)
     struct said s = ASK(&fake, steps, "offline", "import", path, "--terminal-of", "bus12");
     (void)unlink(path);
     assert_int_equal(s.status, CTL_FAILED);
-    assert_string_equal(s.out, "1 posted, 4 bad\n");
+    assert_string_equal(s.out, "1 posted, 7 bad\n");
     assert_non_null(strstr(s.err, "line 3: grey: no TAC\n"));
     assert_non_null(strstr(s.err, ":4:20: \"counter\" must be a whole number from 0 to 65535\n"));
     assert_non_null(strstr(s.err, ":5:4: \"sam\" must be"));
+    assert_non_null(strstr(s.err, ":2:17: \"type\" a\n"));
+    assert_non_null(strstr(s.err, ":3:20: \"counter\" b\n"));
+    assert_non_null(strstr(s.err, ":99:1: \"sam\" c\n"));
     assert_non_null(strstr(s.err, ":6:20: the heading has 8 columns, this line fewer\n"));
     assert_non_null(strstr(s.err, ":7:28: \"date\" must be a date"));
     assert_non_null(strstr(fake.asked[0].body, "\"terminal\":\"bus12\""));
