@@ -227,7 +227,8 @@ static void count_cash(const struct op_intent *in, struct terminal_cash *sum)
 {
     for (unsigned i = 0; i < in->leg_count; i++) {
         const struct leg *leg = &in->legs[i];
-        if (leg->kind != ACCT_LOAD_RECEIVABLE || strcmp(leg->owner, in->participant) != 0)
+        bool held = strcmp(leg->owner, in->hold.to) == 0; /* there, in an account */
+        if (leg->kind != ACCT_LOAD_RECEIVABLE || held || strcmp(leg->owner, in->participant) != 0)
             continue;
         if (leg->amount < 0)
             sum->taken -= leg->amount;

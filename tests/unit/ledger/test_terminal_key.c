@@ -334,6 +334,34 @@ static void R20_cash_of_a_terminal_is_what_its_participant_owes_for(void **state
     assert_int_equal(fixture_flow(&s->f, count_till, s), OC_ELIMIT);
 }
 
+/* A bank's own desk loads from the holder's account there: what the bank owes for it is no cash. */
+static void R20_what_an_institution_held_is_no_cash_at_its_own_desk(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct seen *s = *state;
+    struct op_card_state *to_active = &fixture_op(&s->f, LOP_CARD_STATE)->card_state;
+    to_active->card = s->f.card[2];
+    to_active->to = CARD_ACTIVE;
+    assert_int_equal(fixture_do(&s->f), 0);
+    struct op_intent *in = fixture_load(&s->f, 2, 700);
+    snprintf(in->hold.to, sizeof in->hold.to, "%s", in->participant);
+    snprintf(in->hold.kind, sizeof in->hold.kind, "load");
+    in->hold.amount = 700;
+    assert_int_equal(fixture_do(&s->f), 0);
+    s->id = s->f.op->intent.txn;
+    struct op_hold *h = &fixture_op(&s->f, LOP_HOLD)->hold;
+    h->txn = s->id;
+    h->to = HOLD_HELD;
+    assert_int_equal(fixture_do(&s->f), 0);
+    (void)fixture_outcome(&s->f, s->id, OC_TXN_POSTED, EV_ANSWER);
+    assert_int_equal(fixture_do(&s->f), 0);
+    s->text = "T1";
+    from = 1;
+    to = 1000;
+    assert_int_equal(fixture_flow(&s->f, count_till, s), 0);
+    assert_int_equal(till.taken, 1000);
+}
+
 static void totals_of_a_terminal_are_summed_by_service(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -409,6 +437,7 @@ int main(void)
         T(admission_follows_numbers_and_rows_that_change),
         T(R15_standing_tells_card_and_deny_list_in_one_look),
         T(totals_of_a_terminal_are_summed_by_service),
+        T(R20_what_an_institution_held_is_no_cash_at_its_own_desk),
         T(R20_cash_of_a_terminal_is_what_its_participant_owes_for),
         T(timeline_is_the_outcomes_where_it_has_one),
     };
