@@ -190,6 +190,7 @@ int fold_apply(struct fold *f, const struct ledger_op *op, int64_t seq, const ui
     if (f->site.exists == (op->type == LOP_SITE))
         return OC_EINTERNAL;
     f->seq = seq;
+    f->old = op->old;
     memcpy(f->mac, mac, sizeof f->mac);
     int rc = appliers[op->type](f, op);
     f->site.last_at_ms = op->at_ms;

@@ -183,6 +183,7 @@ struct fold {
     struct map locks;    /* records that open transactions hold: record.c's */
     int64_t seq;         /* of the operation at work, then the last one */
     uint8_t mac[32];     /* of that row */
+    uint8_t old;         /* op.old of it: folded as it was when it was written */
     int64_t open_txns;
     int64_t outbox; /* messages in it */
     struct ledger_op *intent; /* scratch: the intent or outcome before that an outcome belongs to */

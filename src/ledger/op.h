@@ -537,6 +537,7 @@ struct ledger_op {
     char who[LEDGER_ID]; /* operator, "terminal:<id>", "onecardd" (R20) */
     uint8_t reason;    /* [out] enum oc_reason where the result is OC_EREFUSED; not encoded */
     char detail[96];   /* [out] what exactly, for people; not encoded */
+    uint8_t old;       /* [out] version of the encoding that it was decoded from, where that is an earlier one; 0: this one's; not encoded */
     union {
         struct op_site site;
         struct op_participant participant;

@@ -309,6 +309,7 @@ int op_decode(const void *bytes, size_t len, struct ledger_op *ret_op)
         return OC_EPARSE;
     memset(ret_op, 0, sizeof *ret_op);
     ret_op->type = type;
+    ret_op->old = version < OP_VERSION ? (uint8_t)version : 0;
     ret_op->at_ms = (int64_t)buf_get_u64(&b);
     get_text(&b, ret_op->who, sizeof ret_op->who);
     get_fields(&b, k->fields, (uint8_t *)ret_op + k->offset, version);

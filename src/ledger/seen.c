@@ -10,23 +10,26 @@
  * a chip that says a number and a balance.
  *
  * Comparing what is shown with what is due gives:
- *   offline counter ahead by n     records to come, but for those that came before the gap was
- * seen: awaiting += n less these, event "awaiting_records" … by 1 after a ride for nothing, and the
- * balance is the purse: the ride moved it, no gap offline counter behind         alarm 2, event
- * "offline_counter_back": a copy of the chip? online counter elsewhere       alarm 2, event
- * "online_counter_moved": loaded without us balance differs, none awaited  alarm 1, event
- * "balance_mismatch", once until it changes balance above the purse        the same, awaited or
- * not: offline debits only lower it
+ *   offline counter ahead by n     records to come, but for those that came before the gap was seen:
+ *                                  awaiting += n less these, event "awaiting_records"
+ *   … by 1 after a ride for nothing, and the balance is the purse: the ride moved it, no gap
+ *   offline counter behind         alarm 2, event "offline_counter_back": a copy of the chip?
+ *   online counter elsewhere       alarm 2, event "online_counter_moved": loaded without us
+ *   balance differs, none awaited  alarm 1, event "balance_mismatch", once until it changes
+ *   balance above the purse        the same, awaited or not: offline debits only lower it
+ *
+ * A gap counts by the word of a chip that proved itself, or of the intent of a transaction that
+ * posted: one that says a number too high, by a fault or because it is none, leaves no records to
+ * come that nobody will ever bring.
  *
  * After a restore (restored.c) a chip may be ahead of the books by what was lost with the old disk.
- * Its debits look like records to come, and are. Its loads would look like a fraud, so a card
- * marked DUE_LOADS and DUE_DEBITS is judged otherwise:
+ * Its debits look like records to come, and are. Its loads would look like a fraud, so a card marked
+ * DUE_LOADS and DUE_DEBITS is judged otherwise:
  *
- * - Online counter ahead: alarm 4, event "loads_lost". When nothing is awaited any more and the
- * card has proved itself, what it holds beyond the purse is adopted: an opening entry, event
+ * - Online counter ahead: alarm 4, event "loads_lost". When nothing is awaited any more and the card
+ *   has proved itself, what it holds beyond the purse is adopted: an opening entry, event
  *   "adopted_after_restore".
- * - Balance above the purse, online counter not shown yet: event "loads_lost"; the next load shows
- * it.
+ * - Balance above the purse, online counter not shown yet: event "loads_lost"; the next load shows it.
  * - Balance below the purse, offline counter not shown yet: nothing; the next purchase shows it.
  *
  * Each mark goes when its counter was judged; from then on everything is as above. A view without
@@ -281,12 +284,20 @@ static WORKER_FN int judge(struct fold *f, struct card_full *c, const struct car
     return rc || !seen_baseline(c) ? rc : judge_balance(f, c, seen, at);
 }
 
+/* More debits than the books know. Rows of before version 4 took any chip's word for it. */
+static bool claims_debits(const struct fold *f, const struct card_full *c,
+                          const struct card_seen *seen)
+{
+    return (!f->old || f->old >= 4) && (seen->has & c->due_has & SEEN_OFFLINE) &&
+           seen->offline > c->due_offline;
+}
+
 int seen_posted(struct fold *f, struct card_full *c, const struct card_seen *before,
                 const struct event_at *at)
 {
     c->due_has &= (uint8_t)~(DUE_UNTOLD | DUE_AHEAD);
     int rc = baseline(f, c, before, at);
-    if (rc || !loads_lost(c, before))
+    if (rc || (!loads_lost(c, before) && !claims_debits(f, c, before)))
         return rc;
     struct card_seen proven = *before;
     proven.has |= SEEN_PROVEN;
@@ -301,8 +312,8 @@ int seen_note(struct fold *f, struct card_full *c, const struct card_seen *seen,
     remember(&c->r, seen, at);
     if (c->r.open_txn)
         return 0;
-    if (loads_lost(c, seen) && !(seen->has & SEEN_PROVEN))
-        return 0;
+    if (!(seen->has & SEEN_PROVEN) && (loads_lost(c, seen) || claims_debits(f, c, seen)))
+        return 0; /* the transaction that posts proves it, or the next view (R9) */
     int rc = baseline(f, c, seen, at);
     return rc ? rc : judge(f, c, seen, at);
 }

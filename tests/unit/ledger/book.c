@@ -97,7 +97,8 @@ static WORKER_FN int fill(struct book *b)
         rc = add_terminal(b, "T2", 2);
     if (rc)
         return rc;
-    b->chip = (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE, 5000, 10, 100};
+    b->chip =
+        (struct card_seen){SEEN_BALANCE | SEEN_ONLINE | SEEN_OFFLINE | SEEN_PROVEN, 5000, 10, 100};
     struct op_card_add *a = &book_op(b, LOP_CARD_ADD)->card_add;
     memset(a->issuer, 0x11, sizeof a->issuer);
     memset(a->serial, 0x22, sizeof a->serial);

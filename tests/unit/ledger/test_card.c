@@ -21,7 +21,7 @@ static WORKER_FN int refuse_seen(struct book *b, uint8_t proven)
     r->reason = OC_R_LIMIT;
     snprintf(r->terminal, sizeof r->terminal, "T1");
     r->seen = b->chip;
-    r->seen.has |= proven;
+    r->seen.has = (uint8_t)((r->seen.has & ~SEEN_PROVEN) | proven);
     return book_do(b);
 }
 

@@ -424,7 +424,6 @@ static void R16_grey_records_post_when_the_chain_proves_all_of_them(void **state
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
-    b->chip.has |= SEEN_PROVEN;
     offline(b, 300);
     offline(b, 200);
     offline(b, 100);
@@ -450,6 +449,8 @@ static void R9_R16_a_chip_that_did_not_prove_itself_proves_no_grey_record(void *
     struct book *b = *state;
     offline(b, 300);
     assert_int_equal(book_show(b), 0);
+    b->chip.has &= (uint8_t)~SEEN_PROVEN;
+    assert_int_equal(book_show(b), 0);
     record(b, 100, 300)->tac_verdict = TAC_NONE;
     assert_int_equal(bring(b), OFFLINE_GREY);
     assert_int_equal(book_card(b)->r.purse, 5000);
@@ -459,11 +460,40 @@ static void R9_R16_a_chip_that_did_not_prove_itself_proves_no_grey_record(void *
     assert_int_equal(bring(b), OFFLINE_POSTED);
 }
 
+/* An answer that came garbled, or a chip that is none: the card refuses what was made of it. */
+static void R9_a_counter_that_nothing_proves_leaves_no_records_awaited(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    b->chip.has &= (uint8_t)~SEEN_PROVEN;
+    struct op_intent *in = book_purchase(b, 100);
+    in->counter = in->seen.offline = 356;
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_VOIDED, EV_CARD_REFUSED), 0);
+    b->chip.offline += 2;
+    assert_int_equal(book_show(b), 0); /* two, it says, unproven */
+    b->chip.offline -= 2;
+    assert_true(book_buy(b, 100) != 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    offline(b, 300); /* this one is true: the transaction that posts says so */
+    book_purchase(b, 100);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_outcome(b, b->op->intent.txn, OC_TXN_POSTED, EV_ANSWER), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 1);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(brings(b, 101, 300), OFFLINE_POSTED);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.purse, 4500);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+}
+
 static void R16_grey_records_of_another_sum_stay_grey(void **state)
 {
     ROLE_ENTER_WORKER();
     struct book *b = *state;
-    b->chip.has |= SEEN_PROVEN;
     offline(b, 300);
     assert_int_equal(book_show(b), 0);
     record(b, 100, 299)->tac_verdict = TAC_NONE;
@@ -595,6 +625,7 @@ int main(void)
         T(R16_a_wrong_tac_moves_nothing_until_a_right_one_comes),
         T(R16_grey_records_post_when_the_chain_proves_all_of_them),
         T(R9_R16_a_chip_that_did_not_prove_itself_proves_no_grey_record),
+        T(R9_a_counter_that_nothing_proves_leaves_no_records_awaited),
         T(R16_grey_records_of_another_sum_stay_grey),
         T(R16_too_late_is_held_until_an_operator_takes_it_all_the_same),
         T(R16_impossible_dates_and_counters_are_held),
