@@ -208,12 +208,13 @@ static WORKER_FN int back_piece(struct judged *j, struct back *b)
     struct db_q q;
     db_q(&q, j->f->db,
          "SELECT id, state, intent_seq FROM txn WHERE shard = ?1 AND card = ?2 AND id < ?3 AND id "
-         ">= ?5 ORDER BY id DESC LIMIT ?4");
+         ">= ?5 AND service <> ?6 ORDER BY id DESC LIMIT ?4");
     db_put_i64(&q, j->f->site.shard);
     db_put_i64(&q, j->o->card);
     db_put_i64(&q, b->before);
     db_put_i64(&q, LOOK_PIECE);
     db_put_i64(&q, b->from);
+    db_put_text(&q, LEDGER_SERVICE_OFFLINE); /* what came in before costs no reading */
     unsigned rows = 0;
     b->n = 0;
     while (db_row(&q)) {
