@@ -186,6 +186,23 @@ static void R1_free_rides_that_move_the_counter_after_all_await_nothing(void **s
     assert_int_not_equal(city_card_row(&c, 1)->alarm, 0);
 }
 
+/* Let in for nothing here, debited elsewhere, and seen here again before the record comes. */
+static void R1_R16_a_debit_elsewhere_after_a_free_ride_is_awaited_and_paid(void **state)
+{
+    static struct ledger_op op;
+    (void)state;
+    struct txn_row row = *city_elsewhere(&c, 1, "payment.purchase", 300);
+    reader_sim_insert(c.sim, c.card[1]);
+    city_do(&c, "payment.purchase", 100, OC_POSTED, OC_R_NONE);
+    assert_int_equal(city_card_row(&c, 1)->awaiting, 1);
+    assert_int_equal(city_card_row(&c, 1)->alarm, 0);
+    city_record(&op, &row);
+    assert_int_equal(city_bring(&c, &op), 0);
+    assert_int_equal(op.offline.result, OFFLINE_POSTED);
+    assert_int_equal(city_card_row(&c, 1)->awaiting, 0);
+    city_agrees(&c, 1, 600);
+}
+
 static int run_profile(enum cardsim_profile k, const char *p)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +217,7 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(R3_record_like_the_one_before_proves_nothing),
         T(R8_free_ride_torn_and_put_back_is_one_ride),
         T(R1_free_rides_that_move_the_counter_after_all_await_nothing),
+        T(R1_R16_a_debit_elsewhere_after_a_free_ride_is_awaited_and_paid),
     };
     kind = k;
     profile = p;
