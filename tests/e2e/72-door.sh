@@ -6,14 +6,7 @@
 door_pki
 door_keys h1 h2
 
-site_new
-f=$CITY/site/onecardd.yaml
-sed -i '/^modules:/,$d' "$f"
-{
-    printf 'readers:\n  pcsc: off\n'
-    door_section "$pki/door.crt" "$pki/door.key"
-    printf 'modules: [payment, transit, medical]\n'
-} >>"$f"
+door_site 'payment, transit, medical'
 door_start
 door_participants 'medical.*,payment.*' h1 h2
 ctl terminal add --id desk1 --kind desk --participant h1 --services '*' >>"$CITY/log/city.log" || city_fail "desk1"

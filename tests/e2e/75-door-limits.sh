@@ -6,14 +6,7 @@
 door_pki
 door_keys h1 h2
 
-site_new
-f=$CITY/site/onecardd.yaml
-sed -i '/^modules:/,$d' "$f"
-{
-    printf 'readers:\n  pcsc: off\n'
-    door_section "$pki/door.crt" "$pki/door.key" "per_second: 1" "burst: 1"
-    printf 'modules: [payment, transit, medical]\n'
-} >>"$f"
+door_site 'payment, transit, medical' 'per_second: 1' 'burst: 1'
 door_start
 door_participants 'medical.*' h1 h2
 door_key_known h1 h2

@@ -32,6 +32,17 @@ door_section() {
     printf 'institutions:\n  listen: "127.0.0.1:%s"\n  certificate: %s\n  key: %s\n' "$door" "$1" "$2"
     [ $# -lt 3 ] || printf '  %s\n' "${@:3}"
 }
+# A site without readers behind that door: door_site MODULES [line of the section …]
+door_site() {
+    site_new
+    f=$CITY/site/onecardd.yaml
+    sed -i '/^modules:/,$d' "$f"
+    {
+        printf 'readers:\n  pcsc: off\n'
+        door_section "$pki/door.crt" "$pki/door.key" "${@:2}"
+        printf 'modules: [%s]\n' "$1"
+    } >>"$f"
+}
 door_start() {
     daemon_start
     sleep 1 # dates are in whole seconds
