@@ -3,7 +3,6 @@
 # records, genuine by internal authentication, and verify a PIN; a copy on another chip is found out; no money ever
 # moves on them.
 . "$(dirname "$0")/lib.sh"
-pcsc_lock
 city_pcscd_start
 site_new
 sed -i 's/^modules:$/modules:\n  social: {}/' "$CITY/site/onecardd.yaml"

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # The demo tells its story, finds everything as it should be, and leaves nothing running.
 . "$(dirname "$0")/lib.sh"
-pcsc_lock
 running() { # what still speaks of the demo's folder
     pgrep -f -- "$ONECARD_TMP/demo" | wc -l
 }
 start=$SECONDS
-"$ONECARD_ROOT/tools/demo" --dir "$ONECARD_TMP/demo" >"$ONECARD_TMP/demo.txt" 2>&1 </dev/null 9>&-
+"$ONECARD_ROOT/tools/demo" --dir "$ONECARD_TMP/demo" >"$ONECARD_TMP/demo.txt" 2>&1 </dev/null
 status=$?
 text=$(cat "$ONECARD_TMP/demo.txt")
 [ "$status" = 0 ] || tail -n 40 "$ONECARD_TMP/demo.txt"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Helpers of the end-to-end tests: a throw-away site, the real pcscd, and cards that none of the switch's code knows
 # (card.py). Sourced by NN-name.sh. From the environment: ONECARD_ROOT, ONECARD_BUILD, ONECARD_PREFIX, ONECARD_TMP; run by
-# hand, all have defaults. ONECARD_PCSC_LOCK names the file that test runs lock one after another: a machine has one pcscd.
+# hand, all have defaults.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -75,17 +75,13 @@ tidy() {
 trap tidy EXIT
 trap 'exit 130' INT TERM
 
-pcsc_lock() {
-    city_pcsc_lock
-}
-
 # ---- cards
 
 order() {
     "$python" -SE "$here/card.py" --order "$CITY/run/cards.sock" "$@"
 }
 cards_start() {
-    "$python" -SE "$here/card.py" --control "$CITY/run/cards.sock" >"$CITY/log/cards.log" 2>&1 9>&- &
+    "$python" -SE "$here/card.py" --control "$CITY/run/cards.sock" >"$CITY/log/cards.log" 2>&1 &
     card_host=$!
     city_pids+=("$card_host")
     local i
@@ -124,7 +120,6 @@ key16() {
 }
 ISSUER=1100410000000001
 site_start() { # init options
-    pcsc_lock
     city_pcscd_start
     site_new --issuer "$ISSUER" "$@"
     [ -z "${SITE_EDIT:-}" ] || $SITE_EDIT

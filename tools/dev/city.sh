@@ -41,7 +41,7 @@ city_pcsc_lock() {
     { exec 9>>"${ONECARD_PCSC_LOCK:-/tmp/onecard-e2e.lock}"; } 2>/dev/null || return 0 # another user's: pcscd is shared as it is
     flock -n 9 || {
         echo "The virtual readers are in use by another city of this machine: waiting until it ends." >&2
-        flock 9
+        flock -w 900 9 || city_fail "It did not end within 15 minutes. What 'tools/demo --keep' left running holds them too."
     }
     export ONECARD_PCSC_HELD=$$
 }
