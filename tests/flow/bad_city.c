@@ -101,7 +101,7 @@ static int set_up(bool asked)
     city_open(&c, CARDSIM_PBOC, "pboc-ep");
     city_lane(&c, 1, &second, &second_card);
     reader_sim_remove(second);
-    snprintf(folder, sizeof folder, "/tmp/onecard-bad.XXXXXX");
+    snprintf(folder, sizeof folder, ONECARD_SCRATCH "/onecard-bad.XXXXXX");
     assert_non_null(mkdtemp(folder));
     write_tables();
     load_modules(asked);

@@ -37,7 +37,7 @@ static void close_site(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    char path[] = "/tmp/onecard-fuzz.XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecard-fuzz.XXXXXX";
     (void)argc;
     (void)argv;
     ROLE_ENTER_WORKER();

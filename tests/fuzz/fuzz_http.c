@@ -11,7 +11,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct loop *loop;
 static struct http_server *server;
-static char folder[] = "/tmp/onecard-fuzz.XXXXXX", path[64];
+static char folder[] = ONECARD_SCRATCH "/onecard-fuzz.XXXXXX", path[64];
 
 struct input {
     const uint8_t *data;

@@ -119,7 +119,7 @@ static WORKER_FN int begin(struct ledger_fixture *f)
 
 int fixture_open(struct ledger_fixture *f)
 {
-    *f = (struct ledger_fixture){.dir = "/tmp/onecard-ledger-XXXXXX"};
+    *f = (struct ledger_fixture){.dir = ONECARD_SCRATCH "/onecard-ledger-XXXXXX"};
     log_set_level(LOG_ERROR);
     f->clock.clock = (struct clock){wall, mono};
     atomic_store(&f->clock.ms, city_ms(FIXTURE_DAY, 600, 480));

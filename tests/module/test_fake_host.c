@@ -166,7 +166,7 @@ static void refusal_of_the_asked_refuses_the_plan(void **state)
 
 static const struct onecard_doc *load_text(const char *text, const char **ret_why)
 {
-    char path[] = "/tmp/fake-host-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/fake-host-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);

@@ -13,7 +13,7 @@
     "{\"fund_fen\":15000,\"personal_fen\":5000,\"cash_fen\":10000},"                               \
     "{\"fund_fen\":6000,\"personal_fen\":4000,\"cash_fen\":10000}]}"
 
-static char folder[] = "/tmp/social-asked.XXXXXX";
+static char folder[] = ONECARD_SCRATCH "/social-asked.XXXXXX";
 
 static const char rules[] = "kind: insurance\n"
                             "insurance: employee\n"
@@ -27,7 +27,7 @@ static const char rules[] = "kind: insurance\n"
 static int with_rules(const char *personal)
 {
     char path[64];
-    strcpy(folder, "/tmp/social-asked.XXXXXX");
+    strcpy(folder, ONECARD_SCRATCH "/social-asked.XXXXXX");
     if (!mkdtemp(folder)) {
         return -1;
     }

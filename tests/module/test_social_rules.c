@@ -27,7 +27,7 @@ static const char good[] = "kind: insurance\n"
 /* Loads one file of `text`, in which `from` was replaced by `to`. */
 static int load_one(const char *text, const char *from, const char *to)
 {
-    char folder[] = "/tmp/social-rules.XXXXXX", path[64];
+    char folder[] = ONECARD_SCRATCH "/social-rules.XXXXXX", path[64];
     static struct onecard_conf conf;
     static char kept[64];
     told[0] = '\0';

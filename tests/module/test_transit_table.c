@@ -27,7 +27,7 @@ static const struct onecard_conf none = {.module = &onecard_module};
 
 static struct fare_table *read_text(const char *text, unsigned *faults)
 {
-    char path[] = "/tmp/fare-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/fare-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -193,7 +193,7 @@ static void the_sample_tables_load_and_follow_one_another(void **state)
 static void what_no_single_file_shows_keeps_the_daemon_from_starting(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/fares-XXXXXX", path[64];
+    char dir[] = ONECARD_SCRATCH "/fares-XXXXXX", path[64];
     void *own;
     assert_non_null(mkdtemp(dir));
     assert_int_equal(load(dir, NULL, &own), OC_EINVAL); /* empty */

@@ -329,7 +329,7 @@ void city_live(struct city *c, const struct city_plan *plan)
                                              .no_descriptors = true,
                                              .max_flows = 2000}};
     log_set_level(plan->verbose ? LOG_DEBUG : LOG_ERROR);
-    (void)snprintf(c->dir, sizeof c->dir, "/tmp/onecard-sim.XXXXXX");
+    (void)snprintf(c->dir, sizeof c->dir, ONECARD_SCRATCH "/onecard-sim.XXXXXX");
     CHECK(mkdtemp(c->dir));
     draw_fate(c);
     write_config(c);

@@ -20,7 +20,7 @@ static int make_folder(void **state)
 {
     (void)state;
     log_set_stream(fopen("/dev/null", "we"));
-    snprintf(folder, sizeof(folder), "/tmp/onecard-file.XXXXXX");
+    snprintf(folder, sizeof(folder), ONECARD_SCRATCH "/onecard-file.XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 

@@ -85,7 +85,7 @@ static void faults_do_what_they_are_named_for(void **state)
 static void state_file_brings_the_same_card_back(void **state)
 {
     (void)state;
-    char path[] = "/tmp/cardsim-test-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/cardsim-test-XXXXXX";
     struct cardsim *c = ready_card(CARDSIM_MOHURD, 1000), *again = NULL;
     struct reply last;
     struct debit debit;

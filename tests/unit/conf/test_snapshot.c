@@ -62,7 +62,7 @@ static void wrong_files_give_no_snapshot(void **state)
 
 static void files_are_opened_and_dumped(void **state)
 {
-    char path[] = "/tmp/onecard-test-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecard-test-XXXXXX";
     struct conf_snapshot *s = NULL;
     struct conf_errors errors;
     struct buf out;

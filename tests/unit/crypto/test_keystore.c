@@ -17,7 +17,7 @@ static int setup(void **state)
     struct site *s = calloc(1, sizeof *s);
     if (!s || crypto_new(NULL, &s->x))
         return -1;
-    snprintf(s->folder, sizeof s->folder, "/tmp/onecard-ks-XXXXXX");
+    snprintf(s->folder, sizeof s->folder, ONECARD_SCRATCH "/onecard-ks-XXXXXX");
     if (!mkdtemp(s->folder))
         return -1;
     snprintf(s->path, sizeof s->path, "%s/kek", s->folder);

@@ -80,7 +80,7 @@ static void hash_in_pieces_and_of_a_file_is_the_whole_hash(void **state)
 {
     ROLE_ENTER_WORKER();
     static char data[5000];
-    char path[] = "/tmp/onecard-hash-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecard-hash-XXXXXX";
     uint8_t whole[32], got[32];
     struct hash *h = NULL;
     memset(data, 'x', sizeof data);

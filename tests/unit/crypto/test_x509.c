@@ -19,7 +19,7 @@ static struct {
 static int make_rig(void **state)
 {
     (void)state;
-    snprintf(rig.dir, sizeof rig.dir, "/tmp/test-x509.XXXXXX");
+    snprintf(rig.dir, sizeof rig.dir, ONECARD_SCRATCH "/test-x509.XXXXXX");
     if (!mkdtemp(rig.dir) || x509_key_new(&rig.ca_key) || x509_key_new(&rig.key) ||
         x509_authority_new(&rig.ca_key, "City terminals", NOW_MS, 3650, &rig.ca_cert) ||
         x509_request_new(&rig.key, "whatever", &rig.csr))

@@ -21,7 +21,7 @@ static int setup(void **state)
     if (!p)
         return -1;
     *state = p;
-    strcpy(p->dir, "/tmp/onecard-db-XXXXXX");
+    strcpy(p->dir, ONECARD_SCRATCH "/onecard-db-XXXXXX");
     if (!mkdtemp(p->dir))
         return -1;
     snprintf(p->path, sizeof p->path, "%s/t%%.db", p->dir);

@@ -244,7 +244,7 @@ static const char *wrong(const struct found *f, bool goes_on)
 static WORKER_FN bool one(enum fault kind, unsigned at, bool goes_on, int error)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
-    char dir[64] = "/tmp/onecard-fail-XXXXXX", path[96];
+    char dir[64] = ONECARD_SCRATCH "/onecard-fail-XXXXXX", path[96];
     struct found found = {0};
     int status = 0;
     assert_non_null(mkdtemp(dir));

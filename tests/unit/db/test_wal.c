@@ -27,7 +27,7 @@ static int setup(void **state)
     if (!p)
         return -1;
     *state = p;
-    strcpy(p->dir, "/tmp/onecard-wal-XXXXXX");
+    strcpy(p->dir, ONECARD_SCRATCH "/onecard-wal-XXXXXX");
     if (!mkdtemp(p->dir))
         return -1;
     snprintf(p->path, sizeof p->path, "%s/t.db", p->dir);

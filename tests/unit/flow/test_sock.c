@@ -13,7 +13,7 @@ static char path[128];
 static int set_up(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof dir, "/tmp/onecard-sock-XXXXXX");
+    (void)snprintf(dir, sizeof dir, ONECARD_SCRATCH "/onecard-sock-XXXXXX");
     if (!mkdtemp(dir))
         return -1;
     (void)snprintf(path, sizeof path, "%s/s", dir);

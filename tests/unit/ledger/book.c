@@ -128,7 +128,7 @@ int book_setup(void **state)
     b->clock.c = (struct clock){wall, mono};
     atomic_store(&b->clock.ms, city_ms(BOOK_DAY, 600, 480));
     memset(b->key, 7, sizeof b->key);
-    snprintf(b->dir, sizeof b->dir, "/tmp/onecard-book-XXXXXX");
+    snprintf(b->dir, sizeof b->dir, ONECARD_SCRATCH "/onecard-book-XXXXXX");
     if (!b->op || !mkdtemp(b->dir))
         return -1;
     snprintf(b->path, sizeof b->path, "%s/ledger.db", b->dir);

@@ -53,7 +53,7 @@ static int setup(void **state)
     if (!o)
         return -1;
     *state = o;
-    strcpy(o->f.dir, "/tmp/onecard-upgrade-XXXXXX");
+    strcpy(o->f.dir, ONECARD_SCRATCH "/onecard-upgrade-XXXXXX");
     return mkdtemp(o->f.dir) ? 0 : -1;
 }
 

@@ -104,7 +104,7 @@ int fake_api_start(struct fake_api *f, const struct fake_step *steps, int count)
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     sigset_t all, before;
     *f = (struct fake_api){.steps = steps, .count = count};
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/onecardctl-test.XXXXXX");
+    (void)snprintf(f->dir, sizeof f->dir, ONECARD_SCRATCH "/onecardctl-test.XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;
     (void)snprintf(f->path, sizeof f->path, "%.63s/api.sock", f->dir);

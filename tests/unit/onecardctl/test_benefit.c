@@ -29,7 +29,7 @@ static char file[64], result[96];
 
 static void write_file(const char *text)
 {
-    strcpy(file, "/tmp/onecardctl-benefit.XXXXXX");
+    strcpy(file, ONECARD_SCRATCH "/onecardctl-benefit.XXXXXX");
     int fd = mkstemp(file);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));

@@ -123,7 +123,7 @@ static void offline_file_reports_each_bad_line_with_its_column(void **state)
                                "31,100000000013,06,3,450,9,20261122,083007\n"
                                "31,100000000012,06,4\n"
                                "31,100000000012,06,4,450,9,2026-13-01,083007\n";
-    char path[] = "/tmp/onecardctl-offline-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecardctl-offline-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
@@ -190,7 +190,7 @@ static void denylist_import_takes_good_lines_and_reports_each_bad_one(void **sta
          .status = 200,
          .body = "{\"added\":1,\"errors\":[{\"line\":6,\"message\":\"\\\"action\\\" must be refuse "
                  "or lock\"}]}"}};
-    char file[] = "/tmp/onecardctl-deny.XXXXXX";
+    char file[] = ONECARD_SCRATCH "/onecardctl-deny.XXXXXX";
     int fd = mkstemp(file);
     assert_true(fd >= 0);
     static const char csv[] =
@@ -238,7 +238,7 @@ static void a_key_in_clear_is_sent_in_upper_case_and_never_printed(void **state)
 static const char *file_of(const char *text, size_t len)
 {
     static char file[40];
-    (void)strcpy(file, "/tmp/onecardctl-calls.XXXXXX");
+    (void)strcpy(file, ONECARD_SCRATCH "/onecardctl-calls.XXXXXX");
     int fd = mkstemp(file);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, len), len);

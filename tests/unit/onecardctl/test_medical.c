@@ -107,7 +107,7 @@ static void a_document_is_read_from_its_file_and_sent(void **state)
 {
     (void)state;
     static const struct fake_step steps[] = {POST("{\"bill\":\"B1\",\"status\":\"issued\"}")};
-    char path[] = "/tmp/onecardctl-medical-XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecardctl-medical-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "{\"id\":\"B1\"}", 11), 11);

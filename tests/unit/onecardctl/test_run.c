@@ -249,7 +249,7 @@ static void R4_a_restarted_daemon_leaves_a_doubt(void **state)
 static void a_daemon_that_is_not_there_is_1_and_says_what_to_start(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/onecardctl-test.XXXXXX", file[64];
+    char dir[] = ONECARD_SCRATCH "/onecardctl-test.XXXXXX", file[64];
     assert_non_null(mkdtemp(dir));
     struct said s = SAY("--dir", dir, "txn", "run", "x", "--terminal", "t");
     assert_int_equal(s.status, CTL_FAILED);

@@ -22,7 +22,7 @@ static int setup(void **state)
     struct place *p = calloc(1, sizeof *p);
     if (!p)
         return -1;
-    (void)snprintf(p->dir, sizeof p->dir, "/tmp/onecardctl-site.XXXXXX");
+    (void)snprintf(p->dir, sizeof p->dir, ONECARD_SCRATCH "/onecardctl-site.XXXXXX");
     if (!mkdtemp(p->dir))
         return -1;
     (void)snprintf(p->site, sizeof p->site, "%s/site", p->dir);

@@ -77,7 +77,7 @@ static void tables_are_listed_with_what_is_in_force(void **state)
 static void wrong_tables_are_told_with_their_places(void **state)
 {
     (void)state;
-    char path[] = "/tmp/fare-XXXXXX.yaml";
+    char path[] = ONECARD_SCRATCH "/fare-XXXXXX.yaml";
     int fd = mkstemps(path, 5);
     static const char text[] = "name: x\nfrom: 2026-13-01\nkind: flat\nflat: lots\nfoo: 1\n";
     assert_true(fd >= 0);

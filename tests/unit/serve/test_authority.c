@@ -20,7 +20,7 @@ static int write_authority(void)
         rc = x509_authority_new(&key, "city", clock_wall_ms(&clock_system), 30, &cert);
     if (rc == 0)
         rc = x509_to_pem(&cert, "CERTIFICATE", &pem);
-    (void)snprintf(path, sizeof path, "/tmp/onecard-authority.%d.pem", (int)getpid());
+    (void)snprintf(path, sizeof path, ONECARD_SCRATCH "/onecard-authority.%d.pem", (int)getpid());
     if (rc == 0)
         rc = file_write_atomic(path, buf_cstr(&pem), pem.len, 0600);
     buf_fini(&pem);

@@ -34,7 +34,7 @@ static int open_codes(void **state)
 {
     (void)state;
     ROLE_ENTER_WORKER();
-    (void)snprintf(dir, sizeof dir, "/tmp/onecard-code.XXXXXX");
+    (void)snprintf(dir, sizeof dir, ONECARD_SCRATCH "/onecard-code.XXXXXX");
     if (!mkdtemp(dir))
         return -1;
     (void)snprintf(path, sizeof path, "%s/keystore", dir);

@@ -16,7 +16,7 @@ static void make_ca(void)
     struct buf pem;
     FILE *f = NULL;
     int fd;
-    (void)snprintf(ca, sizeof ca, "/tmp/onecard-ca.XXXXXX");
+    (void)snprintf(ca, sizeof ca, ONECARD_SCRATCH "/onecard-ca.XXXXXX");
     fd = mkstemp(ca);
     assert_true(fd >= 0);
     buf_init(&pem, 0);

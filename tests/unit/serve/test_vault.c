@@ -114,7 +114,7 @@ static unsigned open_with_looks(unsigned citizen, struct buf *sealed)
 
 static int open_vault(void **state)
 {
-    char path[] = "/tmp/onecard-vault.XXXXXX";
+    char path[] = ONECARD_SCRATCH "/onecard-vault.XXXXXX";
     (void)state;
     ROLE_ENTER_WORKER();
     int fd = mkstemp(path);

@@ -21,7 +21,7 @@ void rig_init(struct rig *r, const char *config)
 {
     memset(r, 0, sizeof *r);
     r->config = config;
-    (void)snprintf(r->dir, sizeof r->dir, "/tmp/onecard-agent-XXXXXX");
+    (void)snprintf(r->dir, sizeof r->dir, ONECARD_SCRATCH "/onecard-agent-XXXXXX");
     assert_non_null(mkdtemp(r->dir));
     assert_int_equal(cardsim_new(&r->card, NULL), 0);
     log_set_level(getenv("RIG_LOG") ? LOG_DEBUG : LOG_ERROR);

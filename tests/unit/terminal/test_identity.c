@@ -20,7 +20,7 @@ static int setup(void **state)
 {
     (void)state;
     log_set_level(LOG_ERROR);
-    (void)snprintf(dir, sizeof dir, "/tmp/onecard-identity-XXXXXX");
+    (void)snprintf(dir, sizeof dir, ONECARD_SCRATCH "/onecard-identity-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
 static int teardown(void **state)
@@ -112,7 +112,7 @@ static void renewal_is_due_when_a_third_is_left(void **state)
 
 static void state_folder_has_one_user_at_a_time(void **state)
 {
-    char own[] = "/tmp/onecard-state-XXXXXX", command[64];
+    char own[] = ONECARD_SCRATCH "/onecard-state-XXXXXX", command[64];
     int first = -1, second = -1;
     (void)state;
     ROLE_ENTER_WORKER();

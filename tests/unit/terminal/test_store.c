@@ -44,7 +44,7 @@ static void rig_open(struct rig *r)
 {
     ROLE_ENTER_WORKER();
     if (!r->dir[0]) {
-        (void)snprintf(r->dir, sizeof r->dir, "/tmp/onecard-store-XXXXXX");
+        (void)snprintf(r->dir, sizeof r->dir, ONECARD_SCRATCH "/onecard-store-XXXXXX");
         assert_non_null(mkdtemp(r->dir));
         (void)snprintf(r->path, sizeof r->path, "%s/requests.db", r->dir);
     }
