@@ -287,6 +287,9 @@ static struct evhttp *make_http(struct http_server *s,
     evhttp_set_max_headers_size(h, MAX_HEADERS);
     evhttp_set_max_body_size(h, (ev_ssize_t)s->opts.max_body);
     evhttp_set_timeout(h, s->opts.timeout_s);
+    /* Too long a body is read to its end and dropped: a connection closed under one who still writes
+     * takes the answer with it. */
+    (void)evhttp_set_flags(h, EVHTTP_SERVER_LINGERING_CLOSE);
     evhttp_set_gencb(h, cb, s);
     return h;
 }
