@@ -71,7 +71,7 @@ is "unblock" $? 0
 is "kept" "$(jq -r .reply.checked "$CITY/run/unblocked")" "identity card"
 is "recorded" "$(ctl --json card show "$ref" | jq -r .pin.state)" unblocked
 with_pin 0 246802
-ctl --json card pin unblock "$ref" --terminal window </dev/null >/dev/null 2>&1
+ctl --json card pin unblock "$ref" --terminal window --checked passport </dev/null >/dev/null 2>&1
 is "without a new PIN nothing is asked" $? 1
 run 0 social.identity --terminal window --param ask=over_65
 hasnt "no PIN in the daemon's log, nor in the ledger" "$(cat "$CITY/log/onecardd.log"; strings "$CITY"/site/*.db "$CITY"/site/*.db-wal 2>/dev/null)" "$pin|$bad|735190|246802"

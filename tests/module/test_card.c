@@ -49,6 +49,7 @@ static void another_card_than_the_one_named_is_refused(void **state)
     (void)state;
     id[0] = 'c';
     strcpy(id + 1, strchr(f.card.record_owner, ':') + 1);
+    f.params[1] = (struct fake_pair){"checked", "passport"};
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(ask(services[i], "c999999"), OC_EREFUSED);
         assert_int_equal(f.plan.refused, OC_R_OTHER_CARD);
@@ -57,6 +58,17 @@ static void another_card_than_the_one_named_is_refused(void **state)
         assert_int_equal(ask(services[i], id), 0);
         assert_int_equal(ask(services[i], f.card.number), 0);
     }
+}
+
+/* Whoever gets a new PIN is the holder from then on, for every service that asks for it. */
+static void R21_nobody_gets_a_new_pin_before_he_was_known(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("card.pin_unblock", NULL), OC_EREFUSED);
+    assert_int_equal(f.plan.refused, OC_R_PARAMETER);
+    f.params[1] = (struct fake_pair){"checked", "x"};
+    assert_int_equal(ask("card.pin_unblock", NULL), OC_EREFUSED);
+    assert_int_equal(f.plan.pin_job, 0);
 }
 
 static void how_the_holder_was_known_is_bounded(void **state)
@@ -74,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(R21_change_and_unblock_are_notes_that_ask_for_the_chips_pin),
         T(another_card_than_the_one_named_is_refused),
+        T(R21_nobody_gets_a_new_pin_before_he_was_known),
         T(how_the_holder_was_known_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ const struct cli_option pin_options[PIN_OPTIONS] = {
     {.name = "checked",
      .value = "TEXT",
      .max = 63,
-     .help = "unblock: by what the holder was known, kept with the note"},
+     .help = "unblock (required): by what the holder was known, kept with the note"},
     {.name = "wait",
      .value = "S",
      .kind = CLI_SECONDS,
@@ -134,6 +134,8 @@ int pin_run(struct ctl *c, const struct cli_args *a)
         return ctl_usage(c, "card pin change CARD, or card pin unblock CARD");
     if (change && checked)
         return ctl_usage(c, "--checked goes with unblock");
+    if (!change && !checked)
+        return ctl_usage(c, "by what was the holder known? --checked \"identity card\"");
     json_t *body = cli_body(a), *params = json_object(), *result = NULL;
     if (!body || !params ||
         json_object_set_new(body, "service",

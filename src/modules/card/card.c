@@ -41,10 +41,12 @@ static int pin_unblock(void *ctx, const struct onecard_request *req, struct onec
 {
     (void)ctx;
     const char *checked = req->host->param_text(req, "checked");
-    if (checked && strlen(checked) > 63) {
-        return req->host->refuse(plan, OC_R_PARAMETER, "checked: 63 characters at most");
+    size_t len = checked ? strlen(checked) : 0;
+    if (len < 2 || len > 63) {
+        return req->host->refuse(plan, OC_R_PARAMETER,
+                                 "checked=… by what the holder was known, 2 to 63 characters");
     }
-    req->host->plan_reply_text(plan, "checked", checked ? checked : "");
+    req->host->plan_reply_text(plan, "checked", checked);
     return decide(req, plan, OC_PIN_UNBLOCK);
 }
 
@@ -55,7 +57,7 @@ static const struct onecard_param change_params[] = {
 static const struct onecard_param unblock_params[] = {
     {"card", "the card that must lie there: its printed number, or the ledger's id such as c12",
      false},
-    {"checked", "by what the holder was known: kept with the note", false},
+    {"checked", "by what the holder was known: kept with the note", true},
 };
 
 #define PARAMS(list) .params = (list), .param_count = sizeof(list) / sizeof((list)[0])
