@@ -176,7 +176,7 @@ int apply_intent(struct fold *f, const struct ledger_op *op)
         rc = intent_money(f, in->card ? &c : NULL, in);
     if (!rc && in->card)
         rc = card_store(f, &c);
-    if (!rc)
+    if (!rc && in->terminal[0])
         rc = raise_terminal(f, in->terminal, in->request_no, in->terminal_day, limits_sum(in));
     if (!rc)
         rc = raise_sequence(f, in);

@@ -200,9 +200,20 @@ static int ask_validity(struct asked *a)
     return 0;
 }
 
+/* What the house books itself, as what the bank has paid: nobody stood at a terminal. Who asked
+ * for it stands in the operation (R20). */
+static bool house(const struct asked *a)
+{
+    const struct op_intent *in = a->in;
+    return !a->waits && !in->card && !in->terminal[0] && !in->participant[0] &&
+           strncmp(in->service, LEDGER_HOUSE, sizeof LEDGER_HOUSE - 1) == 0;
+}
+
 static WORKER_FN int ask_terminal(struct asked *a)
 {
     struct op_intent *in = a->in;
+    if (house(a))
+        return 0;
     int rc = terminal_load(a->f, in->terminal, &a->terminal);
     if (rc)
         return rc == OC_ENOENT ? refuse(a->op, OC_R_TERMINAL_UNKNOWN, "%s", in->terminal) : rc;

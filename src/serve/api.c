@@ -16,7 +16,7 @@ static const struct api_route *const tables[] = {
     api_offline_routes, api_card_routes,    api_denylist_routes,    api_request_routes,  api_txn_routes,
     api_account_routes, api_settle_routes,      api_ledger_routes,   api_remote_routes,
     api_outbox_routes,  api_citizen_routes,     api_code_routes,     api_copy_routes,
-        api_doubt_routes};
+    api_doubt_routes,   api_payment_routes};
 
 /* ---- errors ---- */
 

@@ -33,7 +33,7 @@ extern const struct api_route api_status_routes[], api_participant_routes[], api
     api_key_routes[], api_card_routes[], api_denylist_routes[], api_request_routes[],
     api_txn_routes[], api_account_routes[], api_settle_routes[], api_ledger_routes[],
     api_remote_routes[], api_offline_routes[], api_outbox_routes[], api_citizen_routes[], api_code_routes[], api_copy_routes[],
-    api_doubt_routes[];
+    api_doubt_routes[], api_payment_routes[];
 
 /* ---- memory (json_memory.c) ---- */
 /** Watches jansson's allocations: what it has no memory for it leaves out of an object without a

@@ -62,19 +62,15 @@ static int get_accounts(struct api_call *c)
 
 /* ---- days ---- */
 
-static const char *day_state(uint8_t state)
-{
-    return state == 1 ? "open" : state == 2 ? "closed" : state == 3 ? "settled" : "unknown";
-}
-
 /* Of the open day: as it stands now. */
-static json_t *day_json(const struct serve *s, const struct day_row *d)
+static json_t *day_json(const struct serve *s, const struct day_row *d,
+                        const struct settle_group *g)
 {
     fen_t closing = d->state == 1 ? d->float_opening + d->loads - d->purchases + d->adjustments
                                   : d->float_closing;
     json_t *j =
         json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "date", json_date(d->date),
-                  "state", day_state(d->state), "opened", json_time(s, d->opened_ms), "closed",
+                  "state", settle_day_state(d, g), "opened", json_time(s, d->opened_ms), "closed",
                   json_time(s, d->closed_ms), "float_opening_fen", (json_int_t)d->float_opening,
                   "loads_fen", (json_int_t)d->loads, "purchases_fen", (json_int_t)d->purchases,
                   "adjustments_fen", (json_int_t)d->adjustments, "float_closing_fen",
@@ -84,6 +80,9 @@ static json_t *day_json(const struct serve *s, const struct day_row *d)
     json_object_set_new(j, "chain_head", d->state >= 2 ? json_hex(d->chain_head, 32) : json_null());
     json_object_set_new(j, "manifest_sha256",
                         d->state == 3 ? json_hex(d->manifest_sha256, 32) : json_null());
+    json_object_set_new(j, "items", json_integer(g->items));
+    json_object_set_new(j, "items_open", json_integer(g->open));
+    json_object_set_new(j, "items_returned", json_integer(g->returned));
     return j;
 }
 
@@ -100,14 +99,17 @@ static int get_days(struct api_call *c)
     if (rc != 0)
         return rc;
     struct day_row *rows = arena_alloc(flow_arena(), limit * sizeof *rows);
-    if (!rows)
+    struct settle_group *groups = arena_alloc(flow_arena(), limit * sizeof *groups);
+    if (!rows || !groups)
         return api_no_memory(c);
     rc = ledger_co_days(c->s->ledger, before, rows, limit, &n);
+    if (rc == 0)
+        rc = settle_co_days(&c->s->settle, rows, n, groups);
     if (rc != 0)
         return api_failed(c, rc, "days");
     json_t *list = json_array();
     for (unsigned i = 0; i < n; i++)
-        json_array_append_new(list, day_json(c->s, &rows[i]));
+        json_array_append_new(list, day_json(c->s, &rows[i], &groups[i]));
     c->reply =
         api_page(list, n == limit ? json_string(date_text(rows[n - 1].date, text)) : json_null());
     return 0;
@@ -153,7 +155,7 @@ static int post_close(struct api_call *c)
     rc = ledger_co_day(c->s->ledger, op->day_close.date, row);
     if (rc != 0)
         return api_failed(c, rc, "day");
-    c->reply = json_pack("{s:o, s:o}", "closed", day_json(c->s, row), "open_day",
+    c->reply = json_pack("{s:o, s:o}", "closed", day_json(c->s, row, &(struct settle_group){0}), "open_day",
                          json_date(op->day_close.next));
     return 0;
 }

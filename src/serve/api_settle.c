@@ -24,6 +24,9 @@ static json_t *report_json(const struct serve *s, const struct settle_report *r)
                                   (json_int_t)d->float_opening, "loads_fen", (json_int_t)d->loads,
                                   "purchases_fen", (json_int_t)d->purchases, "adjustments_fen",
                                   (json_int_t)d->adjustments, "closing_fen", (json_int_t)closing));
+    json_object_set_new(j, "payments",
+                        json_pack("{s:I, s:I, s:I}", "items", (json_int_t)r->items, "pay_fen",
+                                  (json_int_t)r->pay, "collect_fen", (json_int_t)r->collect));
     json_object_set_new(j, "doubts", json_integer(r->doubts));
     json_object_set_new(j, "doubts_fen", json_integer(r->doubts_amount));
     json_object_set_new(j, "oldest_doubt_s", json_integer(r->oldest_doubt_ms / 1000));
@@ -98,13 +101,15 @@ static int post_verify(struct api_call *c)
 
 static json_t *claim_json(const struct settle_claim *r)
 {
-    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "fund",
+    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:b, s:b, s:I}", "fund",
                      json_text(r->fund), "first", json_date(r->first), "last", json_date(r->last),
                      "already", r->already, "path", json_text(r->path), "lines",
                      (json_int_t)r->lines, "payees", (json_int_t)r->payees, "files",
                      (json_int_t)r->files, "amount_fen", (json_int_t)r->amount, "manifest_sha256",
                      json_hex(r->manifest_sha256, sizeof r->manifest_sha256), "faults",
-                     (json_int_t)r->faults, "first_fault", json_text_or_null(r->first_fault));
+                     (json_int_t)r->faults, "first_fault", json_text_or_null(r->first_fault), "recorded",
+                     r->recorded, "answered", r->answered, "deducted_fen",
+                     (json_int_t)r->deducted);
 }
 
 /* "2026-11": its first day. */
@@ -137,7 +142,12 @@ static int post_claim(struct api_call *c)
         rc = read_month(c, text, &month);
     if (rc != 0)
         return rc;
-    rc = settle_co_claim(&c->s->settle, fund, month, verify, r);
+    struct settle_env *env = &c->s->settle;
+    if (env->busy)
+        return failed(c, OC_EBUSY, why);
+    env->who = c->who; /* R20 */
+    rc = settle_co_claim(env, fund, month, verify, r);
+    env->who = NULL;
     memcpy(why->first_fault, r->first_fault, sizeof why->first_fault);
     if (rc != 0)
         return failed(c, rc, why);

@@ -162,7 +162,7 @@ static CO_FN bool is_time(struct serve *s, date_t day, struct day_row *row)
 static void log_settled(const struct settle_report *r)
 {
     char day[11], gross[FEN_TEXT];
-    log_info("night", "day %s settled: %lld postings, %s yuan, %u participants, %u files in %s",
+    log_info("night", "day %s published: %lld postings, %s yuan, %u participants, %u files in %s",
              date_text(r->date, day), (long long)r->postings, fen_text(r->gross, gross),
              r->participants, r->files, r->path);
 }

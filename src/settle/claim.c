@@ -1,7 +1,8 @@
 /* The monthly claim on a fund (R18): what the fund's account moved in the closed days of a month,
  * posting by posting, and for whom. Made from nothing but closed days, so that the same month gives
- * the same bytes for ever; what the fund does not accept is posted later, as a linked transaction
- * of its own day, and stands in that month's claim. */
+ * the same bytes for ever. What the fund does not accept, and what it pays, is booked later by the
+ * settlement itself (answer.c) and is in no claim. */
+#include "settle/answer.h"
 #include "settle/internal.h"
 
 #include <stdlib.h>
@@ -49,27 +50,6 @@ static int co_days(struct claim *c, date_t month)
 
 /* ---- postings ---- */
 
-static fen_t fund_pays(const struct txn_row *t, const char *fund)
-{
-    fen_t sum = 0;
-    for (unsigned i = 0; i < t->in.leg_count; i++) {
-        const struct leg *leg = &t->in.legs[i];
-        if (leg->kind == ACCT_FUND && strcmp(leg->owner, fund) == 0)
-            sum -= leg->amount;
-    }
-    return sum;
-}
-
-/* The hospital or shop on whose account it stands; "": none, as where contributions go to personal
- * accounts. */
-static const char *payee_of(const struct txn_row *t)
-{
-    for (unsigned i = 0; i < t->in.leg_count; i++)
-        if (t->in.legs[i].kind == ACCT_MERCHANT)
-            return t->in.legs[i].owner;
-    return "";
-}
-
 static int count_payee(struct claim *c, const char *id, fen_t amount)
 {
     unsigned i = 0;
@@ -86,7 +66,7 @@ static int count_payee(struct claim *c, const char *id, fen_t amount)
 
 static int take(struct claim *c, const struct txn_row *t)
 {
-    fen_t amount = fund_pays(t, c->rep->fund);
+    fen_t amount = claim_of(t, c->rep->fund);
     struct posting p;
     char id[IDENT_TEXT];
     if (amount == 0)
@@ -101,14 +81,14 @@ static int take(struct claim *c, const struct txn_row *t)
     csv_id(&line, t->id);
     csv_id(&line, t->in.link);
     csv_text(&line, t->in.service);
-    csv_text(&line, payee_of(t));
+    csv_text(&line, claim_payee(t));
     csv_text(&line, t->in.participant);
     csv_fen(&line, p.gross);
     csv_fen(&line, amount);
     csv_end(&line);
     c->rep->lines++;
     c->rep->amount += amount;
-    return count_payee(c, payee_of(t), amount);
+    return count_payee(c, claim_payee(t), amount);
 }
 
 static int co_day_postings(struct claim *c, date_t day) CO_FN;
@@ -242,6 +222,42 @@ static int co_publish(struct claim *c, bool verify)
     return flow_cancelled() ? OC_ECANCELED : folder_co_publish(f);
 }
 
+/* The ledger holds the manifest's hash, as of a day: files and signature cannot be replaced
+ * together. */
+static int co_record(struct claim *c, bool verify) CO_FN;
+static int co_record(struct claim *c, bool verify)
+{
+    struct run *r = c->r;
+    char first[11], month[8];
+    struct claim_record rec = {.amount = c->rep->amount, .lines = c->rep->lines}, was = {0};
+    memcpy(rec.manifest_sha256, r->rep->manifest_sha256, SHA256_LEN);
+    (void)snprintf(month, sizeof month, "%.7s", date_text(c->rep->first, first));
+    int rc = claim_co_load(r->env, c->rep->fund, month, &was);
+    c->rep->recorded = rc == 0;
+    c->rep->answered = was.answered;
+    c->rep->deducted = was.deducted;
+    if (rc == 0 && memcmp(was.manifest_sha256, rec.manifest_sha256, SHA256_LEN) != 0) {
+        c->rep->faults++;
+        return run_wrong(r, verify ? 0 : OC_EEXIST,
+                         "the ledger has recorded another claim of that month");
+    }
+    if (rc != OC_ENOENT)
+        return rc;
+    if (verify) {
+        c->rep->faults++;
+        return run_wrong(r, 0, "the ledger has not recorded this claim: make it again");
+    }
+    struct booking *b = booking_new(r->env, LEDGER_HOUSE "claimed", 0);
+    if (!b)
+        return OC_ENOMEM;
+    b->op.intent.request_no = REQUEST_NONE;
+    claim_write(b, c->rep->fund, month, &rec);
+    rc = ledger_co_submit(r->env->ledger, &b->op);
+    free(b);
+    c->rep->recorded = rc == 0;
+    return rc ? run_wrong(r, rc, "the claim is published, the ledger could not record it") : 0;
+}
+
 static int co_claim(struct claim *c, date_t month, bool verify) CO_FN;
 static int co_claim(struct claim *c, date_t month, bool verify)
 {
@@ -252,6 +268,8 @@ static int co_claim(struct claim *c, date_t month, bool verify)
         rc = co_make(c);
     if (!rc)
         rc = co_publish(c, verify);
+    if (!rc)
+        rc = co_record(c, verify);
     c->rep->payees = c->n;
     c->rep->files = c->r->folder ? c->r->folder->n : 0;
     return rc;
@@ -264,7 +282,8 @@ int settle_co_claim(struct settle_env *env, const char *fund, date_t month, bool
     struct claim c = {.rep = ret, .payees = calloc(PAYEES_MAX, sizeof *c.payees)};
     *ret = (struct settle_claim){.lines = 0};
     int rc = rep && c.payees ? 0 : OC_ENOMEM;
-    if (!rc && (!date_valid(month) || !*fund || strlen(fund) >= sizeof ret->fund))
+    if (!rc && (!date_valid(month) || !*fund || strlen(fund) >= sizeof ret->fund ||
+                strchr(fund, '/')))
         rc = OC_EINVAL;
     if (!rc && env->busy)
         rc = OC_EBUSY;

@@ -88,6 +88,8 @@ static int co_take(struct run *r, const struct txn_row *t)
 {
     struct posting p;
     char masked[POSTING_MASKED], id[IDENT_TEXT];
+    if (open_is_own(t))
+        return open_take(r, t);
     if (t->in.plan_kind == OC_PLAN_NOTE) /* moved nothing, and is nobody's business but its own */
         return 0;
     int rc = posting_read(t, &p);

@@ -19,6 +19,19 @@ struct doubts {
     unsigned n, cap;
 };
 
+/** A booking of this folder's own in the day (item.h): what the bank said of an item, and the item that
+ * it opened. */
+struct own_posting {
+    int64_t txn, link;
+    fen_t amount;
+    char what[16];                     /* "paid", "returned", … */
+    struct settle_item_id item, again; /* attempt 0: none */
+};
+struct own_postings {
+    struct own_posting *v;
+    unsigned n, cap;
+};
+
 #define RUN_MASKS 1024 /* a power of two */
 struct mask {
     int64_t card;
@@ -34,6 +47,8 @@ struct run {
     struct folder *folder;
     struct tally tally;
     struct doubts doubts;
+    struct own_postings own;
+    bool pays; /* the day has a payments.csv: it is not one that an earlier program published */
     struct txn_row *rows; /* RUN_PAGE */
     struct card_row *card;
     struct mask masks[RUN_MASKS];
@@ -64,6 +79,15 @@ int day_co_postings(struct run *r) MUST_USE CO_FN;
 int day_co_books(struct run *r) MUST_USE CO_FN;
 /** Are all purses together the ledger's float? OC_EBOOKS. */
 int day_co_purses(struct run *r) MUST_USE CO_FN;
+
+/* ---- open.c ---- */
+/** Is it a booking of the settlement's own, which moves no position of the day? */
+bool open_is_own(const struct txn_row *t);
+/** Keeps one for payments.csv. OC_ENOMEM. */
+int open_take(struct run *r, const struct txn_row *t) MUST_USE;
+int open_co_sheet(struct run *r, struct buf *b) MUST_USE CO_FN;
+/** Records what the day leaves to be paid; what stands already is left alone. */
+int open_co_items(struct run *r) MUST_USE CO_FN;
 
 /* ---- doubt.c ---- */
 /** Finds what was open at the close, in the order of ids. */

@@ -40,6 +40,13 @@ static int co_sheets(struct run *r)
     }
     if (!rc) {
         sheet_doubts(b, r);
+        r->pays = !r->folder->compare || folder_has(r->folder, "payments.csv");
+        if (r->pays)
+            rc = add_sheet(r, "payments.csv", &b);
+    }
+    if (!rc && r->pays)
+        rc = open_co_sheet(r, b);
+    if (!rc) {
         rc = folder_co_flush(r->folder, true);
     }
     for (unsigned i = 0; i < r->folder->n && !rc; i++)

@@ -1,9 +1,9 @@
 /* What settlement does, in order: which day, make or compare, publish, record. settle.h has the
  * invariants.
  *
- *    closed ──► files made in a hidden folder ──► synced ──► renamed (visible) ──► recorded in the
- * ledger (settled) a crash here leaves nothing │                 a crash here: the next run
- * compares and records */
+ *    closed ──► files made in a hidden folder ──► synced ──► renamed (visible) ──► items of
+ * payment and the manifest recorded in the ledger (published; settled when the bank has paid: payment.h).
+ * A crash before the renaming leaves nothing; after it the next run compares and records */
 #include "settle/internal.h"
 
 #include <stdio.h>
@@ -58,6 +58,7 @@ void run_co_free(struct run *r)
     folder_co_close(&r->folder);
     tally_fini(&r->tally);
     free(r->doubts.v);
+    free(r->own.v);
     free(r->rows);
     free(r->card);
     free(r);
@@ -117,14 +118,15 @@ static int co_record(struct run *r)
     r->rep->recorded = r->day.state == 3;
     if (r->rep->recorded)
         return 0;
-    struct ledger_op *op = calloc(1, sizeof *op);
+    int rc = open_co_items(r); /* before: a day that is published has all of them */
+    struct ledger_op *op = rc ? NULL : calloc(1, sizeof *op);
     if (!op)
-        return OC_ENOMEM;
+        return rc ? rc : OC_ENOMEM;
     op->type = LOP_SETTLED;
     snprintf(op->who, sizeof op->who, "%s", r->env->who ? r->env->who : "onecardd");
     op->settled.date = r->day.date;
     memcpy(op->settled.manifest_sha256, r->rep->manifest_sha256, SHA256_LEN);
-    int rc = ledger_co_submit(r->env->ledger, op);
+    rc = ledger_co_submit(r->env->ledger, op);
     if (rc)
         run_wrong(r, rc, "the files are published, the ledger could not record them: %.100s",
                   rc == OC_EREFUSED ? op->detail : oc_strerror(rc));

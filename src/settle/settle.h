@@ -4,6 +4,7 @@
  *    <dir>/2026-11-21/<participant>.csv   one line a posting that moved something (R14)
  *                     summary.csv         each participant by service, and what it is owed
  *                     float.csv           the float rolls forward (R19)
+ *                     payments.csv        what is to be paid and collected, and what the bank was heard of (R18)
  *                     doubts.csv          what was open when the day closed; no notes, of which nothing is money
  *                     manifest.json       counts, sums, size and SHA-256 of each file, the audit
  * chain's head manifest.sig        keyed signature of manifest.json
@@ -19,7 +20,7 @@
  *
  * Files: CSV as RFC 4180 (CRLF, UTF-8), amounts in yuan with two decimals. A participant's file is
  * named after its id; bytes other than letters, digits, '.', '_' and '-' are written %XX, and so is
- * the first letter of "summary", "float" and "doubts". A text that a spreadsheet would take for a
+ * the first letter of "summary", "float", "doubts" and "payments". A text that a spreadsheet would take for a
  * formula gets an apostrophe before it. */
 #ifndef SETTLE_SETTLE_H
 #define SETTLE_SETTLE_H
@@ -28,6 +29,7 @@
 #include "crypto/crypto.h"
 #include "flow/flow.h"
 #include "ledger/ledger.h"
+#include "settle/payment.h"
 
 #define SETTLE_PATH 512
 #define SETTLE_TEXT 256
@@ -62,6 +64,8 @@ struct settle_report {
     uint32_t files;        /* manifest and signature included */
     int64_t postings;
     fen_t gross, borne, net;
+    uint32_t items; /* of payment that the day leaves */
+    fen_t pay, collect; /* by the bank, in all */
     struct day_row day;  /* the ledger's figures, R19; of an open day as so far */
     fen_t from_postings; /* purse movement of all postings: loads - purchases */
     bool purses_checked; /* all purses together were the ledger's float now; false: too busy to
@@ -95,7 +99,7 @@ int settle_co_run(struct settle_env *env, date_t date, bool preview,
 int settle_co_verify(struct settle_env *env, date_t date, struct settle_report *ret) MUST_USE CO_FN;
 
 /** What is claimed of a fund for a month (R18): every posting of its closed days that moved the fund's
- * account, whom it went to, and the sum, which is what the account moved. In "claim-<fund>-<YYYY-MM>"
+ * account (but for deductions and what the fund paid), whom it went to, and the sum, which is what the account moved. In "claim-<fund>-<YYYY-MM>"
  * of the settlement folder:
  *    claim.csv      one line a posting, by day; what was given back is negative
  *    summary.csv    each payee's count and sum, and the total
@@ -106,6 +110,9 @@ struct settle_claim {
     int64_t lines;
     fen_t amount;       /* the fund owes */
     bool already;       /* the same files were there: nothing was written */
+    bool recorded;      /* the ledger holds the manifest's hash */
+    bool answered;      /* the fund's answer is booked */
+    fen_t deducted;     /* of it so far */
     uint32_t payees, files;
     char path[SETTLE_PATH];
     uint8_t manifest_sha256[SHA256_LEN];

@@ -147,7 +147,7 @@ static bool plain(char c, bool first)
 
 const char *tally_file_name(const char *id, char *out, size_t cap)
 {
-    static const char *const taken[] = {"summary", "float", "doubts"};
+    static const char *const taken[] = {"summary", "float", "doubts", "payments"};
     bool clash = false;
     for (size_t i = 0; i < ARRAY_LEN(taken); i++)
         clash |= strcmp(id, taken[i]) == 0;

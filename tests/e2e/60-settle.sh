@@ -125,6 +125,57 @@ if pick(days[2], "closing") * 100 != int(sys.argv[4]):
 sys.exit(bad)
 P
 
+say "paid is what the bank says is paid (R18)"
+state() {
+    ctl --json day show | jq -r --arg d "$1" '.items[] | select(.date == $d) | .state'
+}
+bank() { # total line…
+    { printf 'count,%d\ntotal,%s\nitem,payee,amount_yuan,result,date,reference,reason\n' $(($# - 1)) "$1"; printf '%s\n' "${@:2}"; } >"$CITY/run/bank.csv"
+    ctl settle result "$CITY/run/bank.csv" 2>&1
+}
+balance() { # kind owner
+    ctl --json account list | jq -r --arg k "$1" --arg o "$2" '[.items[] | select(.kind == $k and .owner == $o) | .balance_fen] | add // 0'
+}
+is "a day that nobody is paid for yet" "$(state "$day")" published
+is "a day that leaves nothing to pay" "$(state "$empty")" settled
+has "the list for the bank" "$(cat "$folder/$day/payments.csv")" "pay,$day/shop/m/1,shop,merchant,11.66,,"
+has "cash to be collected" "$(cat "$folder/$day/payments.csv")" "pay,$day/cardco/r/1,cardco,load_receivable,-30.00,,"
+shop_had=$(balance merchant shop)
+text=$(bank 1.00 "$day/shop/m/1,shop,11.66,paid,$day,B1,")
+is "a file that does not agree with itself" $? 1
+has "… is not taken" "$text" 'nothing of it was taken'
+text=$(bank -7.33 "$day/shop/m/1,shop,11.66,paid,$day,B1," "$day/nobody/m/1,nobody,11.00,paid,$day,B2," "$day/cardco/r/1,cardco,-29.99,paid,$day,B3,")
+is "a file with bad lines" $? 1
+has "… the good one is booked" "$text" '1 paid, 0 returned, 0 failed, 0 unchanged, 2 bad'
+has "… an unknown item" "$text" 'bank.csv:5: there is no item'
+has "… a wrong amount" "$text" 'bank.csv:6: .*-30.00 yuan, not -29.99'
+is "still published" "$(state "$day")" published
+is "the shop was paid once" "$(balance merchant shop)" $((shop_had - 1166))
+is "out of the reserve" "$(balance reserve "")" 1166
+text=$(bank -18.34 "$day/shop/m/1,shop,11.66,paid,$day,B1," "$day/cardco/r/1,cardco,-30.00,paid,$day,B3,")
+is "the rest" $? 0
+has "… and what was said before" "$text" '1 paid, 0 returned, 0 failed, 1 unchanged, 0 bad'
+is "settled" "$(state "$day")" settled
+is "the reserve" "$(balance reserve "")" -1834
+text=$(bank 11.66 "$day/shop/m/1,shop,11.66,paid,$day,B9,")
+is "another reference for the same item" $? 1
+has "… is refused by name" "$text" "$day/shop/m/1 is paid already: reference B1"
+bank 11.66 "$day/shop/m/1,shop,11.66,returned,$day,R1,account closed" >/dev/null || wrong "a returned payment"
+is "returned: not settled any more" "$(state "$day")" published
+has "what is open" "$(ctl settle list)" "$day/shop/m/2"
+has "what became of it" "$(ctl settle show "$day")" "$day/shop/m/1 +returned.*account closed"
+is "the shop is owed it again" "$(balance merchant shop)" "$shop_had"
+again=$(ctl --json status | jq -r .open_day)
+ctl day close --early --date "$again" >/dev/null || wrong "fourth day close"
+ctl settle run --date "$again" >/dev/null || wrong "settle run $again"
+has "the next list has it" "$(cat "$folder/$again/payments.csv")" "again,$day/shop/m/2,shop,merchant,11.66,"
+bank 11.66 "$day/shop/m/2,shop,11.66,paid,$day,B10," >/dev/null || wrong "the second attempt"
+is "settled again" "$(state "$day")" settled
+ctl settle verify --date "$day" >/dev/null
+is "the day's files are as they were" $? 0
+ctl ledger verify >/dev/null
+is "ledger verify" $? 0
+
 say "tampering"
 cp "$folder/$day/shop.csv" "$CITY/run/shop.csv"
 sed -i 's/12\.34/12.35/' "$folder/$day/shop.csv"

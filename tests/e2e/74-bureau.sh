@@ -216,5 +216,39 @@ run 0 payment.load --terminal desk --amount 30.00 --param source=pending
 is "what came back is on the chip again" "$(chip c .balance)" $((100000 - 5 * 3000 - 2000 + 3000))
 bureau_agrees "settled anew"
 reconcile c
+
+say "the month's claim, the fund's answer with a deduction 扣减, the bank's word (R18)"
+yuan() { # fen
+    awk -v f="$1" 'BEGIN { printf "%.2f", f / 100 }'
+}
+open_day() {
+    ctl --json status | jq -r .open_day
+}
+answer() { # claimed accepted deducted line…
+    { printf 'fund,fund-employee\nmonth,%s\nclaimed,%s\naccepted,%s\ndeducted,%s\ncount,%d\n' "$month" "$1" "$2" "$3" $(($# - 3))
+        printf 'txn,claimed_yuan,deducted_yuan,reason\n'; printf '%s\n' "${@:4}"; } >"$CITY/run/answer.csv"
+    ctl settle deduct "$CITY/run/answer.csv" 2>&1
+}
+owes=$((-$(account fund fund-employee)))
+hospital_had=$(account merchant hospital)
+month=$(open_day | cut -c1-7)
+while [[ $(open_day) == "$month"-* ]]; do
+    ctl day close --early --date "$(open_day)" >>"$CITY/log/city.log" || { wrong "day close $(open_day)"; break; }
+done
+is "the claim's sum" "$(ctl --json settle claim fund-employee "$month" | jq -r '"\(.amount_fen) \(.recorded)"')" "$owes true"
+line=$(tr -d '\r' <"$CITY/site/settlement/claim-fund-employee-$month/claim.csv" | awk -F, '$5 == "medical.settle" && $9 > 5 { l = $3 "," $9 } END { print l }')
+text=$(answer "$(yuan $((owes + 1)))" "$(yuan $((owes - 499)))" 5.00 "$line,5.00,not covered")
+is "an answer to another sum" $? 1
+has "… says which" "$text" "the claim is of .* yuan, the answer says"
+text=$(answer "$(yuan "$owes")" "$(yuan $((owes - 500)))" 5.00 "$line,5.00,\"not covered, line 2\"")
+is "the answer ($text)" $? 0
+is "the fund owes less" "$(account fund fund-employee)" $((500 - owes))
+is "the hospital bears it" "$(account merchant hospital)" $((hospital_had - 500))
+has "the same again" "$(answer "$(yuan "$owes")" "$(yuan $((owes - 500)))" 5.00 "$line,5.00,x")" '0 deducted, 1 unchanged, 0 bad'
+printf 'count,1\ntotal,%s\nitem,payee,amount_yuan,result,date,reference\n%s/fund-employee/f/1,fund-employee,%s,paid,%s-28,G1\n' \
+    "$(yuan $((500 - owes)))" "$month" "$(yuan $((500 - owes)))" "$month" >"$CITY/run/bank.csv"
+ctl settle result "$CITY/run/bank.csv" >"$CITY/run/paid" 2>&1 || wrong "settle result: $(cat "$CITY/run/paid")"
+is "the fund has paid" "$(account fund fund-employee)" 0
+is "the claim is proved" "$(ctl --json settle claim fund-employee "$month" --verify | jq -r '"\(.faults) \(.answered) \(.deducted_fen)"')" "0 true 500"
 ctl ledger verify >"$CITY/run/verify" 2>&1 || wrong "ledger verify: $(tail -n 3 "$CITY/run/verify")"
 finish

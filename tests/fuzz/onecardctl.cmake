@@ -1,2 +1,3 @@
 onecard_fuzzer(benefit_list fuzz_benefit_list.c LIBS onecard_onecardctl)
 onecard_fuzzer(offline_file fuzz_offline_file.c LIBS onecard_onecardctl)
+onecard_fuzzer(bank_file fuzz_bank_file.c LIBS onecard_onecardctl onecard_settle)

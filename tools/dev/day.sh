@@ -212,6 +212,12 @@ day_torn() {
     check "the reason" "$(ctl --json txn show "$txn" | jq -r .reason)" lost
 }
 
+# What a bank would send back of a day's items if everything went well.
+bank_result() {
+    ctl --json settle show "$1" --limit 500 | jq -r --arg day "$1" '.items as $i | "count,\($i | length)",
+        "total,\(([$i[].amount_fen] | add // 0) / 100)", "item,payee,amount_yuan,result,date,reference",
+        ($i[] | "\(.item),\(.payee),\(.amount_fen / 100),paid,\($day),\(.item)")'
+}
 day_evening() {
     local day
     chapter "9  Evening: shift, day, settlement 班结、日终、清算"
@@ -224,6 +230,11 @@ day_evening() {
     only='participants|files|gross|net|manifest|path' expect 0 settle run --date "$day"
     only='date|participants|postings|gross|net|faults' expect 0 settle verify --date "$day"
     (cd "$CITY/site/settlement/$day" 2>/dev/null && sed 's/^/    /' float.csv)
+    tell "Publishing pays nobody: the day is settled when the bank's result file says so (R18)."
+    tell "清算文件不等于到账：以银行回盘为准。"
+    bank_result "$day" >"$CITY/run/bank.csv"
+    expect 0 settle result "$CITY/run/bank.csv"
+    check "settled" "$(ctl --json day show | jq -r --arg d "$day" '.items[] | select(.date == $d) | .state')" settled
     chapter "10  The books 账本"
     tell "Every operation replayed from the journal, the chain of MACs checked, all legs summed:"
     tell "从流水重放每一笔，核对校验链，借贷总和为零。"

@@ -199,7 +199,7 @@ static void add_query(struct buf *b, const struct cli_args *a, const char *spec,
 int ctl_list(struct ctl *c, const struct cli_args *a, const struct ctl_list *l)
 {
     struct buf path;
-    char sep = '?';
+    char sep = strchr(l->path, '?') ? '&' : '?';
     json_t *j = NULL;
     buf_init(&path, 4096);
     buf_puts(&path, l->path);

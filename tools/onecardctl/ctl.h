@@ -46,7 +46,7 @@ int ctl_connect(struct ctl *c) MUST_USE;
 int ctl_show(struct ctl *c, const char *path);
 /** GET of a page of `path` (with the options limit, after and further query members) as a table. */
 struct ctl_list {
-    const char *path;
+    const char *path; /* may have a query of its own */
     const struct out_column *columns;
     size_t column_count;
     const char *const *

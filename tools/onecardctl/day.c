@@ -13,6 +13,7 @@ static int show_run(struct ctl *c, const struct cli_args *a)
         {"purchases", "purchases_fen", OUT_FEN},
         {"adjustments", "adjustments_fen", OUT_FEN},
         {"closing", "float_closing_fen", OUT_FEN},
+        {"unpaid", "items_open", OUT_INT},
         {"closed", "closed", OUT_TIME},
     };
     static const char *const query[] = {"limit", "after", NULL};

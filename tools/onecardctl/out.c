@@ -97,7 +97,9 @@ const char *out_colour(const struct ctl *c, const char *word)
                  {"ok", "\033[32m"},       {"refused", "\033[31m"}, {"lost", "\033[31m"},
                  {"blocked", "\033[31m"},  {"voided", "\033[31m"},  {"cancelled", "\033[31m"},
                  {"mute", "\033[31m"},     {"wrong", "\033[31m"},   {"in_doubt", "\033[33;1m"},
-                 {"intended", "\033[33m"}, {"absent", "\033[31m"},  {"suspended", "\033[33m"}};
+                 {"intended", "\033[33m"}, {"absent", "\033[31m"},  {"suspended", "\033[33m"},
+                 {"published", "\033[33m"}, {"paid", "\033[32m"}, {"returned", "\033[31m"},
+                 {"failed", "\033[31m"}};
     for (size_t i = 0; c->colour && word && i < ARRAY_LEN(table); i++)
         if (strcmp(table[i].word, word) == 0)
             return table[i].colour;

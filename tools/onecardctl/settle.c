@@ -1,5 +1,5 @@
 /* onecardctl settle: the files of a clearing day. */
-#include "ctl.h"
+#include "payment.h"
 
 #define SETTLE_MS (30 * 60 * 1000)
 
@@ -72,6 +72,17 @@ static int claim_run(struct ctl *c, const struct cli_args *a)
     return rc;
 }
 
+static const char *const item_states[] = {"open", "paid", "returned", "failed", "all", NULL};
+static const struct cli_option list_options[] = {
+    {.name = "state",
+     .value = "STATE",
+     .kind = CLI_WORD,
+     .words = item_states,
+     .help = "open (the default) paid returned failed all"},
+    CTL_PAGE_OPTIONS,
+};
+static const struct cli_option show_options[] = {CTL_PAGE_OPTIONS};
+
 static const struct cli_command commands[] = {
     {.name = "run",
      .args = "",
@@ -91,5 +102,33 @@ static const struct cli_command commands[] = {
      .run = claim_run,
      .more = "Every day of the month must be closed; the same month again gives the same bytes.\n"
              "Example:\n  onecardctl settle claim ybj 2026-11"},
+    {.name = "list",
+     .args = "",
+     .summary = "Lists items of payment: what the bank has not reported paid yet",
+     CLI_TABLE(list_options),
+     .run = payment_list_run,
+     .more = "An amount below zero is collected from the payee. payments.csv of each published day "
+             "has the same items for the bank."},
+    {.name = "show",
+     .args = "GROUP",
+     .summary = "Shows all items of a clearing day or of a month's claims and what became of each",
+     CLI_TABLE(show_options),
+     .run = payment_show_run,
+     .more = "Example:\n  onecardctl settle show 2026-11-21"},
+    {.name = "result",
+     .args = "FILE",
+     .summary = "Takes in the bank's result file: what was paid, came back, or failed (CSV)",
+     .run = payment_result_run,
+     .more = "Each bad line is reported with its reason, and the exit status is 1 then; the good "
+             "ones are\nbooked. The same file again changes nothing. docs/SETTLEMENT.md has the "
+             "columns.\nExample:\n  onecardctl settle result icbc-20261122.csv"},
+    {.name = "deduct",
+     .args = "FILE",
+     .summary = "Takes in a fund's answer to a monthly claim: what it accepts and what it deducts (CSV)",
+     .run = payment_deduct_run,
+     .more = "Each deduction is booked once on the hospital's account; what is accepted becomes an item "
+             "that\nthe bank is to report paid. The same file again changes nothing. "
+             "docs/SETTLEMENT.md has the\ncolumns.\nExample:\n  onecardctl settle deduct "
+             "ybj-2026-11.csv"},
 };
 const struct cli_noun noun_settle = CLI_NOUN("settle", "settlement files 清算", commands);

@@ -399,6 +399,63 @@ static void R2_record_stays_held_over_a_failed_commit_and_a_restart(void **state
     assert_int_equal(book_number(b, "SELECT count(*) FROM record"), 2);
 }
 
+/* ---- bookings of the house (LEDGER_HOUSE) ---- */
+
+/* The bank has paid P1 so much. */
+static struct op_intent *booking(struct book *b, fen_t amount)
+{
+    struct op_intent *in = &book_op(b, LOP_INTENT)->intent;
+    in->plan_kind = OC_PLAN_ACCOUNT;
+    in->amount = in->gross = amount;
+    in->leg_count = 2;
+    in->legs[0] = (struct leg){.kind = ACCT_MERCHANT, .owner = "P1", .amount = -amount};
+    in->legs[1] = (struct leg){.kind = ACCT_RESERVE, .amount = amount};
+    SET(in->service, LEDGER_HOUSE "paid");
+    in->business_date = BOOK_DAY;
+    return in;
+}
+
+static void R18_booking_of_the_house_is_at_no_terminal_and_found_by_its_number(void **s)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *s;
+    booking(b, 250)->request_no = 7;
+    assert_int_equal(book_do(b), 0);
+    int64_t first = b->op->intent.txn;
+    assert_int_equal(book_account(b, ACCT_RESERVE, "").credits_posted, 250);
+    assert_int_equal(book_number(b, "SELECT count(*) FROM terminal WHERE next_request > 1"), 0);
+    booking(b, 250)->request_no = 7; /* the same again moves nothing */
+    assert_int_equal(book_do(b), OC_EEXIST);
+    assert_int_equal(b->op->intent.txn, first);
+    struct op_intent *in = booking(b, 300);
+    in->request_no = 7;
+    in->request_hash[0] = 1;
+    assert_int_equal(book_do(b), OC_ECONFLICT);
+    assert_int_equal(book_account(b, ACCT_RESERVE, "").credits_posted, 250);
+}
+
+static void R20_nobody_else_goes_without_a_terminal(void **s)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *s;
+    SET(booking(b, 250)->service, "payment.refund");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    assert_int_equal(b->op->reason, OC_R_TERMINAL_UNKNOWN);
+    booking(b, 250)->card = b->card;
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    SET(booking(b, 250)->participant, "P1");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    SET(booking(b, 250)->hold.to, "P1");
+    SET(b->op->intent.hold.kind, "pay");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    struct op_intent *in = book_purchase(b, 100);
+    in->terminal[0] = in->participant[0] = '\0';
+    SET(in->service, LEDGER_HOUSE "paid");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+    SET(booking(b, 250)->terminal, "nowhere");
+    assert_int_equal(book_do(b), OC_EREFUSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +477,8 @@ int main(void)
         T(deposit_never_goes_below_nothing),
         T(twelve_legs_of_a_split_bill_are_one_transaction),
         T(R2_record_stays_held_over_a_failed_commit_and_a_restart),
+        T(R18_booking_of_the_house_is_at_no_terminal_and_found_by_its_number),
+        T(R20_nobody_else_goes_without_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
