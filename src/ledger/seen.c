@@ -177,7 +177,7 @@ static WORKER_FN bool explained(struct fold *f, struct card_full *c, const struc
         *ret_err = fold_event(f, at, "loads_lost", text);
     }
     if (waits_for_counter || c->r.alarm != ALARM_RESTORED)
-        return waits_for_counter || (diff < 0 && debits_open);
+        return waits_for_counter || (diff < 0 && (c->due_has & DUE_DEBITS));
     if (debits_open)
         return true;
     if (diff > 0 && !(seen->has & SEEN_PROVEN))
@@ -352,6 +352,7 @@ int seen_again(struct fold *f, struct card_full *c, const struct event_at *at)
     fen_t ahead = 0;
     int rc = c->r.replaced_by ? 0 : in_step(f, c, &known, &ahead);
     struct card_seen now = c->r.last;
-    now.balance -= ahead;
+    if (now.balance != c->r.purse) /* else it was shown after them, and its counter was not asked */
+        now.balance -= ahead;
     return rc || !known ? rc : judge_balance(f, c, &now, at);
 }

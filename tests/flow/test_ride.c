@@ -162,6 +162,16 @@ static void R3_free_ride_that_never_happened_is_voided(void **state)
     city_agrees(&c, 1, 1000);
 }
 
+static void R1_a_debit_elsewhere_after_a_free_ride_is_awaited(void **state)
+{
+    (void)state;
+    assert_int_equal(tap(1, 0)->outcome, OC_POSTED);
+    (void)city_elsewhere(&c, 1, "payment.purchase", 100);
+    assert_int_equal(tap(1, 0)->outcome, OC_POSTED);
+    assert_int_equal(city_card_row(&c, 1)->awaiting, 1);
+    assert_int_equal(city_card_row(&c, 1)->alarm, ALARM_NONE);
+}
+
 static int run_profile(enum cardsim_profile k, const char *p)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +185,7 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(not_enough_on_the_card_is_refused),
         F(R3_free_ride_whose_answer_was_lost_is_read_back_from_its_record),
         F(R3_free_ride_that_never_happened_is_voided),
+        F(R1_a_debit_elsewhere_after_a_free_ride_is_awaited),
     };
     kind = k;
     profile = p;

@@ -2,6 +2,7 @@
  * everything at the end. */
 #include "books.h"
 #include "bank.h"
+#include "box.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -113,6 +114,8 @@ int books_co_look(struct city *c)
     }
     if (rc == 0 && !c->dead)
         rc = note_finals(c);
+    if (rc == 0 && !c->dead)
+        rc = boxes_co_resolve(c);
     return rc == 0 ? rules_co_balances(c, false) : rc;
 }
 
@@ -140,7 +143,8 @@ static void keep(struct city *c, const struct txn_row *row)
                         .reason = row->reason,
                         .tac_verdict = row->tac_verdict,
                         .suspense = row->suspense,
-                        .refund = row->in.refund};
+                        .refund = row->in.refund,
+                        .offline = strcmp(row->in.service, LEDGER_SERVICE_OFFLINE) == 0};
     memcpy(e->terminal, row->in.terminal, sizeof e->terminal);
     for (unsigned i = 0; i < row->in.leg_count; i++)
         e->legs += row->in.legs[i].amount;

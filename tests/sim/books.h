@@ -14,7 +14,7 @@ struct entry {
     uint32_t terminal_seq;
     uint16_t counter;
     uint8_t state, kind, evidence, reason, tac_verdict, suspense;
-    bool refund;
+    bool refund, offline; /* offline: an offline terminal's record */
 };
 
 struct books {

@@ -1,5 +1,5 @@
-/* What rows may not do together: limits that hold and let pass what is under them, refunds that give
- * back what was taken and no more, and what was final once stays as it was. */
+/* What rows may not do together: limits that hold and let pass what is under them, refunds that
+ * give back what was taken and no more, and what was final once stays as it was. */
 #include "books.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ struct sums {
 
 static bool is_debit(const struct entry *e)
 {
-    return e->kind == OC_PLAN_DEBIT && e->state == OC_TXN_POSTED;
+    return e->kind == OC_PLAN_DEBIT && e->state == OC_TXN_POSTED && !e->offline;
 }
 
 /* On its business day; `e` is the last of it that counts. */
@@ -58,7 +58,7 @@ static bool may_have_counted(const struct entry *r, const struct entry *e)
 {
     bool day = r->business == e->business || city_date(r->created_ms, 480) == e->business ||
                city_date(e->created_ms, 480) == r->business;
-    return entry_on_chip(r) && day && r->state != OC_TXN_REFUSED &&
+    return entry_on_chip(r) && !r->offline && day && r->state != OC_TXN_REFUSED &&
            (r->state != OC_TXN_VOIDED || r->decided_ms >= e->created_ms - MOMENT_MS);
 }
 
@@ -75,12 +75,13 @@ static void refused_justly(struct city *c, const struct entry *e)
         s.till += strcmp(r->terminal, e->terminal) == 0 ? r->amount : 0;
     }
     fen_t amount = e->amount > 0 ? e->amount : SINGLE_MAX; /* a fare is not in such a row */
-    MUST(c,
-         amount > SINGLE_MAX || s.card + amount > CARD_DAY_MAX || s.count >= CARD_DAY_COUNT ||
-             s.till + amount > TILL_DAY_MAX,
-         "R2: %s was refused for a limit, and %lld of the card's, %lld of the till's day and %u are "
-         "all that can have counted",
-         text(e->id), (long long)s.card, (long long)s.till, s.count);
+    MUST(
+        c,
+        amount > SINGLE_MAX || s.card + amount > CARD_DAY_MAX || s.count >= CARD_DAY_COUNT ||
+            s.till + amount > TILL_DAY_MAX,
+        "R2: %s was refused for a limit, and %lld of the card's, %lld of the till's day and %u are "
+        "all that can have counted",
+        text(e->id), (long long)s.card, (long long)s.till, s.count);
 }
 
 /* ---- refunds (R6) ---- */
@@ -90,7 +91,8 @@ static void gives_back(struct city *c, const struct entry *e)
     const struct books *b = c->books;
     const struct entry *first = books_entry(c, e->link);
     fen_t all = 0;
-    MUST(c, first && first->state == OC_TXN_POSTED && first->kind == OC_PLAN_DEBIT,
+    MUST(c,
+         first && first->state == OC_TXN_POSTED && first->kind == OC_PLAN_DEBIT && !first->offline,
          "R6: %s gives back what was not posted", text(e->id));
     MUST(c, !entry_on_chip(e), "R6: %s gives back onto a chip", text(e->id));
     for (const struct entry *r = first; r <= e; r++)

@@ -2,7 +2,7 @@
  * and how far the ledger was when it arrived; the POSTED transactions of its card must be exactly
  * that. A ride that costs nothing counts as well: the chip wrote its journey record. */
 #include "bank.h"
-#include "books.h"
+#include "box.h"
 
 #include <stdlib.h>
 
@@ -46,6 +46,13 @@ static void one_holds(struct city *c, const struct city_card *card, const struct
          "R1: %s filled the purse to %lld, over its ceiling", text(e->id), (long long)m->balance);
 }
 
+/* Its record has not come: the terminal is lost, or knows too little. */
+static bool awaited(const struct city *c, const struct city_card *card, size_t move)
+{
+    const struct box_record *r = boxes_record(c, (int)(card - c->cards), move);
+    return r && !r->posted;
+}
+
 /* R1, R2, R3, R7: movements and POSTED transactions are the same list. */
 static void chip_equals_postings(struct city *c, const struct city_card *card)
 {
@@ -65,13 +72,15 @@ static void chip_equals_postings(struct city *c, const struct city_card *card)
         MUST(c, m < card->move_count, "R3: %s is POSTED and card %d did not do it", text(e->id),
              (int)(card - c->cards));
         used[m] = true;
-        if (!for_people)
+        MUST(c, e->offline == (card->moves[m].till < 0), "R16: %s is of another terminal",
+             text(e->id));
+        if (!for_people && !e->offline)
             one_holds(c, card, e, &card->moves[m]);
     }
     for (size_t m = 0; m < card->move_count; m++)
-        MUST(c, used[m], "R1: card %d moved %lld at %.3f s, and no posting says so",
-             (int)(card - c->cards), (long long)card->moves[m].delta,
-             (double)card->moves[m].ns / 1e9);
+        MUST(c, used[m] || awaited(c, card, m),
+             "R1: card %d moved %lld at %.3f s, and no posting says so", (int)(card - c->cards),
+             (long long)card->moves[m].delta, (double)card->moves[m].ns / 1e9);
     free(used);
 }
 
@@ -125,4 +134,5 @@ void chips_check(struct city *c)
     for (int i = 0; i < CITY_CARDS; i++)
         chip_equals_postings(c, &c->cards[i]);
     charged_once(c);
+    boxes_check(c);
 }

@@ -1,6 +1,7 @@
 /* A city's life: a daemon after the other over what its disk kept, until all was asked that was to
  * be asked. See city.h. */
 #include "bank.h"
+#include "box.h"
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -228,18 +229,19 @@ static void write_fares(const struct city *c)
 
 static void write_config(struct city *c)
 {
-    int n =
-        snprintf(c->conf, sizeof c->conf,
-                 "site: {name: Sim, issuer: \"1020304000000001\"}\n"
-                 "paths: {keystore: \"%s/keystore\", ledger: \"%s/ledger.db\", settlement: "
-                 "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
-                 "\"%s/lib/onecard/modules\"}\n"
-                 "modules: {payment: {}, transit: {fares: \"%s/fares\"}}\nkeys: {allow_clear: true}\nsam: {software: true}\n"
-                 "policy: {card_day_max: 400.00, card_day_count: 60, terminal_day_max: 600.00, single_max: 28.00, "
-                 "command: 1500ms}\n"
-                 "readers: {pcsc: off}\nlog: {level: %s}\n",
-                 c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR, c->dir,
-                 c->plan.verbose ? "debug" : "error");
+    int n = snprintf(c->conf, sizeof c->conf,
+                     "site: {name: Sim, issuer: \"1020304000000001\"}\n"
+                     "paths: {keystore: \"%s/keystore\", ledger: \"%s/ledger.db\", settlement: "
+                     "\"%s/settlement\", profiles: \"%s/conf/profiles\", modules: "
+                     "\"%s/lib/onecard/modules\"}\n"
+                     "modules: {payment: {}, transit: {fares: \"%s/fares\"}}\nkeys: {allow_clear: "
+                     "true}\nsam: {software: true}\n"
+                     "policy: {card_day_max: 400.00, card_day_count: 60, terminal_day_max: 600.00, "
+                     "single_max: 28.00, "
+                     "command: 1500ms}\n"
+                     "readers: {pcsc: off}\nlog: {level: %s}\n",
+                     c->dir, c->dir, c->dir, ONECARD_SOURCE_DIR, ONECARD_BINARY_DIR, c->dir,
+                     c->plan.verbose ? "debug" : "error");
     CHECK(n > 0 && (size_t)n < sizeof c->conf);
     (void)snprintf(c->conf_path, sizeof c->conf_path, "%s/onecardd.yaml", c->dir);
 }
@@ -339,6 +341,7 @@ void city_live(struct city *c, const struct city_plan *plan)
     found_cards(c);
     books_init(c);
     bank_init(c);
+    boxes_init(c);
     make_site(c);
     while (!c->over)
         incarnate(c);
@@ -349,6 +352,7 @@ void city_fini(struct city *c)
 {
     books_fini(c);
     bank_fini(c);
+    boxes_fini(c);
     sim_disk_mount(NULL);
     sim_disk_free(&c->disk);
     for (int i = 0; i < CITY_CARDS; i++) {

@@ -5,7 +5,7 @@
  *   till.c     people with cards at readers           reader.c  readers, and what cards did
  *   found.c    what stands in the ledger at first     books.c   what must hold, always
  *   rules.c    each rule of money, at the end         chips.c   chips against rows, move by move
- *   bounds.c   limits, refunds, finality
+ *   bounds.c   limits, refunds, finality              box.c     terminals that are not connected
  *   lane.c     terminals over the network             wire.c    what carries their frames
  *   machine.c  time, threads                          disk*.c   the disk
  *
@@ -144,8 +144,10 @@ struct city {
     size_t claim_count, claim_cap;
     struct books *books;
     struct bank *bank;
-    bool prepared;    /* the script's: the card has money, the sync is counted */
-    int64_t night_ms; /* wall: people sleep until then once half is done; 0: they do not */
+    struct box_book *boxes;
+    struct sim_rand box_rand; /* who pays where nobody asks, and collectors */
+    bool prepared;            /* the script's: the card has money, the sync is counted */
+    int64_t night_ms;         /* wall: people sleep until then once half is done; 0: they do not */
     struct {
         date_t date;
         uint64_t print;

@@ -1,5 +1,5 @@
 /* What a city begins with: participants, terminals, cards with their keys. */
-#include "city.h"
+#include "box.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +104,8 @@ static CO_FN int terminals(struct city *c, struct ledger_op *op)
             (void)snprintf(t->reader, sizeof t->reader, "%s", t->id);
         (void)snprintf(t->services, sizeof t->services, "*");
         (void)snprintf(t->params, sizeof t->params,
-                       "{\"table\":\"bus\",\"line\":\"%u\",\"same_card_seconds\":\"0\"}", i % 2 + 12);
+                       "{\"table\":\"bus\",\"line\":\"%u\",\"same_card_seconds\":\"0\"}",
+                       i % 2 + 12);
         rc = submit(c, op);
     }
     return rc;
@@ -172,6 +173,8 @@ int found_co_city(struct city *c)
         rc = terminals(c, op);
     if (rc == 0)
         rc = terminal_keys(c, op);
+    if (rc == 0)
+        rc = boxes_co_found(c, op);
     if (rc == 0)
         rc = citizens(c, op);
     return rc == 0 ? cards(c, op) : rc;

@@ -6,7 +6,7 @@
 
 #define WAY_NS (8 * NS_PER_MS)
 
-#define INS_DEBIT  0x54
+#define INS_DEBIT 0x54
 
 static const struct till *till_with(const struct city *c, int card)
 {
@@ -19,8 +19,9 @@ static const struct till *till_with(const struct city *c, int card)
 static uint32_t sam_seq_of(const uint8_t *cmd, size_t len)
 {
     bool debit = len >= 20 && cmd[1] == INS_DEBIT;
-    return !debit ? 0
-                  : (uint32_t)cmd[5] << 24 | (uint32_t)cmd[6] << 16 | (uint32_t)cmd[7] << 8 | cmd[8];
+    return !debit
+               ? 0
+               : (uint32_t)cmd[5] << 24 | (uint32_t)cmd[6] << 16 | (uint32_t)cmd[7] << 8 | cmd[8];
 }
 
 struct card_move *card_moved_by(struct city *c, struct city_card *card, const uint8_t *cmd,

@@ -1,6 +1,6 @@
 /* The rules of money, each a check of everything a city did. What a chip really did is known here:
  * its purse was looked at after every command. */
-#include "books.h"
+#include "box.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +24,20 @@ static bool same_record(const struct entry *e, const struct entry *r)
            strcmp(r->terminal, e->terminal) == 0 && e->created_ms - r->created_ms < 1500;
 }
 
+/* Debits elsewhere have overwritten the chip's proof, or its log of ten. */
+static bool overwritten(const struct city *c, const struct entry *e)
+{
+    unsigned since =
+        e->kind == OC_PLAN_DEBIT ? boxes_since(c, e->card, (uint16_t)(e->counter + 1)) : 0;
+    return since > (e->suspense ? 0U : 8U);
+}
+
 bool entry_for_people(const struct city *c, const struct entry *e)
 {
-    if (e->state != OC_TXN_IN_DOUBT || !entry_on_chip(e) || e->amount != 0)
+    if (e->state != OC_TXN_IN_DOUBT || !entry_on_chip(e))
         return false;
+    if (e->amount != 0)
+        return overwritten(c, e);
     for (const struct entry *r = e; r > c->books->rows && !e->suspense; r--)
         if (same_record(e, r - 1))
             return true;
@@ -99,13 +109,13 @@ static bool voided_by_evidence(const struct entry *e)
 {
     return e->evidence == EV_NOT_SENT || e->evidence == EV_CARD_REFUSED ||
            e->evidence == EV_COUNTER || e->evidence == EV_COUNTER_OTHER ||
-           e->evidence == EV_CAPP_RECORD || e->evidence == EV_LOG;
+           e->evidence == EV_CAPP_RECORD || e->evidence == EV_LOG || e->evidence == EV_CLEARING;
 }
 
 static bool posted_by_evidence(const struct entry *e)
 {
     return e->evidence == EV_ANSWER || e->evidence == EV_PROVE || e->evidence == EV_LOG ||
-           e->evidence == EV_CAPP_RECORD;
+           e->evidence == EV_CAPP_RECORD || (e->offline && e->evidence == EV_CLEARING);
 }
 
 static void row_holds(struct city *c, const struct entry *e)
@@ -114,7 +124,8 @@ static void row_holds(struct city *c, const struct entry *e)
     MUST(c, e->legs == 0, "the legs of %s sum to %lld", id, (long long)e->legs);
     MUST(c, e->state != OC_TXN_POSTED || e->clearing >= e->business,
          "R11: %s cleared before its business date", id);
-    MUST(c, !open(e) || entry_for_people(c, e), "R3: %s is still open though its card was looked at", id);
+    MUST(c, !open(e) || entry_for_people(c, e),
+         "R3: %s is still open though its card was looked at", id);
     MUST(c, e->state != OC_TXN_VOIDED || !entry_on_chip(e) || voided_by_evidence(e),
          "R4: %s was voided without evidence (%s)", id, evidence_name((enum evidence)e->evidence));
     MUST(c, e->state != OC_TXN_POSTED || !entry_on_chip(e) || posted_by_evidence(e),
@@ -123,7 +134,9 @@ static void row_holds(struct city *c, const struct entry *e)
          "R5: %s was posted with a wrong TAC", id);
     MUST(c, !entry_on_chip(e) || e->state == OC_TXN_REFUSED || e->counter != UINT16_MAX,
          "R9: %s used the last counter", id);
-    MUST(c, e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED || e->amount <= SINGLE_MAX,
+    MUST(c,
+         e->kind != OC_PLAN_DEBIT || e->state == OC_TXN_REFUSED || e->offline ||
+             e->amount <= SINGLE_MAX,
          "limits: %s is over the most of one transaction", id);
 }
 
@@ -163,15 +176,18 @@ void rules_check(struct city *c)
 static CO_FN int card_is_lawful(struct city *c, int i, const struct card_row *row,
                                 struct txn_row *doubt)
 {
-    fen_t chip = c->cards[i].balance, other = row->purse;
+    struct box_due due = boxes_due(c, i);
+    fen_t chip = c->cards[i].balance + due.sum, other = row->purse;
     int rc = row->open_txn ? ledger_co_txn(c->serve->ledger, row->open_txn, doubt) : 0;
     if (rc != 0 || c->dead)
         return rc;
     if (row->open_txn)
         other += doubt->in.plan_kind == OC_PLAN_CREDIT ? doubt->in.amount : -doubt->in.amount;
     MUST(c, chip == row->purse || (row->open_txn && chip == other),
-         "R1: card %d holds %lld, its purse account %lld%s", i, (long long)chip,
-         (long long)row->purse, row->open_txn ? " and another doubt is open" : "");
+         "R1: card %d holds %lld, %lld were paid offline and have not come, its purse account "
+         "%lld%s",
+         i, (long long)c->cards[i].balance, (long long)due.sum, (long long)row->purse,
+         row->open_txn ? " and another doubt is open" : "");
     return 0;
 }
 
@@ -182,7 +198,12 @@ static void card_is_closed(struct city *c, int i, const struct card_row *row)
         return;
     MUST(c, row->open_txn == 0 && row->purse_debits_pending == 0 && row->purse_credits_pending == 0,
          "card %d has something reserved and nothing open", i);
-    MUST(c, c->cards[i].lied || (row->alarm == 0 && row->awaiting == 0),
+    struct box_due due = boxes_due(c, i);
+    /* A look at the balance alone shows no counter; at a denied card nobody looks any more. */
+    bool unseen = row->awaiting < due.count || c->cards[i].denied_ms != 0;
+    MUST(c,
+         c->cards[i].lied || ((row->alarm == 0 || (row->alarm == ALARM_BALANCE && unseen)) &&
+                              row->awaiting <= due.count),
          "R1: card %d: alarm %u, %u records awaited", i, row->alarm, row->awaiting);
     MUST(c, row->pending_load_reserved == 0, "card %d: a pending load is reserved", i);
 }

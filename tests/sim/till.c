@@ -1,6 +1,6 @@
 /* People. Somebody at each till takes a card, asks for a service, and does what people do when no
  * answer comes: asks again under the same number, with that card, another or none; or gives up. */
-#include "city.h"
+#include "box.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,8 +384,12 @@ static CO_FN int closing_flow(void *arg)
     c->calm = true;
     c->full = false;
     rc = flow_co_sleep_ms(5000); /* a store that failed is tried every second */
+    if (rc == 0)
+        rc = boxes_co_bring_all(c);
     for (int i = 0; rc == 0 && i < CITY_CARDS; i++)
         rc = look_at(&c->tills[0], i);
+    if (rc == 0) /* those of which the switch did not know that they were to come */
+        rc = boxes_co_bring_all(c);
     if (rc == 0)
         rc = flow_co_sleep_ms(3000);
     if (rc == 0)
@@ -491,5 +495,7 @@ int tills_co_start(struct city *c)
     }
     if (rc == 0)
         rc = flow_start(c->serve->loop, "office", office_flow, c, NULL);
+    if (rc == 0)
+        rc = boxes_co_start(c);
     return rc == 0 ? flow_start(c->serve->loop, "closing", closing_flow, c, NULL) : rc;
 }

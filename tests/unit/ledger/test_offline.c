@@ -111,6 +111,43 @@ static void R1_a_filled_gap_that_does_not_explain_the_balance_raises_an_alarm(vo
     assert_int_equal(book_card(b)->mismatch, -50);
 }
 
+/* Somebody asks for the balance alone: no counter is shown. */
+static WORKER_FN int show_balance(struct book *b)
+{
+    uint8_t has = b->chip.has;
+    b->chip.has = SEEN_BALANCE | SEEN_PROVEN;
+    int rc = book_show(b);
+    b->chip.has = has;
+    return rc;
+}
+
+static void R1_an_alarm_goes_when_the_gap_that_explains_it_is_seen(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    offline(b, 300);
+    assert_int_equal(show_balance(b), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_BALANCE);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 1);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+}
+
+static void
+R1_an_alarm_goes_when_the_record_that_explains_it_comes_before_the_gap_is_seen(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    offline(b, 300);
+    assert_int_equal(show_balance(b), 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_BALANCE);
+    assert_int_equal(brings(b, 100, 300), OFFLINE_POSTED);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+    assert_int_equal(book_show(b), 0);
+    assert_int_equal(book_card(b)->r.awaiting, 0);
+    assert_int_equal(book_card(b)->r.alarm, ALARM_NONE);
+}
+
 static void R1_a_debit_with_a_right_tac_posts_below_zero(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -608,6 +645,8 @@ int main(void)
         T(R1_records_after_the_gap_was_seen_fill_it_to_the_fen),
         T(R1_records_before_the_gap_is_seen_are_taken_off_it),
         T(R1_a_filled_gap_that_does_not_explain_the_balance_raises_an_alarm),
+        T(R1_an_alarm_goes_when_the_gap_that_explains_it_is_seen),
+        T(R1_an_alarm_goes_when_the_record_that_explains_it_comes_before_the_gap_is_seen),
         T(R1_a_debit_with_a_right_tac_posts_below_zero),
         T(R16_the_same_file_again_changes_nothing),
         T(R16_another_content_under_a_posted_identity_is_told_and_not_kept),
