@@ -33,7 +33,7 @@ const char *db_log_vfs(void);
  * runs before it could be undone. */
 int db_undo(struct db *db) WORKER_FN;
 /** 0: statements may run. */
-int db_ready(struct db *db);
+int db_ready(struct db *db) WORKER_FN;
 /** Finalises every statement that is not in use. */
 void db_forget(struct db *db);
 
