@@ -20,6 +20,7 @@ import tempfile
 import time
 
 LIMIT_S = 8
+NEVER = "own:1000000000"
 KINDS = ("own", "memory", "files", "net")
 HALF_MADE = {"init"}  # says so itself, and refuses the folder the next time
 
@@ -103,11 +104,11 @@ class Verb:
         site = os.path.join(self.home, "new") if self.verb == ("init",) else self.args.dir
         p = subprocess.run([self.args.ctl, "--dir", site] + self.line, cwd=self.home, env=env, input="410102199001010021\n",
                            capture_output=True, text=True, errors="replace", timeout=LIMIT_S)
-        calls = open(seen).read().split() if os.path.exists(seen) else ["0", "0"]
+        calls = open(seen).read().split()[1:] if os.path.exists(seen) else ["0"] * len(KINDS)
         if os.path.exists(seen):
             os.unlink(seen)
         left = sorted(os.listdir(self.home)) if self.verb[0] not in HALF_MADE else []
-        return p.returncode, p.stdout, p.stderr, int(calls[0]), left
+        return p.returncode, p.stdout, p.stderr, [int(n) for n in calls], left
 
     def wrong(self, usual, faults):
         """What is wrong with one run; None: nothing."""
@@ -139,18 +140,16 @@ class Turns:
 
     def __init__(self, verb):
         self.verb = verb
-        verb.run("own:1000000000")  # whatever it changes is changed by now
-        self.usual = verb.run("own:1000000000")
-        again = verb.run("own:1000000000")
-        verb.grows = plain(again[1]) != plain(self.usual[1])
-        self.calls = {kind: verb.run(kind + ":1000000000")[3] for kind in KINDS}
+        verb.run(NEVER)  # whatever it changes is changed by now
+        self.usual = verb.run(NEVER)
+        self.calls = dict(zip(KINDS, self.usual[3]))
         self.done = {kind: set() for kind in KINDS}
         self.wrong = []
 
     def turn(self, number):
         """How many runs it made."""
         runs = 0
-        self.usual = self.verb.run("own:1000000000")  # others may have changed what it says
+        self.usual = self.verb.run(NEVER)  # others may have changed what it says
         for kind, calls in self.calls.items():
             n = 1 + int(calls * (number * 0.6180339887498949 % 1)) if number < calls else 0
             while 0 < n <= calls and n in self.done[kind]:
@@ -161,7 +160,8 @@ class Turns:
             faults = "%s:%d%s" % (kind, n, "+" if number % 3 == 1 else "")
             why = self.verb.wrong(self.usual, faults)
             if why:  # the first of its kind may have changed something, as "already there" from now on
-                self.usual = self.verb.run("own:1000000000")
+                before, self.usual = self.usual, self.verb.run(NEVER)
+                self.verb.grows = plain(before[1]) != plain(self.usual[1])
                 why = self.verb.wrong(self.usual, faults)
             runs += 1
             if why:
@@ -179,15 +179,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("ctl", "dir", "shim", "values"):
         p.add_argument("--" + name, required=True)
-    p.add_argument("--seconds", type=float, default=90, help="no further turn begins after that")
+    p.add_argument("--seconds", type=float, default=90, help="no further turn begins so long after the first")
     p.add_argument("--only", default="", help="verbs that match")
     args = p.parse_args()
     values = Values(args.values)
     home = tempfile.mkdtemp(prefix="onecard-faults.")
-    begun, runs, turns = time.monotonic(), 0, []
+    runs, turns = 0, []
     for verb, text in words_of_help(args.ctl):
         if re.search(args.only, " ".join(verb)):
             turns.append(Turns(Verb(args, verb, line_of(verb, text, values), os.path.join(home, "-".join(verb)))))
+    begun = time.monotonic()
     for number in range(max(max(t.calls.values()) for t in turns)):
         made = 0
         for t in turns:

@@ -2,7 +2,8 @@
  *
  *   FAULTS=own:17     the seventeenth allocation of our own code fails; own memory files net
  *   FAULTS=files:3+   that call, and each one after it
- *   FAULTS_SEEN=FILE  at the end "calls struck" is written there
+ *   FAULTS_SEEN=FILE  at the end "struck own memory files net", how many there were, is written
+ * there
  *
  * Under a sanitizer the real functions are its own, so that it sees what it would see otherwise. */
 #include "faults.h"
@@ -40,6 +41,7 @@ static _Atomic bool armed;
 static _Atomic unsigned kinds;
 static _Atomic bool goes_on, begun;
 static _Atomic unsigned long at, calls, struck;
+static _Atomic unsigned long met[4]; /* own, memory, files, net: whether they were to fail or not */
 static void *frames[FRAMES];
 static int frame_count;
 static _Thread_local unsigned held __attribute__((tls_model("initial-exec")));
@@ -80,16 +82,36 @@ static int look(struct dl_phdr_info *info, size_t size, void *first)
 
 /* ---- when ---- */
 
-static bool strikes(unsigned kind, const void *caller)
+/* Whether it is a call that is counted at all. */
+static bool counts(const void *caller)
 {
     if (!atomic_load_explicit(&armed, memory_order_acquire) || held > 0 ||
-        (atomic_load(&kinds) & kind) == 0 || within(libc, libc_count, caller))
+        within(libc, libc_count, caller))
         return false;
-    if (!atomic_load(&begun)) { /* what libraries do before main() is theirs */
-        if (!within(own, own_count, caller))
-            return false;
-        atomic_store(&begun, true);
-    }
+    if (atomic_load(&begun))
+        return true;
+    if (!within(own, own_count, caller)) /* what libraries do before main() is theirs */
+        return false;
+    atomic_store(&begun, true);
+    return true;
+}
+
+/* Of memory that is asked for by us both are met. */
+static void meet(unsigned kind, const void *caller)
+{
+    bool memory = (kind & (FAULTS_OWN | FAULTS_MEMORY)) != 0;
+    atomic_fetch_add(&met[memory ? 1 : kind == FAULTS_FILES ? 2 : 3], 1);
+    if (memory && within(own, own_count, caller))
+        atomic_fetch_add(&met[0], 1);
+}
+
+static bool strikes(unsigned kind, const void *caller)
+{
+    if (!counts(caller))
+        return false;
+    meet(kind, caller);
+    if ((atomic_load(&kinds) & kind) == 0)
+        return false;
     unsigned long n = atomic_fetch_add(&calls, 1) + 1, from = atomic_load(&at);
     if (n < from || (n > from && !atomic_load(&goes_on)))
         return false;
@@ -167,6 +189,8 @@ void faults_arm(const struct faults *f)
     atomic_store(&at, f->at);
     atomic_store(&calls, 0);
     atomic_store(&struck, 0);
+    for (unsigned i = 0; i < 4; i++)
+        atomic_store(&met[i], 0);
     atomic_store(&begun, true);
     atomic_store_explicit(&armed, true, memory_order_release);
 }
@@ -520,9 +544,10 @@ int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*fn)(void 
 static void write_seen(void)
 {
     const char *path = getenv("FAULTS_SEEN");
-    char text[64];
+    char text[128];
     struct faults_seen s = faults_disarm();
-    int n = snprintf(text, sizeof text, "%lu %lu\n", s.calls, s.struck);
+    int n = snprintf(text, sizeof text, "%lu %lu %lu %lu %lu\n", s.struck, atomic_load(&met[0]),
+                     atomic_load(&met[1]), atomic_load(&met[2]), atomic_load(&met[3]));
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
     if (fd < 0)
         return;
