@@ -18,11 +18,6 @@ struct profile_set {
     size_t count;
 };
 
-const struct conf_schema *profile_schema(void)
-{
-    return &profile_table;
-}
-
 struct profile_set *profile_set_new(void)
 {
     return calloc(1, sizeof(struct profile_set));

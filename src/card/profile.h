@@ -316,8 +316,6 @@ const struct card_profile *profile_get(const struct profile_set *set, const char
 size_t profile_count(const struct profile_set *set);
 /** The i-th in the order of trying (priority, then name), or NULL. */
 const struct card_profile *profile_at(const struct profile_set *set, size_t i);
-/** The table profiles are read by (for documents and sample files). */
-const struct conf_schema *profile_schema(void);
 
 /* ---- matching (pure)
  * ---------------------------------------------------------------------------------------- */

@@ -96,8 +96,6 @@ int pcsc_monitor_new(const struct pcsc_opts *o, struct loop *loop, struct pcsc *
                      struct pcsc_monitor **ret) MUST_USE;
 /** Tells it to end and waits until `until_ns`, then gives it up. */
 void pcsc_monitor_stop(struct pcsc_monitor **m, int64_t until_ns);
-/** The owner of a report, NULL when it has gone. Loop thread. */
-struct pcsc *pcsc_monitor_owner(const struct pcsc_monitor *m);
 /** The loop's side of a report (reader_pcsc.c). */
 void pcsc_take_report(struct pcsc *p, const struct pcsc_report *r);
 

@@ -45,11 +45,6 @@ static void monitor_unref(struct pcsc_monitor *m)
     free(m);
 }
 
-struct pcsc *pcsc_monitor_owner(const struct pcsc_monitor *m)
-{
-    return m->owner;
-}
-
 /* ---- reports ---- */
 static void report_run(struct loop_task *task)
 {

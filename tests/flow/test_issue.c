@@ -108,6 +108,77 @@ static void number_that_is_in_use_is_refused(void **state)
     works_like_any_other();
 }
 
+/* ---- what cannot be issued, by its name; no card becomes active ---- */
+
+static void expect(enum oc_reason why, const char *words)
+{
+    const struct txn_result *r = &run.res;
+    if (r->outcome != OC_REFUSED || r->reason != why || strstr(r->detail, words) == NULL)
+        fail_msg("%s/%s (%s), expected %s: %s", oc_outcome_name(r->outcome), oc_reason_code(r->reason), r->detail,
+                 oc_reason_code(why), words);
+}
+
+/* Once more what was asked last, changed by the caller. */
+static void again(enum oc_reason why, const char *words)
+{
+    assert_int_equal(loop_run_flow(c.loop, "issue", run_issue, &run), 0);
+    expect(why, words);
+}
+
+static CO_FN int run_without_reader(void *arg)
+{
+    struct issue_run *r = arg;
+    return txn_co_issue(&c.env, NULL, &r->what, &r->res);
+}
+
+static void what_cannot_be_issued_is_refused_by_its_name(void **state)
+{
+    (void)state;
+    reader_sim_remove(c.sim);
+    (void)issue(0);
+    expect(OC_R_NO_CARD, "nobody put a card");
+    assert_int_equal(loop_run_flow(c.loop, "issue", run_without_reader, &run), 0);
+    expect(OC_R_READER, "has no reader");
+    snprintf(run.what.profile, sizeof run.what.profile, "wizards");
+    again(OC_R_PARAMETER, "no card profile");
+    snprintf(run.what.profile, sizeof run.what.profile, "%s", profile);
+    run.what.pin_len = 1;
+    run.what.pin[0] = '7';
+    again(OC_R_PARAMETER, "PIN");
+    run.what.pin_len = 0;
+    city_blank(&c);
+    snprintf(run.what.category, sizeof run.what.category, "wizard");
+    again(OC_R_PARAMETER, "category");
+    run.what.category[0] = '\0';
+    city_keys(&c, true, KEY_TAC);
+    again(OC_R_NO_KEY, "is missing");
+    city_keys(&c, true, 0);
+    city_fault(&c, 2, "sw:6F00@E0#2");
+    again(OC_R_CARD_ERROR, "6F00");
+    city_fault(&c, 2, "mute@E0");
+    assert_int_equal(loop_run_flow(c.loop, "issue", run_issue, &run), 0);
+    assert_int_equal(run.res.outcome, OC_REFUSED);
+    city_blank(&c);
+    must_be_issued(issue(0));
+    works_like_any_other();
+}
+
+/* A card whose row never became active serves nobody. */
+static void R9_card_that_was_issued_and_not_activated_is_refused(void **state)
+{
+    (void)state;
+    (void)issue(7);
+    city_blank(&c);
+    run.what.serial[9] = 6;
+    run.what.activate = false;
+    assert_int_equal(loop_run_flow(c.loop, "issue", run_issue, &run), 0);
+    must_be_issued(&run.res);
+    reader_sim_remove(c.sim);
+    reader_sim_insert(c.sim, c.card[2]);
+    city_do(&c, "payment.load", 700, OC_REFUSED, OC_R_NOT_ACTIVE);
+    city_agrees(&c, 2, 0);
+}
+
 static void R9_issued_card_that_denies_its_internal_key_is_refused(void **state)
 {
     (void)state;
@@ -202,6 +273,8 @@ static int run_profile(enum cardsim_profile k, const char *p)
         T(R1_issued_card_loads_buys_and_rides),
         T(card_that_is_not_blank_is_not_issued_again),
         T(number_that_is_in_use_is_refused),
+        T(what_cannot_be_issued_is_refused_by_its_name),
+        T(R9_card_that_was_issued_and_not_activated_is_refused),
         T(R9_issued_card_that_denies_its_internal_key_is_refused),
         T(card_torn_at_each_fifth_command_is_issued_the_second_time),
         T(chosen_number_torn_at_each_fifth_command_is_issued_the_second_time),

@@ -158,6 +158,83 @@ static void card_torn_after_any_command_can_be_done_again(void **state)
     torn_at(&kinds[0], true);
 }
 
+/* A chip that lets nobody empty the application alone is emptied whole, and gets its transport key
+ * again. */
+static CO_FN int whole_body(struct rig *r)
+{
+    struct personalise_data d;
+    struct card_identity id = {.app_flag = 0};
+    tear = (struct tear){.at = 30};
+    reader_sim_hook(sim_of(r)->reader, tear_hook, sim_of(r)->card);
+    r->rc = personalise(r);
+    STEP(tear.reached && r->rc != 0);
+    EXPECT(reopen(r), 0);
+    STEP(cardsim_fault_add(sim_of(r)->card, "sw:6985@0E") == 0);
+    data_for(&d);
+    EXPECT(personalise_co(&r->s, profile_of(r), r->custody, &d, &id), 0);
+    STEP(!memcmp(id.serial, sim_serial, 10) && id.enabled);
+    EXPECT(reopen(r), 0);
+    return use_card(r);
+}
+
+static void card_whose_application_cannot_be_emptied_is_emptied_whole(void **state)
+{
+    (void)state;
+    struct sim *x = sim_new(&kinds[0], true);
+    rig_run(x->r, whole_body);
+    sim_free(x);
+}
+
+/* Whatever command the chip refuses, that is told, and the chip is not made a card. */
+static unsigned refused_at;
+
+static void refuse_hook(struct reader_sim *sim, const uint8_t *cmd, size_t len, void *arg)
+{
+    char fault[32];
+    (void)len;
+    if (reader_sim_commands(sim) + 1 != refused_at)
+        return;
+    tear.reached = true;
+    (void)snprintf(fault, sizeof(fault), "sw:6F00@%02X", cmd[1]);
+    (void)cardsim_fault_add(arg, fault);
+}
+
+static CO_FN int refused_body(struct rig *r)
+{
+    reader_sim_hook(sim_of(r)->reader, refuse_hook, sim_of(r)->card);
+    r->rc = personalise(r);
+    if (!tear.reached)
+        return 0;
+    STEP(r->rc == 0 || r->rc == OC_ECARD_SW || r->rc == OC_ESTATE || r->rc == OC_EMAC);
+    bool done = r->rc == 0; /* where the chip could do without */
+    EXPECT(reopen(r), 0);
+    r->rc = card_co_select(&r->s, r->set, NULL);
+    STEP(done == (r->rc == 0 && r->s.identity.enabled));
+    if (done)
+        return use_card(r);
+    EXPECT(reopen(r), 0);
+    r->rc = personalise(r);
+    STEP(r->rc == 0);
+    EXPECT(reopen(r), 0);
+    return use_card(r);
+}
+
+static void chip_that_refuses_any_command_is_told_and_can_be_done_again(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        for (refused_at = 1; refused_at < 400; refused_at++) {
+            struct sim *x = sim_new(&kinds[i], true);
+            tear.reached = false;
+            rig_run(x->r, refused_body);
+            sim_free(x);
+            if (!tear.reached)
+                break;
+        }
+        assert_in_range(refused_at, 30, 300); /* every command had its turn */
+    }
+}
+
 static CO_FN int no_key_body(struct rig *r)
 {
     struct custody_slot slot = {
@@ -218,6 +295,8 @@ int main(void)
         cmocka_unit_test(blank_card_becomes_usable_and_is_never_written_again),
         cmocka_unit_test(card_torn_before_any_command_can_be_done_again),
         cmocka_unit_test(card_torn_after_any_command_can_be_done_again),
+        cmocka_unit_test(card_whose_application_cannot_be_emptied_is_emptied_whole),
+        cmocka_unit_test(chip_that_refuses_any_command_is_told_and_can_be_done_again),
         cmocka_unit_test(missing_key_is_found_before_the_card_is_touched),
         cmocka_unit_test(unknown_category_is_refused),
         cmocka_unit_test(holder_is_written_and_read),

@@ -498,7 +498,8 @@ static void pieces_that_make_no_identity_are_told_at_their_line(void **state)
                       "a diversification factor has 8 bytes");
 }
 
-/* Encodings that no delivered layout has: date and time apart, text, packed decimals, a reflected CRC. */
+/* Encodings that no delivered layout has: date and time apart, text, packed decimals, a reflected
+ * CRC. */
 static const struct card_profile *other_layout(struct profile_set *other)
 {
     static const char *const changes[][2] = {
@@ -532,8 +533,8 @@ static void other_encodings_round_trip_and_refuse_what_they_cannot_say(void **st
     static const struct {
         const char *name, *text;
         int rc;
-    } bad[] = {{"date", "20260231", OC_EINVAL}, {"date", "2026", OC_EINVAL},
-               {"time", "246000", OC_EINVAL},   {"terminal", "T1234567", OC_ELIMIT},
+    } bad[] = {{"date", "20260231", OC_EINVAL},  {"date", "2026", OC_EINVAL},
+               {"time", "246000", OC_EINVAL},    {"terminal", "T1234567", OC_ELIMIT},
                {"terminal", "T\x01", OC_EINVAL}, {"gross", "12A4", OC_EINVAL},
                {"gross", "123456789", OC_ELIMIT}};
     static const struct {
@@ -612,6 +613,117 @@ static void wrong_profiles_are_told_where(void **state)
                    "the profile in this file must be named as the file is: mohurd");
 }
 
+/* What single keys cannot say, each mistake in a delivered profile. */
+static void wrong_parts_of_a_profile_are_told(void **state)
+{
+    static const struct {
+        const char *profile, *from, *to, *message;
+    } wrong[] = {
+        {"pboc-ep", "issuer: {offset: 0, length: 8}", "issuer: {offset: 0, length: 7}",
+         "'issuer' must be 8 bytes long, not 7"},
+        {"pboc-ep", "aids: [A00000000386980701]", "aids: []", "needs at least one name in 'aids'"},
+        {"pboc-ep", "priority: 100", "priority: 100\n  atr: \"3B 1\"",
+         "must be pairs of hexadecimal"},
+        {"pboc-ep", "priority: 100", "priority: 100\n  identity: \"10 xg\"",
+         "'identity' must be pairs of hexadecimal digits or x"},
+        {"pboc-ep", "max_len: 43", "max_len: 29", "'min_len' is larger than 'max_len'"},
+        {"pboc-ep", "category: {offset: 28, length: 2}", "category: {offset: 24, length: 5}",
+         "'category' has at most 4 bytes"},
+        {"ssc", "number: {offset: 36, length: 9}", "number: {offset: 0, length: 40}",
+         "a card number has 1 to"},
+        {"ssc", "min: 6", "min: 7", "'min' is larger than 'max'"},
+        {"ssc", "max: 6\n  form: bcd", "max: 8\n  form: ascii",
+         "VERIFY takes a PIN of 2 to 6 bytes"},
+        {"mohurd", "security_code: true", "security_code: false",
+         "'code_in_purchase' needs 'security_code: true'"},
+        {"mohurd", "security_code: true", "security_code: false",
+         "'code_in_capp' needs 'security_code: true'"},
+        {"pboc-ep", "{name: line, offset: 27, length: 2, encoding: be}",
+         "{name: zzzzzzzz, offset: 27, length: 2, encoding: be}", "unknown field 'zzzzzzzz'"},
+        {"pboc-ep", "{name: seq, offset: 37, length: 4, encoding: be}",
+         "{name: seq, offset: 33, length: 8, encoding: be}",
+         "this encoding has at most 7 bytes, not 8"},
+        {"pboc-ep", "{name: line, offset: 27, length: 2, encoding: be}",
+         "{name: line, offset: 27, length: 2, encoding: const, default: \"01\"}",
+         "'default' must be the field's 2 bytes, not 1"},
+        {"pboc-ep", "length: 2, encoding: crc16}", "length: 2, encoding: crc16, default: \"0000\"}",
+         "a CRC has no default"},
+        {"pboc-ep", "little: false, from: 0", "little: false, from: 42",
+         "the CRC begins after its own field"},
+        {"pboc-ep", "length: 43\n  head: AA29", "length: 1\n  head: AA29",
+         "'head' is longer than the record"},
+        {"pboc-ep", "content: holder", "content: holiday", "must be identity, holder or nothing"},
+        {"pboc-ep", "records: [AA29, A829], record_length: 43",
+         "records: [AA29, A829], record_length: 1",
+         "a record's head is longer than 'record_length'"},
+        {"pboc-ep", "change: EF, versioned: true", "change: EF, versioned: true, b4: FF",
+         "takes its version and algorithm from the master key"},
+        {"pboc-ep", "00000000 00000000 0000\"", "00000000 00000000\"",
+         "file 0015 has 30 to 43 bytes in this profile, the template 28"},
+        {"pboc-ep", "tag: A8\n    length: 43", "tag: A8\n    length: 11", "two days of 4 bytes"},
+        {"pboc-ep", "until: 8", "until: 40", "ends after the record's 43 bytes"},
+        {"pboc-ep", "until: 8", "until: 6", "'from' and 'until' overlap"},
+        {"pboc-ep",
+         "    in_identity: true          # the code in file 0015, while it holds\n    sfi: 19",
+         "    sfi: \"00\"", "a slot needs a record"},
+        {"pboc-ep", "until: 8\n", "until: 8\n    categories: {\"01\": adult}\n",
+         "is not as long as its place"},
+        {"pboc-ep", "until: 8\n", "until: 8\n    categories: {\"0100\": adult}\n",
+         "a slot in file 0015 has the identity's categories"},
+        {"pboc-ep", "until: 8\n",
+         "until: 8\n  - {app: transit, sfi: 19, tag: A9, length: 43, category: "
+         "{offset: 2, length: 2}, from: 4, until: 8}\n",
+         "slot 'transit' stands there twice"},
+        {"ssc", "pin:                           #",
+         "slots: [{app: transit, in_identity: true, sfi: \"00\", tag: \"00\", length: 0, category: "
+         "{offset: 0, length: 0}, from: 0, until: 0}]\npin: #",
+         "has no place for a category"},
+        {"pboc-ep",
+         "    in_identity: true          # the code in file 0015, while it holds\n    sfi: 19      "
+         "              # beside the journey record; tag and layout: ours\n    tag: A8\n    "
+         "length: 43\n    category: {offset: 2, length: 2}",
+         "    sfi: 19\n    tag: A8\n    length: 43\n    category: {offset: 2, length: 1}\n    #",
+         "the identity's codes have 2 bytes"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        expect_mistake_in(wrong[i].profile, wrong[i].from, wrong[i].to, wrong[i].message);
+}
+
+/* A folder of profiles is read whole: every file that cannot be taken is named. */
+static void each_file_that_is_no_profile_is_named(void **state)
+{
+    char dir[] = "/tmp/onecard-profiles-XXXXXX", path[96];
+    struct profile_set *none = NULL;
+    struct conf_errors errors;
+    struct buf out;
+    (void)state;
+    ROLE_ENTER_WORKER();
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/a.yaml", dir);
+    assert_int_equal(file_write_atomic(path, "name: [", 7, 0600), 0);
+    (void)snprintf(path, sizeof(path), "%s/b.yaml", dir);
+    assert_int_equal(file_write_atomic(path, "name: b\nwizard: 1\n", 19, 0600), 0);
+    (void)snprintf(path, sizeof(path), "%s/ignored.txt", dir);
+    assert_int_equal(file_write_atomic(path, "name: [", 7, 0600), 0);
+    conf_errors_init(&errors);
+    buf_init(&out, 0);
+    assert_true(profile_set_load(dir, &errors, &none) < 0);
+    conf_errors_print(&errors, &out);
+    assert_null(none);
+    assert_non_null(strstr(buf_cstr(&out), "a.yaml:"));
+    assert_non_null(strstr(buf_cstr(&out), "b.yaml:"));
+    assert_null(strstr(buf_cstr(&out), "ignored"));
+    buf_fini(&out);
+    conf_errors_fini(&errors);
+    for (const char *const *n = (const char *const[]){"a.yaml", "b.yaml", "ignored.txt", NULL}; *n;
+         n++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, *n);
+        assert_int_equal(remove(path), 0);
+    }
+    assert_int_equal(remove(dir), 0);
+}
+
 static void two_profiles_of_one_name_are_refused(void **state)
 {
     char *text = delivered_text("tunion");
@@ -683,6 +795,8 @@ int main(void)
         cmocka_unit_test(other_encodings_round_trip_and_refuse_what_they_cannot_say),
         cmocka_unit_test(a_card_to_be_personalised_needs_a_mark_of_being_unfinished),
         cmocka_unit_test(wrong_profiles_are_told_where),
+        cmocka_unit_test(wrong_parts_of_a_profile_are_told),
+        cmocka_unit_test(each_file_that_is_no_profile_is_named),
         cmocka_unit_test(two_profiles_of_one_name_are_refused),
         cmocka_unit_test(missing_folder_is_said),
         cmocka_unit_test(parts_that_are_absent_are_said_to_be),

@@ -375,6 +375,90 @@ static void R9_each_key_version_is_tried_before_not_genuine(void **state)
     each_kind(not_genuine_body);
 }
 
+/* ---- contracts ---- */
+
+/* Nobody knows what to say to a card whose profile is not known: it is not asked. */
+static CO_FN int unknown_body(struct rig *r)
+{
+    unsigned before = reader_sim_commands(sim_of(r)->reader);
+    static const uint8_t pin[] = "123456", mac[4];
+    const struct purse_debit d = {.sam_seq = 1};
+    struct bytes digits = {pin, 6};
+    struct init_load_answer load_answer;
+    struct init_purchase_answer buy_answer;
+    struct credit_answer credit;
+    struct debit_answer debit;
+    struct prove_answer proof;
+    struct purse_log log;
+    struct ep_holder holder;
+    struct slot_chip chip;
+    uint8_t bytes[CAPP_RECORD_MAX];
+    size_t len;
+    fen_t fen;
+    unsigned left;
+    EXPECT(purse_co_balance(&r->s, &fen), OC_ESTATE);
+    EXPECT(purse_co_init_load(&r->s, 100, sam, &load_answer), OC_ESTATE);
+    EXPECT(purse_co_credit_load(&r->s, date, at, mac, &credit), OC_ESTATE);
+    EXPECT(purse_co_init_purchase(&r->s, false, 100, sam, &buy_answer), OC_ESTATE);
+    EXPECT(purse_co_security_code(&r->s, false, bytes, &len), OC_ESTATE);
+    EXPECT(purse_co_capp_read(&r->s, bytes, &len), OC_ESTATE);
+    EXPECT(purse_co_debit(&r->s, &d, &debit), OC_ESTATE);
+    EXPECT(purse_co_prove(&r->s, 6, 1, &proof), OC_ESTATE);
+    EXPECT(purse_co_log(&r->s, false, &log), OC_ESTATE);
+    EXPECT(ident_co_internal_auth(&r->s, r->custody, &rng_system), OC_ESTATE);
+    EXPECT(ident_co_external_auth(&r->s, r->custody), OC_ESTATE);
+    EXPECT(ident_co_holder(&r->s, &holder), OC_ESTATE);
+    EXPECT(ident_co_verify_pin(&r->s, pin, 6, &left), OC_ESTATE);
+    EXPECT(ident_co_change_pin(&r->s, digits, digits, &left), OC_ESTATE);
+    EXPECT(ident_co_unblock_pin(&r->s, r->custody, digits), OC_ESTATE);
+    EXPECT(ident_co_block(&r->s, r->custody, false), OC_ESTATE);
+    EXPECT(slot_co_read(&r->s, &profile_at(r->set, 0)->slots[0], &chip), OC_EPROFILE);
+    EXPECT(card_co_reselect(&r->s), OC_ESTATE);
+    EXPECT(card_use_profile(&r->s, profile_at(r->set, 0)), OC_ESTATE);
+    STEP(reader_sim_commands(sim_of(r)->reader) == before);
+    return 0;
+}
+
+static void card_that_was_not_selected_is_asked_nothing(void **state)
+{
+    (void)state;
+    each_kind(unknown_body);
+}
+
+/* A record or a log that is cut short, or is another's, is told as none; balances are untouched. */
+static CO_FN int strange_body(struct rig *r)
+{
+    struct cardsim *card = sim_of(r)->card;
+    uint8_t record[CAPP_RECORD_MAX];
+    size_t len = 0;
+    fen_t fen = 0;
+    EXPECT(select_card(r), 0);
+    if (sim_of(r)->kind->t0)
+        return 0; /* its data come by GET RESPONSE */
+    STEP(cardsim_fault_add(card, "short-answer@B2!") == 0);
+    r->rc = purse_co_capp_read(&r->s, record, &len);
+    STEP(r->rc == OC_ENOENT || r->rc == OC_ECARD_SW);
+    cardsim_fault_clear(card);
+    STEP(cardsim_fault_add(card, "garbage@B2!") == 0);
+    r->rc = purse_co_capp_read(&r->s, record, &len);
+    STEP(r->rc == OC_ENOENT || r->rc == OC_ECARD_SW || !r->s.profile->capp.head.len);
+    cardsim_fault_clear(card);
+    STEP(cardsim_fault_add(card, "short-answer@5C") == 0);
+    EXPECT(purse_co_balance(&r->s, &fen), OC_ECARD_DATA);
+    STEP(cardsim_fault_add(card, "short-answer@88") == 0);
+    EXPECT(ident_co_internal_auth(&r->s, r->custody, &rng_system), OC_EMAC);
+    cardsim_fault_clear(card);
+    EXPECT(purse_co_balance(&r->s, &fen), 0);
+    STEP(fen == 10000);
+    return 0;
+}
+
+static void answers_that_are_cut_short_are_no_answers(void **state)
+{
+    (void)state;
+    each_kind(strange_body);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -390,6 +474,8 @@ int main(void)
         cmocka_unit_test(R3_journey_record_is_written_with_the_debit_and_read_back),
         cmocka_unit_test(blocked_application_is_recognised_and_unblocked),
         cmocka_unit_test(R9_each_key_version_is_tried_before_not_genuine),
+        cmocka_unit_test(card_that_was_not_selected_is_asked_nothing),
+        cmocka_unit_test(answers_that_are_cut_short_are_no_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
