@@ -464,6 +464,37 @@ static void R7_load_is_refused_beyond_the_participants_quota(void **state)
     assert_int_equal(a.debits_pending, 300);
 }
 
+/* 1 fen of cash for a person's account, beside the card. */
+static struct op_intent *cash_to_account(struct book *b)
+{
+    struct op_intent *in = book_load(b, 1);
+    in->plan_kind = OC_PLAN_ACCOUNT;
+    in->card = 0;
+    in->card_type = 0;
+    in->legs[1].kind = ACCT_CITIZEN;
+    snprintf(in->legs[1].owner, LEDGER_ID, "C1");
+    return in;
+}
+
+static void R7_what_open_loads_have_reserved_is_no_quota_for_others(void **state)
+{
+    ROLE_ENTER_WORKER();
+    struct book *b = *state;
+    struct op_participant *p = &book_op(b, LOP_PARTICIPANT)->participant;
+    snprintf(p->id, sizeof p->id, "P1");
+    p->load_quota = 1000;
+    assert_int_equal(book_do(b), 0);
+    book_load(b, 1000);
+    assert_int_equal(book_do(b), 0);
+    int64_t open = b->op->intent.txn;
+    (void)cash_to_account(b);
+    refused(b, OC_R_LOAD_QUOTA);
+    assert_int_equal(book_outcome(b, open, OC_TXN_VOIDED, EV_NOT_SENT), 0);
+    (void)cash_to_account(b);
+    assert_int_equal(book_do(b), 0);
+    assert_int_equal(book_account(b, ACCT_LOAD_RECEIVABLE, "P1").debits_posted, 1);
+}
+
 static void pending_debits_count_against_funds(void **state)
 {
     ROLE_ENTER_WORKER();
@@ -591,6 +622,7 @@ int main(void)
         T(R2_limits_counted_on_a_later_day_are_given_back_there),
         T(R2_limits_of_a_day_gone_by_are_not_taken_from_another_days_sum),
         T(R7_load_is_refused_beyond_the_participants_quota),
+        T(R7_what_open_loads_have_reserved_is_no_quota_for_others),
         T(pending_debits_count_against_funds),
         T(over_ceiling_counts_chip_and_books),
         T(R1_debit_is_never_refused_for_the_purse_account),
