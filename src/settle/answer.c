@@ -36,10 +36,11 @@ int claim_read(const char *doc, size_t len, struct claim_record *ret)
     int answered = 0;
     const char *hex = "";
     struct claim_record r = {.version = ret->version};
-    json_t *j = json_loadb(doc, len, 0, NULL);
-    bool good = j && json_unpack(j, "{s:I, s:I, s:I, s:I, s:b, s:s}", "amount_fen", &amount,
-                                 "deducted_fen", &deducted, "lines", &lines, "cuts", &cuts,
-                                 "answered", &answered, "manifest", &hex) == 0;
+    json_t *j;
+    int rc = item_load(doc, len, &j);
+    bool good = rc == 0 && json_unpack(j, "{s:I, s:I, s:I, s:I, s:b, s:s}", "amount_fen", &amount,
+                                       "deducted_fen", &deducted, "lines", &lines, "cuts", &cuts,
+                                       "answered", &answered, "manifest", &hex) == 0;
     if (good)
         good = hex_decode(hex, r.manifest_sha256, SHA256_LEN) == 0;
     if (good) {
@@ -51,7 +52,7 @@ int claim_read(const char *doc, size_t len, struct claim_record *ret)
         *ret = r;
     }
     json_decref(j);
-    return good ? 0 : OC_EBOOKS;
+    return good ? 0 : rc ? rc : OC_EBOOKS;
 }
 
 int claim_co_load(struct settle_env *env, const char *fund, const char *month,
@@ -143,7 +144,7 @@ static uint32_t cut_doc(struct booking *b, const struct answering *a)
 static int co_submit(struct answering *a, struct booking *b) CO_FN;
 static int co_submit(struct answering *a, struct booking *b)
 {
-    int rc = ledger_co_submit(a->env->ledger, &b->op);
+    int rc = booking_co_submit(a->env, b);
     if (rc == 0) {
         a->line->outcome = LINE_DONE;
         a->line->posted = b->op.intent.txn;
@@ -164,7 +165,7 @@ static int co_cut(struct answering *a)
     uint32_t len = b ? cut_doc(b, a) : 0;
     if (len == 0) {
         free(b);
-        return b ? refuse(a, "the reason is no text that can be kept") : OC_ENOMEM;
+        return OC_ENOMEM;
     }
     booking_leg(b, ACCT_FUND, a->answer->fund, l->deducted);
     booking_leg(b, ACCT_MERCHANT, claim_payee(a->txn), -l->deducted);
@@ -197,8 +198,10 @@ static int co_before(struct answering *a, fen_t *ret_fen)
     *ret_fen = 0;
     if (rc)
         return rc == OC_ENOENT ? 0 : rc;
-    json_t *j = json_loadb(row.doc, row.doc_len, 0, NULL);
-    rc = j && json_unpack(j, "{s:I}", "deducted_fen", &fen) == 0 ? 0 : OC_EBOOKS;
+    json_t *j;
+    rc = item_load(row.doc, row.doc_len, &j);
+    if (rc == 0 && json_unpack(j, "{s:I}", "deducted_fen", &fen) != 0)
+        rc = OC_EBOOKS;
     json_decref(j);
     *ret_fen = fen;
     return rc;
@@ -282,7 +285,7 @@ static int co_finish(struct answering *a, struct settle_answer *w)
         booking_item(b, &it, 0);
         booking_group(b, month, &g, version);
     }
-    rc = ledger_co_submit(a->env->ledger, &b->op);
+    rc = booking_co_submit(a->env, b);
     if (rc)
         (void)wrong(w, "the answer could not be recorded: %.90s",
                     *b->op.detail ? b->op.detail : oc_strerror(rc));

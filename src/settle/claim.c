@@ -252,7 +252,7 @@ static int co_record(struct claim *c, bool verify)
         return OC_ENOMEM;
     b->op.intent.request_no = REQUEST_NONE;
     claim_write(b, c->rep->fund, month, &rec);
-    rc = ledger_co_submit(r->env->ledger, &b->op);
+    rc = booking_co_submit(r->env, b);
     free(b);
     c->rep->recorded = rc == 0;
     return rc ? run_wrong(r, rc, "the claim is published, the ledger could not record it") : 0;

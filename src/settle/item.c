@@ -140,36 +140,45 @@ int item_of_record(const char *owner, const char *key, struct settle_item_id *re
 
 /* ---- documents ---- */
 
-static uint32_t dump(json_t *j, char out[ITEM_DOC])
+static uint32_t dump(json_t *j, bool whole, char out[ITEM_DOC])
 {
-    size_t len = j ? json_dumpb(j, out, ITEM_DOC, JSON_COMPACT | JSON_SORT_KEYS) : 0;
+    size_t len = j && whole ? json_dumpb(j, out, ITEM_DOC, JSON_COMPACT | JSON_SORT_KEYS) : 0;
     json_decref(j);
     return len <= ITEM_DOC ? (uint32_t)len : 0;
 }
 
-static json_t *said_json(const struct settle_said *s)
+static bool add_said(json_t *j, const char *name, const struct settle_said *s)
 {
-    return json_pack("{s:I, s:i, s:s, s:s, s:s}", "number", (json_int_t)s->number, "on", (int)s->on,
-                     "reference", s->reference, "reason", s->reason, "file", s->file);
+    return s->reference[0] == '\0' ||
+           json_object_set_new(j, name,
+                               json_pack("{s:I, s:i, s:s, s:s, s:s}", "number",
+                                         (json_int_t)s->number, "on", (int)s->on, "reference",
+                                         s->reference, "reason", s->reason, "file", s->file)) == 0;
 }
 
 uint32_t item_write(const struct settle_item *it, char out[ITEM_DOC])
 {
     json_t *j = json_pack("{s:I, s:s?}", "amount_fen", (json_int_t)it->amount, "state",
                           settle_state_name((enum settle_state)it->state));
-    if (j && it->paid.reference[0])
-        (void)json_object_set_new(j, "paid", said_json(&it->paid));
-    if (j && it->back.reference[0])
-        (void)json_object_set_new(j, "back", said_json(&it->back));
-    return dump(j, out);
+    bool whole = j && add_said(j, "paid", &it->paid) && add_said(j, "back", &it->back);
+    return dump(j, whole, out);
 }
 
 uint32_t item_group_write(const struct settle_group *g, char out[ITEM_DOC])
 {
-    return dump(json_pack("{s:i, s:i, s:i, s:i, s:i}", "items", (int)g->items, "open", (int)g->open,
+    json_t *j = json_pack("{s:i, s:i, s:i, s:i, s:i}", "items", (int)g->items, "open", (int)g->open,
                           "returned", (int)g->returned, "failed", (int)g->failed, "bookings",
-                          (int)g->bookings),
-                out);
+                          (int)g->bookings);
+    return dump(j, true, out);
+}
+
+int item_load(const char *doc, size_t len, json_t **ret)
+{
+    json_error_t e;
+    *ret = json_loadb(doc, len, 0, &e);
+    if (*ret)
+        return 0;
+    return json_error_code(&e) == json_error_out_of_memory ? OC_ENOMEM : OC_EBOOKS;
 }
 
 static int read_said(const json_t *j, struct settle_said *s)
@@ -194,11 +203,11 @@ int item_read(const char *doc, size_t len, struct settle_item *ret)
 {
     json_int_t amount = 0;
     const char *state = "";
-    json_t *j = json_loadb(doc, len, 0, NULL);
+    json_t *j;
     struct settle_item it = {.id = ret->id};
-    int rc = j && json_unpack(j, "{s:I, s:s}", "amount_fen", &amount, "state", &state) == 0
-                 ? 0
-                 : OC_EBOOKS;
+    int rc = item_load(doc, len, &j);
+    if (rc == 0 && json_unpack(j, "{s:I, s:s}", "amount_fen", &amount, "state", &state) != 0)
+        rc = OC_EBOOKS;
     if (rc == 0) {
         it.amount = amount;
         it.state = (uint8_t)(strcmp(state, "open") == 0 ? ITEM_OPEN : settle_result_parse(state));
@@ -215,16 +224,18 @@ int item_read(const char *doc, size_t len, struct settle_item *ret)
 int item_group_read(const char *doc, size_t len, struct settle_group *ret)
 {
     int n[5] = {0};
-    json_t *j = json_loadb(doc, len, 0, NULL);
-    bool good = j && json_unpack(j, "{s:i, s:i, s:i, s:i, s:i}", "items", &n[0], "open", &n[1],
-                                 "returned", &n[2], "failed", &n[3], "bookings", &n[4]) == 0;
-    for (size_t i = 0; i < ARRAY_LEN(n); i++)
-        good = good && n[i] >= 0;
+    json_t *j;
+    int rc = item_load(doc, len, &j);
+    if (rc == 0 && json_unpack(j, "{s:i, s:i, s:i, s:i, s:i}", "items", &n[0], "open", &n[1],
+                               "returned", &n[2], "failed", &n[3], "bookings", &n[4]) != 0)
+        rc = OC_EBOOKS;
+    for (size_t i = 0; i < ARRAY_LEN(n) && rc == 0; i++)
+        rc = n[i] < 0 ? OC_EBOOKS : 0;
     json_decref(j);
-    if (good)
+    if (rc == 0)
         *ret = (struct settle_group){(uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2], (uint32_t)n[3],
                                      (uint32_t)n[4]};
-    return good ? 0 : OC_EBOOKS;
+    return rc;
 }
 
 /* ---- records ---- */
@@ -300,13 +311,22 @@ void booking_record(struct booking *b, const char *owner, const char *key, uint3
                     uint32_t len)
 {
     struct op_intent *in = &b->op.intent;
-    CHECK(in->record_count < LEDGER_RECORDS && len > 0);
+    CHECK(in->record_count < LEDGER_RECORDS);
+    if (len == 0) { /* no memory for the document */
+        b->err = OC_ENOMEM;
+        return;
+    }
     struct op_record *r = &in->records[in->record_count];
     (void)snprintf(r->scope, sizeof r->scope, ITEM_SCOPE);
     (void)snprintf(r->owner, sizeof r->owner, "%s", owner);
     (void)snprintf(r->key, sizeof r->key, "%s", key);
     r->version_read = version;
     r->doc = (struct op_doc){b->docs[in->record_count++], len};
+}
+
+int booking_co_submit(struct settle_env *env, struct booking *b)
+{
+    return b->err ? b->err : ledger_co_submit(env->ledger, &b->op);
 }
 
 void booking_item(struct booking *b, const struct settle_item *it, uint32_t version)

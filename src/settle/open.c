@@ -203,7 +203,7 @@ static int co_some(struct run *r, const struct settle_item *v, unsigned n)
     }
     if (b->op.intent.record_count > 0) {
         booking_group(b, v[0].id.group, &g, version);
-        rc = ledger_co_submit(r->env->ledger, &b->op);
+        rc = booking_co_submit(r->env, b);
         if (rc)
             (void)run_wrong(r, rc, "the items of payment could not be recorded: %.100s",
                             *b->op.detail ? b->op.detail : oc_strerror(rc));

@@ -92,7 +92,7 @@ static void move(struct booking *b, const struct settle_item *it, fen_t amount)
 static int co_submit(struct applying *a, struct booking *b) CO_FN;
 static int co_submit(struct applying *a, struct booking *b)
 {
-    int rc = ledger_co_submit(a->env->ledger, &b->op);
+    int rc = booking_co_submit(a->env, b);
     if (rc == 0) {
         a->line->outcome = LINE_DONE;
         a->line->txn = b->op.intent.txn;

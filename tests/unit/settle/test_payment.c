@@ -418,6 +418,27 @@ static void result_that_the_store_could_not_write_is_brought_again(void **state)
     assert_int_equal(balance(b, ACCT_RESERVE, ""), 250);
 }
 
+static CO_FN int no_memory_flow(void *arg)
+{
+    struct bank *b = arg;
+    struct booking *k = booking_new(&b->c->env, LEDGER_HOUSE "paid", 5);
+    if (!k)
+        return OC_EINTERNAL;
+    booking_leg(k, ACCT_MERCHANT, "P1", -5);
+    booking_leg(k, ACCT_RESERVE, "", 5);
+    booking_record(k, ITEM_GROUPS, "2025-03-06", 0, 0); /* what a document without memory is */
+    int rc = booking_co_submit(&b->c->env, k);
+    free(k);
+    return rc;
+}
+
+static void booking_whose_document_had_no_memory_is_not_submitted(void **state)
+{
+    struct bank *b = *state;
+    assert_int_equal(fixture_flow(&b->c->f, no_memory_flow, b), OC_ENOMEM);
+    assert_int_equal(balance(b, ACCT_RESERVE, ""), 0);
+}
+
 static void items_come_a_page_at_a_time(void **state)
 {
     struct bank *b = *state;
@@ -504,6 +525,7 @@ int main(void)
         BANK_TEST(R18_day_that_an_earlier_program_published_has_no_items_and_is_settled),
         BANK_TEST(R18_run_broken_off_after_publishing_records_its_items_once),
         BANK_TEST(result_that_the_store_could_not_write_is_brought_again),
+        BANK_TEST(booking_whose_document_had_no_memory_is_not_submitted),
         BANK_TEST(items_come_a_page_at_a_time),
         cmocka_unit_test(names_of_items_are_read_back_and_nothing_else_is),
         cmocka_unit_test(longest_texts_fit_an_items_document),
