@@ -69,6 +69,20 @@ static void what_was_opened_is_read_by_that_institution_for_minutes_only(void **
     refused(OC_R_NOT_FOUND, "medical.read", "access", access_id, NULL);
 }
 
+static void what_is_told_of_a_citizen_goes_to_named_hospitals_only(void **state)
+{
+    static const struct onecard_conf conf = {.module = &onecard_module,
+                                             .values = {{"hospitals", "h1 h2"}}};
+    (void)state;
+    onecard_module.unload(ctx);
+    assert_int_equal(fake_load(&onecard_module, &conf, &ctx), 0);
+    holder("c1", OC_PRESENTED_CHIP);
+    refused(OC_R_PARAMETER, "medical.refer", "to", "shop", "direction", "up", "department", "neike",
+            "reason", "further tests", NULL);
+    refused(OC_R_PARAMETER, "medical.consult", "to", "h2,shop", "question", "what next?", NULL);
+    done("medical.consult", "to", "h2", "question", "what next?", NULL);
+}
+
 static void opening_needs_the_holder_present(void **state)
 {
     (void)state;
@@ -379,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_report_is_opened_with_the_card_audited_and_then_read),
         T(what_was_opened_is_read_by_that_institution_for_minutes_only),
+        T(what_is_told_of_a_citizen_goes_to_named_hospitals_only),
         T(opening_needs_the_holder_present),
         T(an_emergency_is_recorded_with_its_reason_and_told),
         T(reports_are_listed_with_their_recognition),

@@ -198,17 +198,25 @@ int only_hospital(const struct onecard_request *req, struct onecard_plan *plan,
     return req->host->refuse(plan, OC_R_TERMINAL_MAY_NOT, "only at a terminal of %.32s", hospital);
 }
 
-int pusher_ok(const struct medical *m, const struct onecard_request *req, struct onecard_plan *plan)
+bool is_hospital(const struct medical *m, const char *participant)
 {
     const char *words = m->hospitals;
     char w[HOSPITAL_ID];
     if (!words || !*words) {
-        return 0;
+        return true;
     }
     while (next_word(&words, w, sizeof(w))) {
-        if (strcmp(w, req->terminal.participant) == 0) {
-            return 0;
+        if (strcmp(w, participant) == 0) {
+            return true;
         }
+    }
+    return false;
+}
+
+int pusher_ok(const struct medical *m, const struct onecard_request *req, struct onecard_plan *plan)
+{
+    if (is_hospital(m, req->terminal.participant)) {
+        return 0;
     }
     return req->host->refuse(plan, OC_R_TERMINAL_MAY_NOT, "%.31s is none of the hospitals",
                              req->terminal.participant);

@@ -7,8 +7,9 @@
 
 static const struct onecard_conf_item conf_items[] = {
     {"hospitals", ONECARD_CONF_TEXT, NULL,
-     "Participants that may push schedules, bills, reports, dispenses and stays, with blanks "
-     "between; none: all whose terminals may run the services.",
+     "Participants that may push schedules, bills, reports, dispenses and stays, and be asked for "
+     "referrals and consultations, with blanks between; none: all whose terminals may run the "
+     "services.",
      0, 0},
     {"book_days", ONECARD_CONF_INT, "14", "How many days ahead appointments are booked.", 1, 365},
     {"open_max", ONECARD_CONF_INT, "3", "Appointments of one citizen that may lie ahead.", 1,

@@ -151,6 +151,8 @@ int original_word(const struct onecard_request *req, struct onecard_plan *plan, 
 /** Only this participant's own terminals. 0, or the refusal. */
 int only_hospital(const struct onecard_request *req, struct onecard_plan *plan,
                   const char *hospital);
+/** Is it one of `modules.medical.hospitals`? Where these are not named everybody is. */
+bool is_hospital(const struct medical *m, const char *participant);
 /** May this participant push documents? 0, or the refusal. */
 int pusher_ok(const struct medical *m, const struct onecard_request *req,
               struct onecard_plan *plan);

@@ -27,11 +27,15 @@ static int request_text(const struct onecard_request *req, struct onecard_plan *
     return 0;
 }
 
-static int other_hospital(const struct onecard_request *req, struct onecard_plan *plan,
-                          const char *to)
+/* What is told of a citizen goes to nobody else. */
+static int other_hospital(const struct medical *m, const struct onecard_request *req,
+                          struct onecard_plan *plan, const char *to)
 {
     if (!id_ok(to, HOSPITAL_ID - 1) || strcmp(to, req->terminal.participant) == 0) {
         return req->host->refuse(plan, OC_R_PARAMETER, "to is another hospital's id");
+    }
+    if (!is_hospital(m, to)) {
+        return req->host->refuse(plan, OC_R_PARAMETER, "%.31s is none of the hospitals", to);
     }
     return 0;
 }
@@ -45,7 +49,7 @@ SERVICE(medical_refer)
     const char *to = param(req, "to"), *direction = param(req, "direction");
     const char *text;
     char id[MEDICAL_ID], key[MEDICAL_KEY];
-    int rc = other_hospital(req, plan, to);
+    int rc = other_hospital(m, req, plan, to);
     rc = rc ? rc : request_text(req, plan, "reason", 1000, &text);
     if (rc) {
         return rc;
@@ -179,14 +183,14 @@ SERVICE(medical_referrals)
 /* ---- consultation ---- */
 
 /* The hospitals that are asked, each once, with their answers to come. */
-static int performers(const struct onecard_request *req, struct onecard_plan *plan,
-                      struct onecard_doc *list)
+static int performers(const struct medical *m, const struct onecard_request *req,
+                      struct onecard_plan *plan, struct onecard_doc *list)
 {
     const struct onecard_host *h = req->host;
     const char *at = param(req, "to");
     char to[HOSPITAL_ID];
     while (next_word(&at, to, sizeof(to))) {
-        int rc = other_hospital(req, plan, to);
+        int rc = other_hospital(m, req, plan, to);
         for (size_t i = 0; rc == 0 && i < h->doc_count(list); i++) {
             if (doc_is(req, h->doc_at(list, i, NULL), "actor", to)) {
                 return h->refuse(plan, OC_R_PARAMETER, "%.31s is asked twice", to);
@@ -248,7 +252,7 @@ SERVICE(medical_consult)
     const char *text;
     char id[MEDICAL_ID], key[MEDICAL_KEY];
     struct onecard_doc *d = doc_new(req, "ServiceRequest"), *asked = h->doc_array(req);
-    int rc = performers(req, plan, asked);
+    int rc = performers(m, req, plan, asked);
     rc = rc ? rc : request_text(req, plan, "question", 2000, &text);
     if (rc) {
         return rc;
