@@ -121,6 +121,37 @@ int books_co_look(struct city *c)
 
 /* ---- all rows ---- */
 
+/* R5: is the TAC that stands with a posting the card's own? */
+static bool tac_wrong(struct city *c, const struct txn_row *row)
+{
+    const struct op_intent *in = &row->in;
+    struct custody_card k = {
+        .levels = 1, .key_version = in->key_version, .alg = (enum pboc_alg)in->alg};
+    if (row->state != OC_TXN_POSTED || (row->evidence != EV_ANSWER && row->evidence != EV_PROVE) ||
+        (in->plan_kind != OC_PLAN_DEBIT && in->plan_kind != OC_PLAN_CREDIT))
+        return false;
+    memcpy(k.factors[0], row->serial + 2, sizeof k.factors[0]);
+    memcpy(k.issuer, row->issuer, sizeof k.issuer);
+    if (in->plan_kind == OC_PLAN_DEBIT) {
+        struct pboc_purchase p = {.counter = in->counter,
+                                  .type = in->card_type,
+                                  .amount = (uint32_t)in->amount,
+                                  .sam_seq = in->terminal_seq};
+        memcpy(p.sam, in->sam, sizeof p.sam);
+        memcpy(p.date, in->card_date, sizeof p.date);
+        memcpy(p.time, in->card_time, sizeof p.time);
+        return custody_purchase_tac_verify(c->serve->custody, &k, &p, row->tac) != 0;
+    }
+    struct pboc_load l = {.counter = in->counter,
+                          .type = in->card_type,
+                          .amount = (uint32_t)in->amount,
+                          .balance_after = in->raw_balance + (uint32_t)in->amount};
+    memcpy(l.sam, in->sam, sizeof l.sam);
+    memcpy(l.date, in->card_date, sizeof l.date);
+    memcpy(l.time, in->card_time, sizeof l.time);
+    return custody_load_tac_verify(c->serve->custody, &k, &l, row->tac) != 0;
+}
+
 static void keep(struct city *c, const struct txn_row *row)
 {
     struct books *b = c->books;
@@ -144,6 +175,7 @@ static void keep(struct city *c, const struct txn_row *row)
                         .tac_verdict = row->tac_verdict,
                         .suspense = row->suspense,
                         .refund = row->in.refund,
+                        .tac_wrong = tac_wrong(c, row),
                         .offline = strcmp(row->in.service, LEDGER_SERVICE_OFFLINE) == 0};
     memcpy(e->terminal, row->in.terminal, sizeof e->terminal);
     for (unsigned i = 0; i < row->in.leg_count; i++)

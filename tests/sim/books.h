@@ -14,6 +14,7 @@ struct entry {
     uint32_t terminal_seq;
     uint16_t counter;
     uint8_t state, kind, evidence, reason, tac_verdict, suspense;
+    bool tac_wrong;       /* it stands there as proof and proves nothing */
     bool refund, offline; /* offline: an offline terminal's record */
 };
 
@@ -36,8 +37,9 @@ static inline bool entry_on_chip(const struct entry *e)
 {
     return e->kind == OC_PLAN_DEBIT || e->kind == OC_PLAN_CREDIT;
 }
-/** The doubt of a ride that cost nothing, where the chip keeps no evidence: its proof was wrong, or
- * one just like it stood in the journey record before. Those people decide. */
+/** The doubt of a copied card, or of a ride that cost nothing, where the chip keeps no evidence:
+ * its proof was wrong, or one just like it stood in the journey record before. Those people decide.
+ */
 bool entry_for_people(const struct city *c, const struct entry *e);
 /** The row of that id; NULL: there is none. */
 const struct entry *books_entry(const struct city *c, int64_t id);

@@ -277,7 +277,7 @@ static CO_FN int bring(struct city *c, size_t at)
                  r->o.terminal, r->o.sam_seq);
         else
             judge(c, r, &op->offline);
-        r->unsure |= op->offline.result == OFFLINE_GREY;
+        r->unsure |= !offline_final(op->offline.result); /* held: it may post by itself */
     }
     free(op);
     return rc == OC_ECANCELED || c->dead ? OC_ECANCELED : rc;
@@ -398,7 +398,9 @@ void boxes_check(struct city *c)
 {
     for (size_t i = 0; i < c->boxes->count; i++) {
         const struct box_record *r = &c->boxes->records[i];
-        MUST(c, !r->moved || r->never || !r->has_tac || r->posted || c->cards[r->card].lied,
+        MUST(c,
+             !r->moved || r->never || !r->has_tac || r->posted || c->cards[r->card].lied ||
+                 c->cards[r->card].copied,
              "R16: card %d paid at %s (sequence %u), its record was brought and is not posted",
              r->card, r->o.terminal, r->o.sam_seq);
     }

@@ -56,6 +56,8 @@ static bool awaited(const struct city *c, const struct city_card *card, size_t m
 /* R1, R2, R3, R7: movements and POSTED transactions are the same list. */
 static void chip_equals_postings(struct city *c, const struct city_card *card)
 {
+    if (card->copied)
+        return;
     const struct books *b = c->books;
     bool *used = calloc(card->move_count + 1, sizeof *used);
     CHECK(used);
@@ -82,6 +84,28 @@ static void chip_equals_postings(struct city *c, const struct city_card *card)
              "R1: card %d moved %lld at %.3f s, and no posting says so", (int)(card - c->cards),
              (long long)card->moves[m].delta, (double)card->moves[m].ns / 1e9);
     free(used);
+}
+
+/* ---- copies ---- */
+
+static bool did(const struct city_card *card, const struct entry *e)
+{
+    for (size_t m = 0; m < card->move_count; m++)
+        if (fits(e, &card->moves[m]))
+            return true;
+    return false;
+}
+
+/* Of a copied card nothing is posted that neither chip did; its intents come first all the same. */
+static void copied_postings(struct city *c, const struct entry *e)
+{
+    bool copied = false, done = false;
+    for (int i = 0; i < CITY_CHIPS; i++) {
+        copied |= c->cards[i].id == e->card && c->cards[i].copied;
+        done |= c->cards[i].id == e->card && did(&c->cards[i], e);
+    }
+    MUST(c, !copied || done, "R3: %s is POSTED and neither its card nor a copy did it",
+         text(e->id));
 }
 
 /* ---- R8 ---- */
@@ -112,7 +136,7 @@ static void charged_once(struct city *c)
     all = calloc(cap, sizeof *all);
     CHECK(all);
     for (int i = 0; i < CITY_CARDS; i++)
-        for (size_t k = 0; k < c->cards[i].move_count; k++)
+        for (size_t k = 0; k < c->cards[i].move_count && !c->cards[i].copied; k++)
             if (c->cards[i].moves[k].till >= 0)
                 all[n++] = (struct sent){&c->cards[i].moves[k], i};
     qsort(all, n, sizeof *all, by_sender);
@@ -133,6 +157,11 @@ void chips_check(struct city *c)
 {
     for (int i = 0; i < CITY_CARDS; i++)
         chip_equals_postings(c, &c->cards[i]);
+    for (size_t i = 0; i < c->books->count; i++) {
+        const struct entry *e = &c->books->rows[i];
+        if (entry_on_chip(e) && e->state == OC_TXN_POSTED)
+            copied_postings(c, e);
+    }
     charged_once(c);
     boxes_check(c);
 }

@@ -289,6 +289,7 @@ static void draw_fate(struct city *c)
     c->wire_one_in = sim_chance(&c->fault, 2, 3) ? 20 + sim_pick(&c->fault, 300) : 0;
     c->io_one_in = sim_chance(&c->fault, 1, 3) ? 200 + sim_pick(&c->fault, 2000) : 0;
     c->full_one_in = sim_chance(&c->fault, 1, 3) ? 3000 : 0;
+    c->crooks_one_in = sim_chance(&c->fault, 1, 4) ? 40 : 0;
     c->full_all = sim_chance(&c->fault, 1, 2);
 }
 
@@ -355,7 +356,7 @@ void city_fini(struct city *c)
     boxes_fini(c);
     sim_disk_mount(NULL);
     sim_disk_free(&c->disk);
-    for (int i = 0; i < CITY_CARDS; i++) {
+    for (int i = 0; i < CITY_CHIPS; i++) {
         cardsim_free(&c->cards[i].chip);
         free(c->cards[i].moves);
     }

@@ -20,10 +20,14 @@
 #include "rand.h"
 #include "serve/session.h"
 
-#define CITY_TILLS 14 /* the last ones are terminals over the network */
-#define CITY_LOCAL 10
-#define CITY_CARDS 16
-#define CITY_DAYS  8
+#define CITY_TILLS  14 /* the last ones are terminals over the network */
+#define CITY_LOCAL  10
+#define CITY_CARDS  16
+#define CITY_CHIPS  19 /* behind the cards: a forgery and two copies, of these */
+#define CITY_FORGED 16
+#define FORGED_OF   3
+#define COPIED_FROM 6 /* the next ones */
+#define CITY_DAYS   8
 
 /* ---- limits of the city ---- */
 #define SINGLE_MAX     2800
@@ -52,6 +56,7 @@ struct city_card {
     uint8_t serial[OC_SERIAL_LEN];
     fen_t balance; /* the chip's, when it was last looked at */
     bool taken;    /* somebody has it in the hand */
+    bool copied;   /* a copy of it, or it itself being one, is about */
     bool lied;     /* it gave counters that were not its own: the ledger may await records of it */
     int64_t denied_ms; /* wall: its denial was acknowledged as durable; 0: none */
     struct card_move *moves;
@@ -133,13 +138,14 @@ struct city {
     uint64_t crash_step, crash_write, crash_sync;
     unsigned crashes, power_losses, crashes_left, denials_left;
     unsigned tills_at_work, asked, posted, refused, doubts, voided, replays, faults, cuts;
-    unsigned wire_one_in; /* frames that something befalls; 0: none */
+    unsigned crooks_one_in; /* visits with a forged or copied card; 0: none */
+    unsigned wire_one_in;   /* frames that something befalls; 0: none */
     unsigned io_one_in,
         full_one_in;        /* disk operations that fail; steps until it is full; 0: never */
     unsigned fault_percent; /* presentations in which the card does something wrong */
     int pace_ms;            /* how long people take between two things, at most */
     struct till tills[CITY_TILLS];
-    struct city_card cards[CITY_CARDS];
+    struct city_card cards[CITY_CHIPS];
     struct claim *claims;
     size_t claim_count, claim_cap;
     struct books *books;

@@ -31,10 +31,19 @@ void found_keys(struct city *c)
     }
 }
 
+/* Whose serial number it has. */
+static int original(int chip)
+{
+    return chip < CITY_CARDS     ? chip
+           : chip == CITY_FORGED ? FORGED_OF
+                                 : COPIED_FROM + chip - CITY_FORGED - 1;
+}
+
 void found_cards(struct city *c)
 {
-    for (int i = 0; i < CITY_CARDS; i++) {
-        struct city_card *card = &c->cards[i];
+    for (int chip = 0; chip < CITY_CHIPS; chip++) {
+        int i = original(chip);
+        struct city_card *card = &c->cards[chip];
         struct cardsim_options o = {.profile = CARDSIM_PBOC, .t0 = i % 3 == 2};
         struct cardsim_personal p;
         cardsim_personal_init(&p, CARDSIM_PBOC);
@@ -50,11 +59,15 @@ void found_cards(struct city *c)
         put_key(&p, CARDSIM_KEY_LOAD, KEY_LOAD, 1);
         put_key(&p, CARDSIM_KEY_TAC, KEY_TAC, 0);
         put_key(&p, CARDSIM_KEY_INTERNAL, KEY_INTERNAL, 0);
+        for (int k = 0; chip == CITY_FORGED && k < CARDSIM_KEY_USES; k++)
+            p.keys[k].value[0] ^= 0x5A; /* who forges has no keys */
+        p.balance_fen = chip == CITY_FORGED ? 90000 : 0;
         p.offline = i == CITY_CARDS - 1 ? 0xFFFF - 25 : 0; /* it will be used up */
         p.online = i == CITY_CARDS - 2 ? 0xFFFF - 12 : 0;
         CHECK(cardsim_new(&card->chip, &o) == 0);
-        cardsim_set_seed(card->chip, c->plan.seed * 100 + (uint64_t)i);
+        cardsim_set_seed(card->chip, c->plan.seed * 100 + (uint64_t)chip);
         CHECK(cardsim_personalise(card->chip, &p) == 0);
+        card->balance = p.balance_fen;
     }
 }
 
@@ -160,7 +173,8 @@ static CO_FN int cards(struct city *c, struct ledger_op *op)
         a->ceiling = CARD_CEILING;
         (void)snprintf(a->citizen, sizeof a->citizen, "c%d", i + 1);
         rc = submit(c, op);
-        c->cards[i].id = op->card_add.card;
+        for (int chip = 0; chip < CITY_CHIPS; chip++)
+            c->cards[chip].id = original(chip) == i ? op->card_add.card : c->cards[chip].id;
     }
     return rc;
 }

@@ -6,7 +6,8 @@
 
 #define WAY_NS (8 * NS_PER_MS)
 
-#define INS_DEBIT 0x54
+#define INS_CREDIT 0x52
+#define INS_DEBIT  0x54
 
 static const struct till *till_with(const struct city *c, int card)
 {
@@ -70,6 +71,8 @@ int card_transmit(struct city *c, int card, const uint8_t *cmd, size_t len, uint
                   size_t cap, size_t *ret_len)
 {
     struct cardsim *chip = c->cards[card].chip;
+    MUST(c, card != CITY_FORGED || len < 2 || (cmd[1] != INS_DEBIT && cmd[1] != INS_CREDIT),
+         "R9: a forgery was sent %s", cardsim_command_name(cmd, len));
     (void)cardsim_take_changed(chip);
     int err = cardsim_transmit(chip, cmd, len, resp, cap, ret_len);
     struct card_move *m = card_moved_by(c, &c->cards[card], cmd, len);

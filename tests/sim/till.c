@@ -121,6 +121,39 @@ static int free_card(struct till *t)
     return -1;
 }
 
+/* Somebody has copied a card in somebody's pocket, and pays with it now and then. */
+static void copy_of(struct city *c, int chip)
+{
+    struct city_card *copy = &c->cards[chip],
+                     *card = &c->cards[COPIED_FROM + chip - CITY_FORGED - 1];
+    struct cardsim_status st;
+    uint8_t *image = NULL;
+    size_t len = 0;
+    if (copy->copied && !sim_chance(&c->fault, 1, 8))
+        return; /* the older image */
+    CHECK(cardsim_state_get(card->chip, &image, &len) == 0);
+    CHECK(cardsim_state_set(copy->chip, image, len) == 0);
+    free(image);
+    cardsim_status(copy->chip, &st);
+    copy->balance = st.balance_fen;
+    copy->copied = card->copied = card->lied = true;
+    sim_trace_put(&c->trace, c->machine.now_ns, "card %d is copied", (int)(card - c->cards));
+}
+
+/* -1: an honest one is taken. */
+static int crooked_card(struct till *t)
+{
+    struct city *c = t->city;
+    if (c->crooks_one_in == 0 || !sim_chance(&c->fault, 1, c->crooks_one_in))
+        return -1;
+    int chip = CITY_FORGED + (int)sim_pick(&c->fault, CITY_CHIPS - CITY_FORGED);
+    if (c->cards[chip].taken)
+        return -1;
+    if (chip != CITY_FORGED)
+        copy_of(c, chip);
+    return chip;
+}
+
 static CO_FN void take_card(struct till *t, int card)
 {
     t->card = card;
@@ -265,6 +298,8 @@ static CO_FN int visit(struct till *t)
     }
     int card =
         again >= 0 && !c->cards[again].taken && !sim_chance(&t->rand, 1, 12) ? again : free_card(t);
+    int crook = again < 0 ? crooked_card(t) : -1;
+    card = crook >= 0 ? crook : card;
     if (card < 0)
         return 0;
     t->again = card;
@@ -304,6 +339,8 @@ static CO_FN int till_flow(void *arg)
  */
 static CO_FN int deny(struct city *c, int card)
 {
+    if (card >= CITY_CARDS) /* a copy's owner would not */
+        return 0;
     struct ledger_op *op = calloc(1, sizeof *op);
     CHECK(op);
     op->type = LOP_DENY;
