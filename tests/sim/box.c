@@ -203,7 +203,7 @@ static CO_FN int pay_flow(void *arg)
 {
     struct city *c = arg;
     int rc = 0;
-    while (rc == 0 && !c->calm && c->boxes->count < c->plan.transactions / 12) {
+    while (rc == 0 && !c->calm && c->boxes->count < c->plan.transactions / 25) {
         rc = flow_co_sleep_ms(sim_range(&c->box_rand, 1, (int64_t)c->pace_ms));
         int card = (int)sim_pick(&c->box_rand, CITY_CARDS);
         if (rc == 0 && !c->calm && !c->dead && !c->cards[card].taken && known(&c->cards[card]))
@@ -319,7 +319,7 @@ int boxes_co_bring_all(struct city *c)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < c->boxes->count; i++)
-        if (!c->boxes->records[i].never)
+        if (!c->boxes->records[i].never && !c->boxes->records[i].posted)
             rc = bring(c, i);
     for (int i = 0; rc == 0 && i < CITY_CARDS; i++)
         rc = again(c, i);
