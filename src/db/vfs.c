@@ -6,8 +6,10 @@
  * commit), and only then the shared index says that there are new frames. So the buffer is emptied
  * first thing in xSync(), and before anything else that could see the file: reads, its size,
  * truncation, closing. An error of a write that was put off is the xSync()'s, which makes the
- * commit fail as the write's own would. Only connections opened for writing have this; readers and
- * the checkpointer read the log as it is. */
+ * commit fail as the write's own would. Where the sync itself fails, the frames lie in the file as
+ * if they had been committed, until the next commit is written over them: a process that ends
+ * before that would find the transaction that it called failed. So they are spoilt at once. Only
+ * connections opened for writing have this; readers and the checkpointer read the log as it is. */
 #include "db/private.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@ struct log_file {
     sqlite3_file base; /* first: pMethods is log_methods */
     sqlite3_int64 at;  /* where the kept bytes belong */
     size_t kept;
+    sqlite3_int64 handed; /* the last piece that no sync has proved yet; -1: none */
     unsigned char *bytes;
     sqlite3_file *real; /* the operating system's, behind this struct */
 };
@@ -41,6 +44,8 @@ static int hand_on(struct log_file *l)
 {
     size_t n = l->kept;
     l->kept = 0;
+    if (n)
+        l->handed = l->at;
     return n ? l->real->pMethods->xWrite(l->real, l->bytes, (int)n, l->at) : SQLITE_OK;
 }
 
@@ -86,11 +91,27 @@ static int log_truncate(sqlite3_file *f, sqlite3_int64 size)
     return rc != SQLITE_OK ? rc : l->real->pMethods->xTruncate(l->real, size);
 }
 
+/* A frame whose header is empty ends the log for whoever reads it after a crash; the page of a log
+ * that was to begin anew, all of it. */
+static void spoil(struct log_file *l)
+{
+    static const unsigned char nothing[24];
+    if (l->handed >= 0 &&
+        l->real->pMethods->xWrite(l->real, nothing, sizeof nothing, l->handed) != SQLITE_OK)
+        log_error("db", "the log took a commit that failed and cannot be mended: do not end this "
+                        "process before the store works again");
+}
+
 static int log_sync(sqlite3_file *f, int flags)
 {
     struct log_file *l = log_of(f);
     int rc = hand_on(l);
-    return rc != SQLITE_OK ? rc : l->real->pMethods->xSync(l->real, flags);
+    if (rc == SQLITE_OK)
+        rc = l->real->pMethods->xSync(l->real, flags);
+    if (rc != SQLITE_OK)
+        spoil(l);
+    l->handed = -1;
+    return rc;
 }
 
 static int log_size(sqlite3_file *f, sqlite3_int64 *ret)
@@ -153,7 +174,7 @@ static int open_log(sqlite3_vfs *v, const char *name, struct log_file *l, int fl
     unsigned char *bytes = malloc(KEPT_MAX);
     if (!bytes)
         return SQLITE_NOMEM;
-    *l = (struct log_file){.bytes = bytes, .real = (sqlite3_file *)(void *)(l + 1)};
+    *l = (struct log_file){.bytes = bytes, .handed = -1, .real = (sqlite3_file *)(void *)(l + 1)};
     int rc = real_vfs(v)->xOpen(real_vfs(v), name, l->real, flags, ret_flags);
     if (rc == SQLITE_OK) {
         l->base.pMethods = &log_methods;

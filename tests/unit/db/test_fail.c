@@ -1,6 +1,6 @@
 /* Writes that fail. The log's frames are handed on late and many at a time (src/db/vfs.c): whatever
  * write or sync of a commit fails, and however much of it reached the disk, the committer is told,
- * what was acknowledged is there after a crash, and nothing is there by halves.
+ * what was acknowledged is there after a crash, and nothing else, not even by halves.
  *
  * The faults are the kernel's (RLIMIT_FSIZE: a write is cut, the next one fails) or stand where
  * SQLite calls it: pwrite() by SQLite's own table of system calls, fdatasync() by this program's
@@ -220,7 +220,6 @@ static WORKER_FN void look(const char *path, struct found *f)
 
 static const char *wrong(const struct found *f, bool goes_on)
 {
-    unsigned unsure = goes_on ? 0 : 1; /* the last one may have reached the disk whole */
     if (told->setup_failed)
         return "cannot be set up";
     if (f->rc != 0)
@@ -233,7 +232,7 @@ static const char *wrong(const struct found *f, bool goes_on)
         return "something acknowledged is lost";
     if (f->halves > 0)
         return "something is there by halves";
-    if (f->whole > told->count + unsure)
+    if (f->whole > told->count)
         return "something is there that was refused";
     if (goes_on && told->count < BEFORE + AFTER)
         return "it does not go on after the fault";
