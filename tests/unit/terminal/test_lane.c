@@ -307,6 +307,33 @@ static void card_that_was_powered_down_begins_anew_with_a_select(void **state)
     rig_fini(&r);
 }
 
+static int cut_at_power_play(struct rig *r) CO_FN;
+static int cut_at_power_play(struct rig *r)
+{
+    pb_to_switch *m;
+    uint64_t arrival = 0;
+    RIG_TRY(begin(r, &arrival));
+    RIG_TRY(rig_co_list(r, 1, arrival, 1, 1000));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_ANSWERS, &m));
+    RIG_TRY(rig_co_expect(r, TO_SWITCH_CARD, &m)); /* powered down after 300 ms */
+    reader_sim_latency(r->sim, 300);               /* so long it takes to be up again */
+    RIG_TRY(rig_co_list(r, 2, arrival, 2, 5000));
+    RIG_NEED(r, flow_co_sleep_ms(100) == 0);
+    link_cut(r->agent, "the test cuts");
+    RIG_NEED(r, flow_co_sleep_ms(1500) == 0);
+    if (reader_sim_commands(r->sim) != 1)
+        return rig_wrong(r, "%u commands", reader_sim_commands(r->sim));
+    return 0;
+}
+static void R4_list_whose_connection_ends_while_its_card_is_powered_up_is_not_begun(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_init(&r, RIG_DESK);
+    rig_run(&r, cut_at_power_play);
+    rig_fini(&r);
+}
+
 static int unplug_play(struct rig *r) CO_FN;
 static int unplug_play(struct rig *r)
 {
@@ -346,6 +373,7 @@ int main(void)
         cmocka_unit_test(armed_script_is_executed_once_before_anybody_asks),
         cmocka_unit_test(script_that_would_change_the_card_is_not_taken),
         cmocka_unit_test(card_that_was_powered_down_begins_anew_with_a_select),
+        cmocka_unit_test(R4_list_whose_connection_ends_while_its_card_is_powered_up_is_not_begun),
         cmocka_unit_test(reader_that_is_unplugged_and_comes_back_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
