@@ -198,6 +198,7 @@ static void claimed_month(struct answered *w, struct city *c, int64_t ids[2])
 
 static void R18_deduction_is_booked_once_on_the_hospital_and_the_fund_pays_the_rest(void **state)
 {
+    ROLE_ENTER_WORKER();
     struct city *c = *state;
     struct answered *w = calloc(1, sizeof *w);
     struct asked *a = calloc(1, sizeof *a);
@@ -264,6 +265,7 @@ static void R18_answer_whose_totals_do_not_agree_with_the_claim_books_nothing(vo
 static void
 R18_bad_lines_of_an_answer_are_refused_and_it_is_not_done_before_they_are_mended(void **state)
 {
+    ROLE_ENTER_WORKER();
     struct city *c = *state;
     struct answered *w = calloc(1, sizeof *w);
     int64_t ids[2];
