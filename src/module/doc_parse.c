@@ -246,6 +246,9 @@ static bool real(struct parse *p, struct onecard_doc *d, const char *from)
     if (isinf(v)) {
         return wrong(p, "a number that is too large");
     }
+    if (fpclassify(v) == FP_ZERO) {
+        v = 0; /* "-0" would be read again as another number */
+    }
     d->text = arena_printf(p->arena, "%.17g", v);
     d->kind = d->text ? DOC_REAL : DOC_NULL;
     return d->text != NULL;

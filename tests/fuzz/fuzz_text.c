@@ -43,7 +43,8 @@ static void one_line(const char *text)
     FILE *stream = open_memstream(&line, &len);
     CHECK(stream != NULL);
     log_set_stream(stream);
-    log_error("fuzz", "%s", text);
+    log_set_level(LOG_INFO); /* of warnings a burst is cut */
+    log_info("fuzz", "%s", text);
     log_set_stream(NULL);
     fclose(stream);
     CHECK(len > 0 && len <= 2048 && memchr(line, '\n', len) == line + len - 1);
