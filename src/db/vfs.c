@@ -8,7 +8,8 @@
  * truncation, closing. An error of a write that was put off is the xSync()'s, which makes the
  * commit fail as the write's own would. Where the sync itself fails, the frames lie in the file as
  * if they had been committed, until the next commit is written over them: a process that ends
- * before that would find the transaction that it called failed. So they are spoilt at once. Only
+ * before that would find the transaction that it called failed. So they are spoilt at once. (Where the
+ * power goes as well before the next commit, a disk that refused to sync may have kept either.) Only
  * connections opened for writing have this; readers and the checkpointer read the log as it is. */
 #include "db/private.h"
 #include <pthread.h>

@@ -27,7 +27,7 @@ struct http_opts {
     const char *tcp_addr;  /* numeric, NULL: none */
     int tcp_port;          /* 0: any, see http_server_port */
     const struct http_tls *tls; /* NULL: in clear. Not kept */
-    size_t max_body;       /* bytes, 0: 1 MiB; more is read, dropped and answered 413 */
+    size_t max_body;       /* bytes, 0: 1 MiB; more is read to its end, however long, dropped, and answered 413 */
     unsigned max_requests; /* at work at one time, 0: 256; beyond: 503 with Retry-After */
     int timeout_s; /* a connection silent for so long between or inside requests is closed; 0: 60 */
     bool (*allow)(void *arg, uid_t uid,

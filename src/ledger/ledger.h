@@ -118,9 +118,9 @@ struct card_row {
     int64_t created_ms;
     int64_t replaced_by, replaces; /* cards, 0 none: whose pending load its purse went to, whose came here */
 };
-/** The service of transactions that are an offline terminal's record, and of those that moved a lost card's purse. */
 /** Bookings of the house itself (payments by the bank, src/settle): services of this prefix, account plans and notes at no terminal. */
 #define LEDGER_HOUSE "settle."
+/** The service of transactions that are an offline terminal's record, and of those that moved a lost card's purse. */
 #define LEDGER_SERVICE_OFFLINE  "offline"
 #define LEDGER_SERVICE_REPLACED "card.replace"
 struct txn_row {

@@ -221,7 +221,11 @@ static int post_confirm(struct api_call *c)
                         "nobody proposed how transaction %s ends: propose first, then another "
                         "person confirms",
                         c->vars[0]);
-    rc = rc == 0 ? check_proposal(c, &w, p) : api_failed(c, rc, "proposal");
+    if (rc != 0)
+        return api_failed(c, rc, "proposal");
+    rc = find_doubt(c, &w); /* as it is now: the card may have been looked at meanwhile */
+    if (rc == 0)
+        rc = check_proposal(c, &w, p);
     if (rc != 0)
         return rc;
     rc = decide(c, &w, p, op);

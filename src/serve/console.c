@@ -1,4 +1,4 @@
-/* Notes of what people do at a console: the terminal "console", and a note under its name. */
+/* Terminals of the site itself, and notes of what people do at the one called "console". */
 #include "serve/console.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ static CO_FN int add_owner(struct serve *s, struct ledger_op *op)
     return ledger_co_submit(s->ledger, op);
 }
 
-static CO_FN int add_console(struct serve *s, struct ledger_op *op)
+static CO_FN int add(struct serve *s, const char *id, const char *services, struct ledger_op *op)
 {
     int rc = add_owner(s, op);
     if (rc != 0)
@@ -28,20 +28,22 @@ static CO_FN int add_console(struct serve *s, struct ledger_op *op)
     memset(op, 0, sizeof *op);
     op->type = LOP_TERMINAL;
     (void)snprintf(op->who, sizeof op->who, "onecardd");
-    (void)snprintf(op->terminal.id, sizeof op->terminal.id, CONSOLE_TERMINAL);
+    (void)snprintf(op->terminal.id, sizeof op->terminal.id, "%s", id);
     (void)snprintf(op->terminal.kind, sizeof op->terminal.kind, "system");
     (void)snprintf(op->terminal.participant, sizeof op->terminal.participant, OWNER);
+    (void)snprintf(op->terminal.services, sizeof op->terminal.services, "%s", services);
     (void)snprintf(op->terminal.params, sizeof op->terminal.params, "{}");
     return ledger_co_submit(s->ledger, op);
 }
 
-static CO_FN int find_console(struct serve *s, struct ledger_op *op, struct terminal_row *ret)
+int site_co_terminal(struct serve *s, const char *id, const char *services, struct ledger_op *op,
+                     struct terminal_row *ret)
 {
-    int rc = ledger_co_terminal(s->ledger, CONSOLE_TERMINAL, ret);
+    int rc = ledger_co_terminal(s->ledger, id, ret);
     if (rc != OC_ENOENT)
         return rc;
-    rc = add_console(s, op);
-    return rc == 0 ? ledger_co_terminal(s->ledger, CONSOLE_TERMINAL, ret) : rc;
+    rc = add(s, id, services, op);
+    return rc == 0 ? ledger_co_terminal(s->ledger, id, ret) : rc;
 }
 
 static void fill(const struct serve *s, const struct console_note *n, const struct terminal_row *t,
@@ -69,7 +71,7 @@ static void fill(const struct serve *s, const struct console_note *n, const stru
 int console_co_note(struct serve *s, const struct console_note *n, struct ledger_op *op)
 {
     struct terminal_row *t = arena_alloc(flow_arena(), sizeof *t);
-    int rc = t ? find_console(s, op, t) : OC_ENOMEM;
+    int rc = t ? site_co_terminal(s, CONSOLE_TERMINAL, "", op, t) : OC_ENOMEM;
     if (rc != 0)
         return rc;
     memset(op, 0, sizeof *op);

@@ -5,7 +5,13 @@
 
 #include "serve/internal.h"
 
-#define CONSOLE_TERMINAL "console" /* of participant "site"; both are made when first needed */
+#define CONSOLE_TERMINAL "console"
+
+/** A terminal of the site itself (kind system, of participant "site"), which may run `services`;
+ * both are made when first needed. Errors of ledger_co_submit. `op` in heap or arena; overwritten.
+ */
+int site_co_terminal(struct serve *s, const char *id, const char *services, struct ledger_op *op,
+                     struct terminal_row *ret) MUST_USE CO_FN;
 
 struct console_note {
     const char *who, *service;

@@ -4,7 +4,7 @@
  *
  * A day is asked for until nothing is left, some hundred at a look: each is a transaction of its
  * own, and a night that is broken off goes on where it was. */
-#include "serve/internal.h"
+#include "serve/console.h"
 
 #include <onecard/module.h>
 
@@ -13,45 +13,14 @@
 
 #define SERVICE  "medical.sweep"
 #define TERMINAL "night"
-#define OWNER    "site"
 #define AT_ONCE  200 /* of one look: what a flow allocates stays until its end */
 #define DAYS     7   /* before today; earlier ones are found at the next booking */
-
-static CO_FN int add_participant(struct serve *s, struct ledger_op *op)
-{
-    struct participant_row p;
-    int rc = ledger_co_participant(s->ledger, OWNER, &p);
-    if (rc != OC_ENOENT)
-        return rc;
-    memset(op, 0, sizeof *op);
-    op->type = LOP_PARTICIPANT;
-    (void)snprintf(op->who, sizeof op->who, "onecardd");
-    (void)snprintf(op->participant.id, sizeof op->participant.id, OWNER);
-    (void)snprintf(op->participant.name, sizeof op->participant.name, "%.63s", s->fixed->site.name);
-    return ledger_co_submit(s->ledger, op);
-}
 
 static CO_FN int find_terminal(struct serve *s)
 {
     struct terminal_row *t = arena_alloc(flow_arena(), sizeof *t);
     struct ledger_op *op = arena_alloc(flow_arena(), sizeof *op);
-    if (!t || !op)
-        return OC_ENOMEM;
-    int rc = ledger_co_terminal(s->ledger, TERMINAL, t);
-    if (rc != OC_ENOENT)
-        return rc;
-    rc = add_participant(s, op);
-    if (rc != 0)
-        return rc;
-    memset(op, 0, sizeof *op);
-    op->type = LOP_TERMINAL;
-    (void)snprintf(op->who, sizeof op->who, "onecardd");
-    (void)snprintf(op->terminal.id, sizeof op->terminal.id, TERMINAL);
-    (void)snprintf(op->terminal.kind, sizeof op->terminal.kind, "system");
-    (void)snprintf(op->terminal.participant, sizeof op->terminal.participant, OWNER);
-    (void)snprintf(op->terminal.services, sizeof op->terminal.services, SERVICE);
-    (void)snprintf(op->terminal.params, sizeof op->terminal.params, "{}");
-    return ledger_co_submit(s->ledger, op);
+    return t && op ? site_co_terminal(s, TERMINAL, SERVICE, op, t) : OC_ENOMEM;
 }
 
 /* One appointment of that day. 0: *ret_more says whether there was one. */

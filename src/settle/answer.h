@@ -1,9 +1,8 @@
 /* A fund's monthly claim as the ledger knows it, and the fund's answer to it. Private to this
- * folder.
+ * folder. Two kinds of records:
  *
- *    owner "claims", key "<fund>/<month>", scope "@settle"        its manifest, its sum, what was
- * deducted owner "<fund>/<month>", key "<transaction>", scope "@settle.cuts"   one deduction 扣减
- */
+ * - scope "@settle", owner "claims", key "<fund>/<month>": its manifest, its sum, what was deducted;
+ * - scope "@settle.cuts", owner "<fund>/<month>", key "<transaction>": one deduction 扣减. */
 #ifndef SETTLE_ANSWER_H
 #define SETTLE_ANSWER_H
 

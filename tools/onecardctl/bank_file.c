@@ -1,5 +1,7 @@
 #include "bank_file.h"
 
+#include "csv.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,38 +71,6 @@ static bool PRINTF_FN(3, 4) bad(struct reading *r, long column, const char *fmt,
                                 json_pack("{s:I, s:I, s:s}", "line", (json_int_t)r->line, "column",
                                           (json_int_t)column, "message", text_trim_utf8(why)));
     return false;
-}
-
-/* Cells are cut at commas in place; one may stand in quotes, "" is one of them (RFC 4180, inside
- * one line). How many there are, at most BANK_FILE_COLUMNS + 1; -1: a quote is not closed. */
-static int cut(char *s, char *cell[BANK_FILE_COLUMNS], long at[BANK_FILE_COLUMNS])
-{
-    const char *begin = s;
-    int n = 0;
-    for (;;) {
-        bool quoted = *s == '"', more;
-        if (n == BANK_FILE_COLUMNS)
-            return n + 1;
-        at[n] = s - begin + 1;
-        char *out = quoted ? ++s : s;
-        cell[n++] = out;
-        while (*s != '\0' && (quoted || *s != ',')) {
-            if (quoted && *s == '"' && s[1] != '"') {
-                quoted = false;
-                s++;
-                continue;
-            }
-            s += quoted && *s == '"';
-            *out++ = *s++;
-        }
-        if (quoted)
-            return -1;
-        more = *s == ',';
-        *out = '\0';
-        if (!more)
-            return n;
-        s++;
-    }
 }
 
 static int column_of(const struct bank_format *f, const char *name)
@@ -250,7 +220,7 @@ static int take(struct reading *r, char *s)
         s[len - 1] = '\0';
     if (*s == '\0' || *s == '#')
         return 0;
-    int n = cut(s, cell, at);
+    int n = csv_cut(s, cell, at, BANK_FILE_COLUMNS);
     if (r->width)
         return take_line(r, cell, at, n);
     if (n < 0 || n > BANK_FILE_COLUMNS)

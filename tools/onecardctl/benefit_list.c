@@ -3,6 +3,8 @@
  * then the lines. */
 #include "benefit_list.h"
 
+#include "csv.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -146,36 +148,6 @@ struct csv {
     bool lines;
 };
 
-/* Cuts at commas in place; a field may stand in quotes, "" is one of them (RFC 4180, inside one
- * line). -1: a quote is open. */
-static int cut(char *s, char *field[FIELDS])
-{
-    int n = 0;
-    for (;;) {
-        bool quoted = *s == '"';
-        char *out = quoted ? ++s : s;
-        if (n < FIELDS)
-            field[n] = out;
-        n++;
-        while (*s != '\0' && (quoted || *s != ',')) {
-            if (quoted && *s == '"' && s[1] != '"') {
-                quoted = false;
-                s++;
-                continue;
-            }
-            s += quoted && *s == '"';
-            *out++ = *s++;
-        }
-        bool more = *s == ',';
-        *out = '\0';
-        if (quoted)
-            return -1;
-        if (!more)
-            return n;
-        s++;
-    }
-}
-
 static int heading(struct csv *c, char *field[FIELDS], int n)
 {
     static const char *const names[] = {"citizen", "card", "number", "line", "amount"};
@@ -232,9 +204,7 @@ static int take(struct csv *c, char *s)
     s[strcspn(s, "\r\n")] = '\0';
     if (*s == '\0' || *s == '#')
         return 0;
-    int n = cut(s, field);
-    if (n > FIELDS)
-        n = FIELDS + 1; /* never the heading's width */
+    int n = csv_cut(s, field, NULL, FIELDS);
     if (c->lines)
         return row(c, field, n);
     if (is_heading(field, n))

@@ -1,6 +1,7 @@
 /* onecardctl denylist: cards that are refused or locked, ours or not. An import takes every good
  * line and reports every bad one by its place in the file; nothing of a list is lost because of one
  * line. */
+#include "csv.h"
 #include "simple.h"
 
 #include <stdlib.h>
@@ -86,35 +87,6 @@ static void bad_line(struct import *im, int line, const char *message)
                                 json_pack("{s:i, s:s}", "line", line, "message", message));
 }
 
-/* Cuts one CSV line in place (RFC 4180 quotes inside one line). Returns the number of fields, -1: a
- * quote is open. */
-static int cut(char *s, char *field[FIELDS])
-{
-    int n = 0;
-    while (n < FIELDS) {
-        bool quoted = *s == '"';
-        char *out = quoted ? ++s : s;
-        field[n++] = out;
-        while (*s != '\0' && (quoted || *s != ',')) {
-            if (quoted && *s == '"' && s[1] != '"') {
-                quoted = false;
-                s++;
-                continue;
-            }
-            s += quoted && *s == '"';
-            *out++ = *s++;
-        }
-        bool more = *s == ',';
-        *out = '\0';
-        if (quoted)
-            return -1;
-        if (!more)
-            return n;
-        s++;
-    }
-    return n + 1;
-}
-
 static void send_chunk(struct import *im)
 {
     json_t *body, *j = NULL, *e;
@@ -142,7 +114,7 @@ static void take_line(struct import *im, char *s)
     s[strcspn(s, "\r\n")] = '\0';
     if (*s == '\0' || *s == '#')
         return;
-    int n = cut(s, f);
+    int n = csv_cut(s, f, NULL, FIELDS);
     if (im->line == 1 && strcmp(f[0], "issuer") == 0)
         return; /* the heading */
     if (n < 3 || n > FIELDS) {
